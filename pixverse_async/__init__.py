@@ -1,0 +1,1 @@
+"""Asyncio client for GMI Cloud video generation."""
