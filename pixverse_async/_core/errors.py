@@ -1,0 +1,270 @@
+"""Every error of the package: whose fault it is, and what is safe to do next.
+
+One root, `PixverseError`; every class below it carries fields, not prose, and builds
+its message from them.  Three facts ride on each instance: the job's name, the service's
+request id, and whether money may have been spent.  They are added on the way up with
+`about()`, so that the place which notices a fault need not know whose job it was.
+
+Nothing here knows the wire, the journal or the disk.  Text that came from outside goes
+through `redact()` before it may enter an error: no key and no signed link survives it.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Self
+
+import attrs
+
+MAX_QUOTED_CHARS = 300
+"""How much of a foreign text an error quotes: a screenful of terminal, three lines."""
+
+_TOKEN = re.compile(r"eyJ[\w-]{6,}(?:\.[\w-]*)*|(?i:bearer)\s+[\w.~+/=-]{8,}")
+# GMI keys are JWTs, which all begin with eyJ (base64 of '{"').
+_QUERY = re.compile(r"(https?://[^\s\"'<>?#]+)[?#][^\s\"'<>]+")
+_DATA_URI = re.compile(r"(data:[\w/+.-]+;base64,)[\w+/=]{24,}")
+
+
+def redact(text: str, limit_chars: int = MAX_QUOTED_CHARS) -> str:
+    """The text without tokens, without the query of any link, and not longer than `limit_chars`.
+
+    >>> redact("PUT https://storage.example/a.png?X-Goog-Signature=1f failed for Bearer abcdefghij")
+    'PUT https://storage.example/a.png?[redacted] failed for [redacted]'
+    """
+    clean = _DATA_URI.sub(r"\1[...]", _QUERY.sub(r"\1?[redacted]", _TOKEN.sub("[redacted]", text)))
+    clean = " ".join(clean.split())
+    return clean if len(clean) <= limit_chars else clean[: limit_chars - 1] + "…"
+
+
+class PixverseError(Exception):
+    """The root. Never raised itself.
+
+    `job_name` and `request_id` say which job; `may_be_billed` is true when the service may
+    have charged, or may yet charge, for what failed.
+    """
+
+    job_name: str | None = None
+    request_id: str | None = None
+    may_be_billed: bool = False
+
+    def about(
+        self,
+        *,
+        job_name: str | None = None,
+        request_id: str | None = None,
+        may_be_billed: bool | None = None,
+    ) -> Self:
+        """The same error, knowing more; what is already known is kept."""
+        if self.job_name is None:
+            self.job_name = job_name
+        if self.request_id is None:
+            self.request_id = request_id
+        if may_be_billed is not None:
+            self.may_be_billed = may_be_billed
+        return self
+
+    def describe(self) -> str:
+        """What happened and what to do, without the job it happened to."""
+        return type(self).__name__
+
+    def __str__(self) -> str:
+        subject = [f"job {self.job_name!r}"] if self.job_name else []
+        subject += [f"request {self.request_id}"] if self.request_id else []
+        head = ", ".join(subject)
+        return f"{head}: {self.describe()}" if head else self.describe()
+
+
+@attrs.define(eq=False, slots=False, str=False)
+class InvalidJobError(PixverseError, ValueError):
+    """Yours: fix the job. Raised before anything is sent or paid."""
+
+    field: str
+    value: str
+    problem: str
+    remedy: str
+
+    def describe(self) -> str:
+        return f"{self.field}={self.value}: {self.problem}. {self.remedy}"
+
+
+@attrs.define(eq=False, slots=False, str=False)
+class ConfigError(PixverseError, ValueError):
+    """Yours: fix a setting of the client, in the call or in the environment. Nothing was sent."""
+
+    setting: str
+    problem: str
+    remedy: str
+
+    def describe(self) -> str:
+        return f"{self.setting}: {self.problem}. {self.remedy}"
+
+
+@attrs.define(eq=False, slots=False, str=False)
+class ApiError(PixverseError):
+    """The service answered, and the answer is no. `status` is the HTTP status; nothing was charged."""
+
+    status: int
+    reason: str
+
+    def describe(self) -> str:
+        return f"the service answered {self.status}: {self.reason or 'no reason given'}. {self._advice()}"
+
+    def _advice(self) -> str:
+        return "Nothing was charged for this call."
+
+
+@attrs.define(eq=False, slots=False, str=False)
+class AuthError(ApiError):
+    """401 or 403: the key is wrong, expired or lacks rights. Stops the batch."""
+
+    def _advice(self) -> str:
+        return "Check GMI_API_KEY (and GMI_ORG_ID, if the key serves several organisations)."
+
+
+@attrs.define(eq=False, slots=False, str=False)
+class InsufficientCreditsError(ApiError):
+    """402: no credit left. Nothing was charged; add credit and run the same call again."""
+
+    def _advice(self) -> str:
+        return "Nothing was charged; add credit in the console and run the same call again."
+
+
+@attrs.define(eq=False, slots=False, str=False)
+class RateLimitedError(ApiError):
+    """429: refused by rate, safe to send again after `retry_after` seconds (None: no hint given)."""
+
+    retry_after: float | None = None
+
+    def _advice(self) -> str:
+        return "Nothing was charged; the call is safe to repeat later."
+
+
+@attrs.define(eq=False, slots=False, str=False)
+class RejectedError(ApiError):
+    """This job will not be accepted as it is. Nothing was charged."""
+
+    def _advice(self) -> str:
+        return "Nothing was charged. Correct the job; the same one would be refused again."
+
+
+@attrs.define(eq=False, slots=False, str=False)
+class TransportError(PixverseError):
+    """No complete answer. `sent` False: the request never left, repeat it freely; None: unknown."""
+
+    what: str
+    sent: bool | None = None
+
+    def describe(self) -> str:
+        fate = "it never reached the service" if self.sent is False else "whether it was received is unknown"
+        return f"{self.what}; {fate}."
+
+
+@attrs.define(eq=False, slots=False, str=False)
+class ProtocolError(PixverseError):
+    """An answer that cannot be read: at `path` something else than `expected` was found."""
+
+    path: str
+    expected: str
+    got: str
+
+    def describe(self) -> str:
+        return f"the service's answer has no readable {self.path}: expected {self.expected}, got {self.got}."
+
+
+@attrs.define(eq=False, slots=False, str=False)
+class SubmitUnknownError(PixverseError):
+    """The submit left, and its fate is not known: it may have been accepted and may be billed."""
+
+    what: str
+    seed: int
+
+    def describe(self) -> str:
+        return (
+            f"the submit's fate is unknown ({self.what}). It is counted as spent and is not sent again; "
+            f"run the same call again to look for it in the service's list, or look for seed {self.seed} "
+            "in the console."
+        )
+
+
+@attrs.define(eq=False, slots=False, str=False)
+class GenerationError(PixverseError):
+    """The service took the job, and it failed. `reason` is the service's own; `kind` our reading of it.
+
+    `kind` is one of "moderation", "rate_limited", "capacity", "credits", "image", "cancelled",
+    "no_media" and "unknown".
+    """
+
+    reason: str
+    kind: str = "unknown"
+
+    def describe(self) -> str:
+        return f"the generation failed ({self.kind}): {self.reason or 'the service gave no reason'}."
+
+
+@attrs.define(eq=False, slots=False, str=False)
+class DownloadError(PixverseError):
+    """The video did not arrive whole. It is paid for: the next run downloads it again, at no charge."""
+
+    problem: str
+    received_bytes: int = 0
+    expected_bytes: int | None = None
+
+    def describe(self) -> str:
+        expected = "?" if self.expected_bytes is None else self.expected_bytes
+        return (
+            f"the video was made but not saved: {self.problem} ({self.received_bytes} of {expected} bytes). "
+            "Run the same call again to download it; nothing is paid twice."
+        )
+
+
+@attrs.define(eq=False, slots=False, str=False)
+class DeadlineExceededError(PixverseError, TimeoutError):
+    """We stopped waiting after `timeout` seconds. The request lives on; the next run picks it up."""
+
+    timeout: float
+    state: str
+
+    def describe(self) -> str:
+        return (
+            f"still {self.state} after {self.timeout:g} s. It may finish and be billed; run the same call "
+            "again to pick it up by its id, or wait longer with job_timeout=."
+        )
+
+
+@attrs.define(eq=False, slots=False, str=False)
+class BudgetExceededError(PixverseError):
+    """The budget has no room for this job. It was not sent."""
+
+    needed_usd: Decimal
+    left_usd: Decimal
+
+    def describe(self) -> str:
+        return (
+            f"not sent: it needs ${self.needed_usd} and the budget has ${self.left_usd} left. "
+            "Raise budget_usd and run the same call again."
+        )
+
+
+@attrs.define(eq=False, slots=False, str=False)
+class JournalError(PixverseError):
+    """The journal cannot be trusted or written. Stops the batch before anything more is paid."""
+
+    path: str
+    problem: str
+    remedy: str
+    line: int | None = None
+
+    def describe(self) -> str:
+        where = self.path if self.line is None else f"{self.path}, line {self.line}"
+        return f"{where}: {self.problem}. {self.remedy}"
+
+
+@attrs.define(eq=False, slots=False, str=False)
+class StoppedError(PixverseError):
+    """The batch stopped admitting before this job was sent. Nothing was charged for it."""
+
+    why: str
+
+    def describe(self) -> str:
+        return f"not sent: {self.why}. Nothing was charged; run the same call again to do it."

@@ -1,0 +1,281 @@
+"""What the user asks for, and what becomes of it: `Job` in, one of four outcomes out.
+
+A `Job` is a frozen value that cannot hold nonsense: everything that can be checked without
+touching the disk or the network is checked when it is made.  `job_key` is its identity for
+resume: a hash of what would be made, so that renaming an image file makes no new job while
+changing a pixel or a parameter does.  Nothing here reads a file, knows a price or speaks HTTP.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import json
+import os
+import unicodedata
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
+from typing import Literal, NamedTuple, TypeAlias, cast, get_args
+from urllib.parse import unquote, urlsplit
+
+import attrs
+
+from .errors import InvalidJobError, PixverseError, redact
+from .names import safe_stem, url_scheme
+
+Quality = Literal["360p", "540p", "720p", "1080p"]
+QUALITIES: tuple[str, ...] = get_args(Quality)
+MAX_PROMPT_CHARS = 5000
+"""Source: GMI Cloud's page of pixverse-v6-i2v, 2026-10."""
+DURATION_RANGE = range(1, 16)
+"""Whole seconds, 1 to 15. Source: GMI Cloud's page of pixverse-v6-i2v, 2026-10."""
+MAX_SEED = 2**31 - 1
+"""Source: GMI Cloud's page of pixverse-v6-i2v, 2026-10."""
+
+ImageSource: TypeAlias = "str | os.PathLike[str] | bytes"
+
+
+class Stage(enum.StrEnum):
+    """Where the service says a request stands, its many words read as five."""
+
+    QUEUED = "queued"
+    PROCESSING = "processing"
+    SUCCEEDED = "success"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        """True when the service will say nothing new about the request."""
+        return self not in (Stage.QUEUED, Stage.PROCESSING)
+
+
+class JobClass(NamedTuple):
+    """What a generation's time depends on: jobs of one class are expected to take alike."""
+
+    quality: str
+    duration: int
+    audio: bool
+
+
+def _shown(image: ImageSource) -> str:
+    if isinstance(image, bytes):
+        return f"<{len(image)} bytes>"
+    return repr(redact(os.fspath(image)))
+
+
+def _invalid(job: Job, field: str, value: object, problem: str, remedy: str) -> InvalidJobError:
+    shown = redact(repr(value), 80)
+    return InvalidJobError(field, shown, problem, remedy).about(job_name=_name_for_error(job))
+
+
+def _name_for_error(job: Job) -> str | None:
+    try:
+        return job.stem
+    except (TypeError, ValueError, AttributeError):
+        return None
+
+
+def _check_image(job: Job, _: object, image: object) -> None:
+    if isinstance(image, bytes):
+        if not image:
+            raise _invalid(job, "image", image, "no bytes", "Give the bytes of a JPEG, PNG or WebP file.")
+        return
+    if not isinstance(image, str | os.PathLike):
+        raise _invalid(
+            job, "image", image, "not an image source", "Give a path, an https URL, a data: URI or bytes."
+        )
+    _check_location(job, os.fspath(cast("str | os.PathLike[str]", image)))
+
+
+def _check_location(job: Job, text: str) -> None:
+    scheme = url_scheme(text)
+    if not text or "\0" in text:
+        problem, remedy = "not a path", "Give a path, an https URL, a data: URI or bytes."
+    elif scheme and scheme not in ("https", "http", "data"):
+        problem, remedy = f"the service cannot fetch {scheme}: links", "Use an https URL or a path."
+    elif scheme in ("https", "http") and not urlsplit(text).hostname:
+        problem, remedy = "the URL has no host", "Use a full https URL."
+    else:
+        return
+    raise _invalid(job, "image", text, problem, remedy)
+
+
+def _check_prompt(job: Job, _: object, prompt: object) -> None:
+    if not isinstance(prompt, str):
+        raise _invalid(job, "prompt", prompt, "not text", "Give a string.")
+    if not prompt.strip():
+        raise _invalid(job, "prompt", prompt, "empty", "Say in words what should happen in the video.")
+    if len(prompt) > MAX_PROMPT_CHARS:
+        problem = f"{len(prompt)} characters long"
+        raise _invalid(job, "prompt", prompt, problem, f"Shorten it to {MAX_PROMPT_CHARS} characters.")
+    if any("\ud800" <= char <= "\udfff" for char in prompt):
+        raise _invalid(job, "prompt", prompt, "a lone surrogate in the text", "Decode the text as UTF-8.")
+
+
+def _check_duration(job: Job, _: object, duration: object) -> None:
+    if type(duration) is not int or duration not in DURATION_RANGE:
+        problem = "not a whole number of seconds from 1 to 15"
+        raise _invalid(job, "duration", duration, problem, "Use 1 to 15.")
+
+
+def _check_quality(job: Job, _: object, quality: object) -> None:
+    if quality not in QUALITIES:
+        raise _invalid(job, "quality", quality, "unknown", f"Use one of {', '.join(QUALITIES)}.")
+
+
+def _check_flag(job: Job, attribute: attrs.Attribute[bool], value: object) -> None:
+    if type(value) is not bool:
+        raise _invalid(job, attribute.name, value, "not a boolean", "Use True or False.")
+
+
+def _check_seed(job: Job, _: object, seed: object) -> None:
+    if seed is None:
+        return
+    if type(seed) is not int or not 0 <= seed <= MAX_SEED:
+        raise _invalid(job, "seed", seed, "not a whole number in range", f"Use 0 to {MAX_SEED}, or None.")
+
+
+def _check_name(job: Job, _: object, name: object) -> None:
+    if name is None:
+        return
+    if not isinstance(name, str) or not name or safe_stem(name) != unicodedata.normalize("NFC", name):
+        remedy = "Use a short plain name without slashes or .mp4."
+        raise _invalid(job, "name", name, "not usable as the name of a file", remedy)
+
+
+@attrs.frozen
+class Job:
+    """One video to make: an image that becomes its first frame, and a prompt.
+
+    `image`: an https URL, a path, the bytes of an image, or a data: URI. Local images are uploaded.
+    `duration`: whole seconds, 1-15. `quality`: 360p, 540p, 720p or 1080p. `audio`: music and effects.
+    `multi_clip`: camera changes. `seed`: 0-2147483647; None draws one, and the outcome tells which.
+    `name`: the stem of the output file; by default the image's own name, made unique in the batch.
+    `metadata`: yours, carried to the outcome untouched.
+
+    *Raises* `InvalidJobError`, naming field, value and remedy. *Charges* nothing.
+
+    >>> Job("cat.jpg", "the cat yawns").duration
+    5
+    >>> Job("cat.jpg", "the cat yawns", duration=16)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    pixverse_async._core.errors.InvalidJobError: job 'cat': duration=16: not a whole number ...
+    """
+
+    image: ImageSource = attrs.field(validator=_check_image, repr=_shown)
+    prompt: str = attrs.field(validator=_check_prompt)
+    duration: int = attrs.field(default=5, kw_only=True, validator=_check_duration)
+    quality: Quality = attrs.field(default="540p", kw_only=True, validator=_check_quality)
+    audio: bool = attrs.field(default=False, kw_only=True, validator=_check_flag)
+    multi_clip: bool = attrs.field(default=False, kw_only=True, validator=_check_flag)
+    seed: int | None = attrs.field(default=None, kw_only=True, validator=_check_seed)
+    name: str | None = attrs.field(default=None, kw_only=True, validator=_check_name)
+    metadata: Mapping[str, object] = attrs.field(
+        factory=lambda: MappingProxyType({}), kw_only=True, eq=False, repr=False
+    )
+
+    @property
+    def image_url(self) -> str | None:
+        """The image as a URL (https, http or data:), or None for a path or bytes."""
+        if isinstance(self.image, bytes):
+            return None
+        text = os.fspath(self.image)
+        return text if url_scheme(text) else None
+
+    @property
+    def stem(self) -> str:
+        """The wished name of the output file, not yet made unique."""
+        if self.name is not None:
+            return safe_stem(self.name)
+        if isinstance(self.image, bytes) or (self.image_url or "").startswith("data:"):
+            return "image"
+        if self.image_url is not None:
+            return safe_stem(PurePosixPath(unquote(urlsplit(self.image_url).path)).stem)
+        return safe_stem(Path(self.image).stem)
+
+    @property
+    def job_class(self) -> JobClass:
+        """What its generation time depends on."""
+        return JobClass(self.quality, self.duration, self.audio)
+
+
+def job_key(job: Job, image_identity: str, occurrence: int = 0) -> str:
+    """32 hex digits: the same for two jobs exactly when they ask for the same video.
+
+    `image_identity` is the hash of the image's bytes, or `url_identity` of its URL; `occurrence`
+    counts equal jobs of one batch, which are different videos that happen to be asked alike.
+    """
+    facts = [
+        "pixverse-v6-i2v", image_identity, job.prompt, job.duration, job.quality, job.audio, job.multi_clip,
+        job.seed, occurrence,
+    ]  # fmt: skip
+    canonical = json.dumps(facts, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:32]
+
+
+@attrs.frozen(kw_only=True)
+class Timings:
+    """Where the time of one job went, in seconds. None: that part did not happen in this run."""
+
+    queued: float | None = None
+    """From acceptance to the last answer before `processing`."""
+    generating: float | None = None
+    """From there to the answer that told the end."""
+    detected_late_by: float | None = None
+    """At most this long the finished video went unnoticed: the time since the answer before."""
+    downloading: float | None = None
+    polls: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class _Common:
+    job: Job
+    index: int
+    """The job's place in the input, from 0."""
+    name: str
+    """The stem of its file."""
+    request_id: str | None = None
+    seed: int | None = None
+    usd: Decimal = Decimal(0)
+    """What it cost, or in the case of `Unknown` and `Pending` what it may cost."""
+    timings: Timings = Timings()
+
+
+@attrs.frozen(kw_only=True)
+class Succeeded(_Common):
+    """The video is on the disk (or in the sink), whole and checked."""
+
+    path: Path | str
+    """Where it is: a path, or the sink's own name for the place."""
+    size_bytes: int
+    sha256: str
+    notes: tuple[str, ...] = ()
+    """What was done to the image on the way, such as a resize."""
+
+
+@attrs.frozen(kw_only=True)
+class Failed(_Common):
+    """It will not come out of this run. `error.may_be_billed` says whether it may have cost."""
+
+    error: PixverseError
+
+
+@attrs.frozen(kw_only=True)
+class Unknown(_Common):
+    """The submit left and its fate is unknown: held, counted as spent, never sent again unasked."""
+
+    error: PixverseError
+
+
+@attrs.frozen(kw_only=True)
+class Pending(_Common):
+    """Accepted and still running at the service when we stopped waiting; the next run picks it up."""
+
+    error: PixverseError
+
+
+Outcome: TypeAlias = Succeeded | Failed | Unknown | Pending
+"""What became of one job."""

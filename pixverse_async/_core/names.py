@@ -1,0 +1,85 @@
+"""Names that come from outside, made safe: file stems, URLs and their identities.
+
+A stem is what an output file is called without its suffix.  It comes from the user's own names and
+from image paths or URLs, so it may hold anything; what leaves this file cannot leave its folder and is
+taken by every common file system.  Pure functions of strings; whether a name is free is the caller's to know.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Container
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+MAX_NAME_BYTES = 200
+"""Leaves room below the 255 bytes of common file systems for `-12345.mp4` and `.part`."""
+
+_SCHEME = re.compile(r"(data):|([A-Za-z][A-Za-z0-9+.-]+)://")
+
+
+def url_scheme(text: str) -> str | None:
+    """The URL scheme in lower case; None for a path, `C:\\cat.jpg` included."""
+    match = _SCHEME.match(text)
+    return (match[1] or match[2]).lower() if match else None
+
+
+_UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*\u202a-\u202e\u2066-\u2069]+')
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+
+
+def safe_stem(text: str) -> str:
+    """A stem that every common file system takes and that cannot leave its folder.
+
+    >>> safe_stem("../../etc/passwd"), safe_stem("con"), safe_stem(" . ")
+    ('etc-passwd', 'con-', 'video')
+    """
+    stem = _UNSAFE.sub("-", unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode("utf-8")))
+    stem = stem.strip(" .-") if stem != text else stem.strip(" .")
+    stem = stem.encode()[:MAX_NAME_BYTES].decode("utf-8", "ignore").rstrip(" .")
+    if _RESERVED.fullmatch(stem):
+        stem += "-"
+    return stem or "video"
+
+
+def unique_stem(wished: str, taken: Container[str]) -> str:
+    """`wished`, or with the first free of -2, -3, ...; compared as a case-insensitive disk compares.
+
+    `taken` holds results of `stem_identity`, in a container with a fast `in`.
+    """
+    if stem_identity(wished) not in taken:
+        return wished
+    n = 2
+    while stem_identity(f"{wished}-{n}") in taken:
+        n += 1
+    return f"{wished}-{n}"
+
+
+def stem_identity(stem: str) -> str:
+    """Equal for two stems that some file system would take for one."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFKC", stem).casefold())
+
+
+_SIGNATURE_PREFIXES = ("x-goog-", "x-amz-")
+# The signatures of GCS V2, S3 V2 and CloudFront.
+_SIGNATURE_NAMES = frozenset(
+    {"signature", "expires", "googleaccessid", "awsaccesskeyid", "key-pair-id", "policy"}
+)
+
+
+def url_identity(url: str) -> str:
+    """The URL without what a signature adds: signing the same object anew makes no new job.
+
+    >>> url_identity("https://b.example/cat.jpg?v=2&X-Amz-Signature=1f&X-Amz-Expires=900")
+    'https://b.example/cat.jpg?v=2'
+    """
+    parts = urlsplit(url)
+    pairs = parse_qsl(parts.query, keep_blank_values=True)
+    if not any(name.lower() in ("x-goog-signature", "x-amz-signature", "signature") for name, _ in pairs):
+        return url
+    kept = [(name, value) for name, value in pairs if not _is_signature(name.lower())]
+    return urlunsplit(parts._replace(query=urlencode(kept)))
+
+
+def _is_signature(name: str) -> bool:
+    return name in _SIGNATURE_NAMES or name.startswith(_SIGNATURE_PREFIXES)
