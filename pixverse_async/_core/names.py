@@ -62,9 +62,7 @@ def stem_identity(stem: str) -> str:
 
 _SIGNATURE_PREFIXES = ("x-goog-", "x-amz-")
 # The signatures of GCS V2, S3 V2 and CloudFront.
-_SIGNATURE_NAMES = frozenset(
-    {"signature", "expires", "googleaccessid", "awsaccesskeyid", "key-pair-id", "policy"}
-)
+_SIGNATURE_NAMES = frozenset({"signature", "expires", "googleaccessid", "awsaccesskeyid", "key-pair-id", "policy"})
 
 
 def url_identity(url: str) -> str:

@@ -1,0 +1,99 @@
+"""What a video costs, and a purse that never promises more than it holds.
+
+Money is `Decimal` US dollars.  The price is known before the submit (it depends on quality, duration
+and audio alone), so a reservation is exact, not a guess.  `Budget` keeps one invariant, whatever happens:
+reserved + spent <= limit.  An unknown submit keeps its reservation: it may be billed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Final
+
+import attrs
+
+from .job import Job
+
+PRICE_USD_PER_SECOND: Final[Mapping[tuple[str, bool], Decimal]] = {
+    ("360p", False): Decimal("0.025"),
+    ("360p", True): Decimal("0.035"),
+    ("540p", False): Decimal("0.035"),
+    ("540p", True): Decimal("0.045"),
+    ("720p", False): Decimal("0.045"),
+    ("720p", True): Decimal("0.06"),
+    ("1080p", False): Decimal("0.09"),
+    ("1080p", True): Decimal("0.115"),
+}
+"""By quality and audio. Source: GMI Cloud's page of pixverse-v6-i2v, "video-length based", 2026-10."""
+
+
+def price_usd(job: Job) -> Decimal:
+    """What the service charges when the job succeeds.
+
+    >>> price_usd(Job("cat.jpg", "yawns", duration=15, quality="1080p", audio=True))
+    Decimal('1.725')
+    """
+    return PRICE_USD_PER_SECOND[job.quality, job.audio] * job.duration
+
+
+@attrs.frozen(kw_only=True)
+class Estimate:
+    """What a batch would cost if every job succeeded: an upper bound, made offline."""
+
+    total_usd: Decimal
+    per_job: tuple[Decimal, ...]
+    assumptions: tuple[str, ...] = (
+        "prices per second of video as GMI Cloud published them in 2026-10",
+        "every job succeeds; the service is reported not to bill failed ones",
+        "no discount, no tax",
+    )
+
+    def __str__(self) -> str:
+        return f"${self.total_usd} for {len(self.per_job)} videos ({'; '.join(self.assumptions)})"
+
+
+def estimate(jobs: Iterable[Job]) -> Estimate:
+    """The price of the jobs, pure and offline. *Charges* nothing.
+
+    >>> estimate([Job("cat.jpg", "yawns"), Job("dog.jpg", "barks", quality="1080p")]).total_usd
+    Decimal('0.625')
+    """
+    prices = tuple(price_usd(job) for job in jobs)
+    return Estimate(total_usd=sum(prices, Decimal(0)), per_job=prices)
+
+
+@attrs.define(eq=False, kw_only=True)
+class Budget:
+    """A purse. `limit_usd` None has no bottom; the sums are kept all the same."""
+
+    limit_usd: Decimal | None = None
+    spent_usd: Decimal = Decimal(0)
+    reserved_usd: Decimal = Decimal(0)
+
+    @property
+    def left_usd(self) -> Decimal | None:
+        """What may still be promised; None without a limit."""
+        return None if self.limit_usd is None else self.limit_usd - self.spent_usd - self.reserved_usd
+
+    def reserve(self, usd: Decimal) -> bool:
+        """Promise `usd`; False, and nothing changed, when there is no room."""
+        left = self.left_usd
+        if left is not None and usd > left:
+            return False
+        self.reserved_usd += usd
+        return True
+
+    def settle(self, usd: Decimal) -> None:
+        """What was promised has been charged."""
+        self._unreserve(usd)
+        self.spent_usd += usd
+
+    def release(self, usd: Decimal) -> None:
+        """What was promised is certain not to be charged."""
+        self._unreserve(usd)
+
+    def _unreserve(self, usd: Decimal) -> None:
+        if usd > self.reserved_usd:
+            raise AssertionError(f"settled or released ${usd} of ${self.reserved_usd} reserved")
+        self.reserved_usd -= usd

@@ -1,0 +1,115 @@
+"""Where the service is and who we are: the settings of a client, checked before anything is sent.
+
+`GMI_BASE_URL` is the full queue base.  Two mistakes are common enough to be named: a base that ends in a bare
+`/v1` (every queue path then answers 404) and the host of the language models (405 on every queue path).
+Plain http and private addresses are for a service on this machine alone, such as the emulator.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+import attrs
+
+from .errors import ConfigError, redact
+from .wire import DEFAULT_BASE_URL
+
+_LLM_HOSTS = ("api.gmi-serving.com",)
+_REMEDY = f"Use the full queue base, such as {DEFAULT_BASE_URL}."
+
+
+@attrs.frozen(kw_only=True)
+class Endpoint:
+    """A checked service address and the credentials for it."""
+
+    base_url: str
+    api_key: str = attrs.field(repr=False)
+    org_id: str | None = None
+
+    @property
+    def is_loopback(self) -> bool:
+        """True when the service runs on this machine: then, and only then, plain http is accepted."""
+        return is_loopback_host(urlsplit(self.base_url).hostname or "")
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """What every call to the queue carries, and no call to a storage host ever."""
+        headers = {"Authorization": f"Bearer {self.api_key}", "Accept": "application/json"}
+        return headers if self.org_id is None else {**headers, "X-Organization-ID": self.org_id}
+
+
+def read_endpoint(
+    environ: Mapping[str, str], *, api_key: str | None, base_url: str | None, org_id: str | None
+) -> Endpoint:
+    """Arguments first, then GMI_API_KEY, GMI_BASE_URL and GMI_ORG_ID. *Raises* `ConfigError`."""
+    key = api_key if api_key is not None else environ.get("GMI_API_KEY", "")
+    base = base_url if base_url is not None else environ.get("GMI_BASE_URL", "")
+    org = org_id if org_id is not None else environ.get("GMI_ORG_ID", "")
+    return Endpoint(
+        base_url=check_base_url(base.strip() or DEFAULT_BASE_URL),
+        api_key=_check_header("api_key (GMI_API_KEY)", key.strip(), "Create a key in the GMI Cloud console."),
+        org_id=_check_header("org_id (GMI_ORG_ID)", org.strip(), "Leave it unset.") if org.strip() else None,
+    )
+
+
+def check_base_url(base_url: str) -> str:
+    """The base without a trailing slash. *Raises* `ConfigError` with the remedy.
+
+    >>> check_base_url("https://console.gmicloud.ai/v1")
+    Traceback (most recent call last):
+    pixverse_async._core.errors.ConfigError: base_url (GMI_BASE_URL): 'https://console.gmicloud.ai/v1' ends in a bare /v1, where the queue is not. Use the full queue base, such as https://console.gmicloud.ai/api/v1/ie/requestqueue/apikey.
+    """  # noqa: E501  a doctest cannot break its expected line
+    base = base_url.rstrip("/")
+    problem = _problem_with(base)
+    if problem:
+        raise ConfigError("base_url (GMI_BASE_URL)", f"{redact(base)!r} {problem}", _REMEDY)
+    return base
+
+
+def _problem_with(base: str) -> str | None:
+    try:
+        parts = urlsplit(base)
+        host = parts.hostname or ""
+    except ValueError:
+        return "is not a URL"
+    if parts.scheme not in ("https", "http") or not host:
+        return "is not an https URL"
+    if parts.query or parts.fragment or parts.username or parts.password:
+        return "carries a query, a fragment or credentials"
+    if host in _LLM_HOSTS:
+        return "is the host of the language models"
+    if parts.path.rstrip("/").endswith("/v1"):
+        return "ends in a bare /v1, where the queue is not"
+    if parts.scheme == "http" and not is_loopback_host(host):
+        return "is plain http, which would show the key to the network"
+    return None
+
+
+def is_loopback_host(host: str) -> bool:
+    """True for this machine, by name or address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def is_public_address(address: str) -> bool:
+    """True for an address that belongs to the open internet; the IPv4 inside a mapped IPv6 decides.
+
+    >>> is_public_address("169.254.169.254"), is_public_address("::ffff:10.0.0.1"), is_public_address("8.8.8.8")
+    (False, False, True)
+    """
+    ip = ipaddress.ip_address(address.split("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
+        ip = ip.ipv4_mapped
+    return ip.is_global and not ip.is_multicast
+
+
+def _check_header(setting: str, value: str, remedy: str) -> str:
+    if not value:
+        raise ConfigError(setting, "missing", f"{remedy} Set it in the environment or pass it.")
+    if not value.isascii() or not value.isprintable() or " " in value:
+        raise ConfigError(setting, "holds characters that no HTTP header can carry", "Copy it anew.")
+    return value

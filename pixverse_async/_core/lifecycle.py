@@ -1,0 +1,250 @@
+"""The life of one job as a table: which event may follow which state, and what must be on disk first.
+
+Everything that changes a job's state is an event of this file and goes through `advance`; no flag
+changes beside it.  A journal is a list of these events, so resuming after a crash is `fold` over what
+was written, and then the same pipeline.  This file knows no clock, no disk and no HTTP; times arrive as
+fields (`*_utc` is epoch seconds of the wall clock, for records only).
+
+Invariants: a job in UNKNOWN may be billed; `request_id` is set in QUEUED, READY and SAVED; no event
+leads from UNKNOWN or QUEUED back to NEW except `ConfirmedAbsent`, which only the user's explicit
+`on_unknown="resubmit"` can cause.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Final, TypeAlias
+
+import attrs
+
+
+class State(enum.StrEnum):
+    """Where a job stands, as far as its recorded events tell."""
+
+    NEW = "new"
+    SUBMITTING = "submitting"
+    UNKNOWN = "unknown"
+    QUEUED = "queued"
+    READY = "ready"
+    SAVED = "saved"
+    FAILED = "failed"
+
+
+@attrs.frozen(kw_only=True)
+class SubmitStarted:
+    """A paid POST is about to leave. `seed` and `payload_sha256` are its fingerprint."""
+
+    name: str
+    seed: int
+    payload_sha256: str
+    usd: Decimal
+    at_utc: float
+
+
+@attrs.frozen(kw_only=True)
+class SubmitAccepted:
+    """The service took the job and named it."""
+
+    request_id: str
+
+
+@attrs.frozen(kw_only=True)
+class SubmitDeferred:
+    """Refused for sure and nothing charged, not by fault of the job: never connected, 401, 402, 403, 429."""
+
+    why: str
+
+
+@attrs.frozen(kw_only=True)
+class SubmitRejected:
+    """Refused for sure and nothing charged: this job, as it is, will not be accepted."""
+
+    status: int
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class SubmitInterrupted:
+    """The reply was lost, could not be read, or the process ended before it came. May be billed."""
+
+    why: str
+    request_id: str | None = None
+    """An id that an error reply named: a record may or may not exist under it."""
+
+
+@attrs.frozen(kw_only=True)
+class Reconciled:
+    """The service's own records showed that the interrupted submit had been accepted."""
+
+    request_id: str
+
+
+@attrs.frozen(kw_only=True)
+class ConfirmedAbsent:
+    """Clean listings long after the submit did not show it, and the user had asked to send it again."""
+
+    listings: int
+
+
+@attrs.frozen(kw_only=True)
+class StatusSeen:
+    """A status that is not the end."""
+
+    status: str
+
+
+@attrs.frozen(kw_only=True)
+class GenerationSucceeded:
+    """The video exists at the service. Its link is not recorded: links may be signed, and expire."""
+
+
+@attrs.frozen(kw_only=True)
+class GenerationFailed:
+    """The service ended the job without a video."""
+
+    reason: str
+    kind: str
+
+
+@attrs.frozen(kw_only=True)
+class LinkExpired:
+    """The link no longer serves the video; the record must be read again for a fresh one."""
+
+
+@attrs.frozen(kw_only=True)
+class Saved:
+    """The video is where it belongs, whole and verified."""
+
+    path: str
+    size_bytes: int
+    sha256: str
+
+
+@attrs.frozen(kw_only=True)
+class DownloadAbandoned:
+    """This run gave up on the download. The next one tries again; nothing is paid again."""
+
+    problem: str
+
+
+@attrs.frozen(kw_only=True)
+class SavedFileMissing:
+    """A saved file is gone or is not the one that was saved. It is downloaded again, not bought again."""
+
+    problem: str
+
+
+@attrs.frozen(kw_only=True)
+class RetryRequested:
+    """The user asked, with `retry_failed=True`, to send a failed job again."""
+
+
+Event: TypeAlias = (
+    SubmitStarted
+    | SubmitAccepted
+    | SubmitDeferred
+    | SubmitRejected
+    | SubmitInterrupted
+    | Reconciled
+    | ConfirmedAbsent
+    | StatusSeen
+    | GenerationSucceeded
+    | GenerationFailed
+    | LinkExpired
+    | Saved
+    | DownloadAbandoned
+    | SavedFileMissing
+    | RetryRequested
+)
+
+TABLE: Final[Mapping[State, Mapping[type[Event], State]]] = {
+    State.NEW: {SubmitStarted: State.SUBMITTING},
+    State.SUBMITTING: {
+        SubmitAccepted: State.QUEUED,
+        SubmitDeferred: State.NEW,
+        SubmitRejected: State.FAILED,
+        SubmitInterrupted: State.UNKNOWN,
+    },
+    State.UNKNOWN: {Reconciled: State.QUEUED, ConfirmedAbsent: State.NEW},
+    State.QUEUED: {
+        StatusSeen: State.QUEUED,
+        GenerationSucceeded: State.READY,
+        GenerationFailed: State.FAILED,
+    },
+    State.READY: {LinkExpired: State.QUEUED, Saved: State.SAVED, DownloadAbandoned: State.READY},
+    State.SAVED: {SavedFileMissing: State.QUEUED},
+    State.FAILED: {RetryRequested: State.NEW},
+}
+
+NOT_SYNCED: Final[frozenset[type[Event]]] = frozenset({StatusSeen, DownloadAbandoned})
+"""Losing one of these costs a poll or a download. Every other event is on disk before its next effect."""
+
+
+class IllegalTransitionError(AssertionError):
+    """A bug of ours: an event came that the table does not allow."""
+
+
+@attrs.frozen(kw_only=True)
+class JobRecord:
+    """What the events of one job amount to."""
+
+    state: State = State.NEW
+    name: str | None = None
+    attempts: int = 0
+    """How many times a paid POST was about to leave."""
+    started: SubmitStarted | None = None
+    request_id: str | None = None
+    named_id: str | None = None
+    """An id that an ambiguous error reply named."""
+    ending: SubmitRejected | GenerationFailed | None = None
+    saved: Saved | None = None
+    why: str | None = None
+
+    @property
+    def usd(self) -> Decimal:
+        """What may have been spent on it so far: its price, unless it is known to be free."""
+        if self.started is None or self.state in (State.NEW, State.FAILED):
+            return Decimal(0)
+        return self.started.usd
+
+
+NEW_JOB: Final = JobRecord()
+
+
+def advance(record: JobRecord, event: Event) -> JobRecord:
+    """The record after the event; `IllegalTransitionError` when the table does not allow it."""
+    state = TABLE[record.state].get(type(event))
+    if state is None:
+        raise IllegalTransitionError(f"{type(event).__name__} cannot happen to a job in state {record.state}")
+    return _learn(attrs.evolve(record, state=state), event)
+
+
+def fold(events: Iterable[Event], record: JobRecord = NEW_JOB) -> JobRecord:
+    """The record after all of the events."""
+    for event in events:
+        record = advance(record, event)
+    return record
+
+
+def _learn(record: JobRecord, event: Event) -> JobRecord:
+    match event:
+        case SubmitStarted(name=name):
+            return attrs.evolve(
+                record, name=name, started=event, attempts=record.attempts + 1, named_id=None, why=None
+            )
+        case SubmitAccepted(request_id=request_id) | Reconciled(request_id=request_id):
+            return attrs.evolve(record, request_id=request_id)
+        case SubmitInterrupted(why=why, request_id=named_id):
+            return attrs.evolve(record, why=why, named_id=named_id)
+        case SubmitRejected() | GenerationFailed():
+            return attrs.evolve(record, ending=event)
+        case RetryRequested():
+            return attrs.evolve(record, ending=None, request_id=None)
+        case Saved():
+            return attrs.evolve(record, saved=event)
+        case SavedFileMissing():
+            return attrs.evolve(record, saved=None)
+        case _:
+            return record

@@ -1,0 +1,374 @@
+"""The queue API as data: a job becomes a `Call`, a reply becomes a `Record`.
+
+The service's own field names live in this file and nowhere else.  What it reads is tolerant, since the
+documents, the official SDK and live replies disagree: words for a status are read in any case, unknown words
+mean "not finished", a result or a reason is looked for in every place where one has been seen.
+What it returns is strict.  It decides nothing: what a refusal means is `retry`'s to say.
+It never looks for a URL outside `outcome`, because a record echoes the URL of the input image.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final, cast
+from urllib.parse import quote, urlsplit
+
+import attrs
+
+from .errors import ProtocolError, redact
+from .job import Job, Stage
+
+MODEL: Final = "pixverse-v6-i2v"
+DEFAULT_BASE_URL: Final = "https://console.gmicloud.ai/api/v1/ie/requestqueue/apikey"
+SUBMIT_TIMEOUT: Final = 180.0
+"""Seconds. A submit was seen to block for 30-60 s, a sister model's for 144 s (thutapi, claimscene, 2026)."""
+READ_TIMEOUT: Final = 30.0
+"""Seconds for a call that changes nothing; a status answer takes well under one."""
+
+_STAGES: Final[Mapping[str, Stage]] = {
+    # The seven of GMI's own SDK (RequestStatus), then aliases other clients defend against.
+    "created": Stage.QUEUED,
+    "queued": Stage.QUEUED,
+    "dispatched": Stage.QUEUED,
+    "processing": Stage.PROCESSING,
+    "success": Stage.SUCCEEDED,
+    "failed": Stage.FAILED,
+    "cancelled": Stage.CANCELLED,
+    "pending": Stage.QUEUED,
+    "submitted": Stage.QUEUED,
+    "running": Stage.PROCESSING,
+    "in_progress": Stage.PROCESSING,
+    "completed": Stage.SUCCEEDED,
+    "succeeded": Stage.SUCCEEDED,
+    "done": Stage.SUCCEEDED,
+    "finished": Stage.SUCCEEDED,
+    "error": Stage.FAILED,
+    "failure": Stage.FAILED,
+    "canceled": Stage.CANCELLED,
+}
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,200}")
+# The official sample is no UUID (it holds a g), so none is required.
+
+
+@attrs.frozen(kw_only=True)
+class Call:
+    """One HTTP exchange with the queue, without its origin and its key."""
+
+    method: str
+    path: str
+    body: bytes | None = attrs.field(default=None, repr=False)
+    timeout: float = READ_TIMEOUT
+
+
+@attrs.frozen(kw_only=True)
+class Reply:
+    """A complete HTTP answer; header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
+    body: bytes = attrs.field(default=b"", repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Media:
+    """A finished video at the service. The link may be signed: it is a secret."""
+
+    url: str = attrs.field(repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Echo:
+    """What the service says it was asked: the ground on which a lost submit is recognised."""
+
+    seed: int
+    prompt: str | None
+    duration: int | None
+    quality: str | None
+    payload_sha256: str
+
+
+@attrs.frozen(kw_only=True)
+class Record:
+    """One request as the service describes it."""
+
+    request_id: str
+    stage: Stage
+    status: str
+    """The service's own word."""
+    media: Media | None = None
+    reason: str | None = None
+    model: str | None = None
+    created_at_utc: float | None = None
+    echo: Echo | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Listing:
+    """The service's list of requests. `is_complete`: it holds as many as the service counts."""
+
+    records: tuple[Record, ...]
+    is_complete: bool
+
+
+@attrs.frozen(kw_only=True)
+class Grant:
+    """Leave to upload one image."""
+
+    upload_url: str = attrs.field(repr=False)
+    public_url: str
+
+
+@attrs.frozen(kw_only=True)
+class RateHint:
+    """What a 429 body tells of the limit it enforces."""
+
+    limit: int
+    interval: float
+    """Seconds."""
+
+
+# -- calls -------------------------------------------------------------------------------------------
+
+
+def payload(job: Job, image_url: str, seed: int) -> dict[str, str | int | bool]:
+    """What is asked of the model, every parameter explicit."""
+    return {
+        "prompt": job.prompt,
+        "image": image_url,
+        "duration": job.duration,
+        "quality": job.quality,
+        "generate_audio_switch": job.audio,
+        "generate_multi_clip_switch": job.multi_clip,
+        "seed": seed,
+    }
+
+
+def payload_sha256(content: Mapping[str, object]) -> str:
+    """The payload's fingerprint, the same whatever the order of its keys."""
+    canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def submit_call(content: Mapping[str, object]) -> Call:
+    """*Charges* when the service accepts it and the generation succeeds."""
+    return _post("/requests", {"model": MODEL, "payload": content}, SUBMIT_TIMEOUT)
+
+
+def status_call(request_id: str) -> Call:
+    """The record of one request."""
+    return Call(method="GET", path=f"/requests/{quote(request_id, safe='')}")
+
+
+def list_call() -> Call:
+    """The requests of this model, newest first as far as known."""
+    return Call(method="GET", path=f"/requests?model_id={MODEL}")
+
+
+def grant_call(file_type: str) -> Call:
+    """Leave to upload one file; `file_type` is "jpeg" or "png", never "jpg".
+
+    The grant's signed content type is `image/<file_type>`: "jpg" would demand the unregistered `image/jpg`.
+    Source: every type probed live, minimax-week-interdimensional-cable, 2026-09-06.
+    """
+    return _post("/upload-url", {"file_type": file_type}, READ_TIMEOUT)
+
+
+def cancel_call(request_id: str) -> Call:
+    """Undocumented, best effort: one client in the wild calls it and ignores the answer."""
+    return Call(method="DELETE", path=f"/requests/{quote(request_id, safe='')}")
+
+
+def _post(path: str, body: Mapping[str, object], timeout: float) -> Call:
+    encoded = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    return Call(method="POST", path=path, body=encoded, timeout=timeout)
+
+
+# -- replies -----------------------------------------------------------------------------------------
+
+
+def read_record(reply: Reply) -> Record:
+    """The record in a 2xx reply to a submit or a status call. *Raises* `ProtocolError`."""
+    return _record(_json(reply))
+
+
+def read_listing(reply: Reply) -> Listing:
+    """The records in a reply to `list_call`, unreadable ones left out. *Raises* `ProtocolError`."""
+    body = _json(reply)
+    items = _get(body, "requests")
+    if not isinstance(items, list):
+        raise ProtocolError("requests", "a list", _shown(items))
+    raw = cast("list[object]", items)
+    records = tuple(_readable(raw))
+    total = _integer(_get(body, "total"))
+    return Listing(records=records, is_complete=total is not None and total == len(raw) == len(records))
+
+
+def read_grant(reply: Reply) -> Grant:
+    """The upload grant in a 2xx reply. *Raises* `ProtocolError`, which does not quote the links."""
+    body = _json(reply)
+    links = {name: _get(body, name) for name in ("upload_url", "public_url")}
+    for name, link in links.items():
+        if not isinstance(link, str) or not _is_web_link(link):
+            raise ProtocolError(name, "an http(s) link", type(link).__name__)
+    return Grant(upload_url=str(links["upload_url"]), public_url=str(links["public_url"]))
+
+
+def read_error(reply: Reply) -> str:
+    """The reason in an error reply of any shape, redacted; the start of the text when there is no JSON."""
+    try:
+        body = _json(reply)
+    except ProtocolError:
+        return redact(re.sub(r"<[^>]*>", " ", reply.body[:2000].decode("utf-8", "replace")), 120)
+    return _reason(body) or redact(json.dumps(body, ensure_ascii=False), 120)
+
+
+def read_named_id(reply: Reply) -> str | None:
+    """The request id that an error reply names, if it names one: a record may exist under it."""
+    try:
+        found = _get(_json(reply), "request_id")
+    except ProtocolError:
+        return None
+    return found if isinstance(found, str) and _REQUEST_ID.fullmatch(found) else None
+
+
+def read_rate_hint(reply: Reply) -> RateHint | None:
+    """The limit that a 429 body describes."""
+    try:
+        limits = _get(_json(reply), "rate_limit")
+    except ProtocolError:
+        return None
+    limit, interval = _number(_get(limits, "limit")), _number(_get(limits, "interval_seconds"))
+    if limit is None or interval is None or not (1 <= limit <= 1e6 and 0 < interval <= 86_400):
+        return None
+    return RateHint(limit=int(limit), interval=interval)
+
+
+def read_retry_after_ms(reply: Reply) -> float | None:
+    """The wait that a 429 body asks for, as it stands: it may be absurd."""
+    try:
+        body = _json(reply)
+    except ProtocolError:
+        return None
+    wait = _number(_get(_get(body, "rate_limit"), "retry_after_ms"))
+    if wait is not None:
+        return wait
+    match = re.search(r"[Rr]etry in (\d{1,12}) ?ms", _reason(body) or "")
+    return float(match[1]) if match else None
+
+
+def _json(reply: Reply) -> object:
+    try:
+        return cast("object", json.loads(reply.body))
+    except (ValueError, RecursionError) as problem:
+        # json.JSONDecodeError and UnicodeDecodeError are ValueErrors; a hostile nesting overflows the parser.
+        shown = redact(reply.body[:80].decode("utf-8", "replace"), 60)
+        raise ProtocolError("body", "JSON", shown or "nothing") from problem
+
+
+def _get(value: object, key: str) -> object:
+    return cast("dict[str, object]", value).get(key) if isinstance(value, dict) else None
+
+
+def _shown(value: object) -> str:
+    return redact(repr(value), 60)
+
+
+def _integer(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _is_web_link(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in ("https", "http") and bool(parts.hostname)
+
+
+def _readable(items: list[object]) -> Iterator[Record]:
+    for item in items:
+        try:
+            yield _record(item)
+        except ProtocolError:
+            continue
+
+
+def _record(body: object) -> Record:
+    request_id = _get(body, "request_id")
+    if isinstance(request_id, int) and not isinstance(request_id, bool):
+        request_id = str(request_id)
+    if not isinstance(request_id, str) or not _REQUEST_ID.fullmatch(request_id):
+        raise ProtocolError("request_id", "an id", _shown(request_id))
+    status = _get(body, "status")
+    word = status if isinstance(status, str) else ""
+    stage = _STAGES.get(word.strip().lower(), Stage.QUEUED)
+    model = _get(body, "model")
+    return Record(
+        request_id=request_id,
+        stage=stage,
+        status=redact(word, 40),
+        media=_media(_get(body, "outcome")) if stage is Stage.SUCCEEDED else None,
+        reason=_reason(body) if stage.is_final else None,
+        model=model if isinstance(model, str) else None,
+        created_at_utc=_number(_get(body, "created_at")),
+        echo=_echo(_get(body, "payload")),
+    )
+
+
+def _media(outcome: object) -> Media | None:
+    """The video in an outcome, read in the order in which serious clients read it; never the thumbnail."""
+    links = [*_links(_get(outcome, "media_urls")), *_links(_get(outcome, "medias"))]
+    links += [link for key in ("video_url", "videoUrl") for link in _links([_get(outcome, key)])]
+    videos = [link for link in links if urlsplit(link).path.lower().endswith(".mp4")]
+    chosen = next(iter(videos or links), None)
+    return Media(url=chosen) if chosen else None
+
+
+def _links(items: object) -> Iterator[str]:
+    entries = cast("list[object]", items) if isinstance(items, list) else [items]
+    for entry in entries:
+        link = entry if isinstance(entry, str) else _get(entry, "url")
+        if isinstance(link, str) and _is_web_link(link):
+            yield link
+
+
+def _reason(body: object) -> str | None:
+    outcome = _get(body, "outcome")
+    places = [_get(outcome, key) for key in ("error", "error_message", "fail_reason", "message")]
+    places += [_get(body, key) for key in ("error", "error_message", "message", "reason")]
+    return next((text for place in places if (text := _sentence(place))), None)
+
+
+def _sentence(place: object) -> str | None:
+    if isinstance(place, dict):
+        inner = (_sentence(_get(cast("object", place), key)) for key in ("message", "detail", "details", "reason"))
+        return next((text for text in inner if text), None)
+    return redact(place) or None if isinstance(place, str) else None
+
+
+def _echo(content: object) -> Echo | None:
+    seed = _integer(_get(content, "seed"))
+    if seed is None:
+        return None
+    prompt, quality = _get(content, "prompt"), _get(content, "quality")
+    return Echo(
+        seed=seed,
+        prompt=prompt if isinstance(prompt, str) else None,
+        duration=_integer(_get(content, "duration")),
+        quality=quality if isinstance(quality, str) else None,
+        payload_sha256=payload_sha256(cast("dict[str, object]", content)),
+    )

@@ -1,0 +1,232 @@
+"""The network: a `Transport` carries calls to the queue and bytes to and from storage.
+
+`AiohttpTransport` is the package's only client-side import of aiohttp.  It keeps two sessions apart.  The
+queue's session carries the key, talks to one origin and follows no redirect: aiohttp would send a paid POST
+again to wherever a 307 points.  The storage session carries nothing of ours, and refuses addresses that are not
+on the open internet at the socket itself, after DNS and after redirects, unless the queue is on this machine.
+
+It repeats nothing and judges nothing: what it raises says only whether the request may have been received.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from types import SimpleNamespace
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import aiohttp
+import attrs
+
+from .._core.config import Endpoint, is_public_address
+from .._core.errors import DownloadError, TransportError, redact
+from .._core.wire import Call, Reply
+
+MAX_REPLY_BYTES = 64 * 2**20
+"""A reply of the queue is a few kB, unless it echoes a data: URI (20 MB of image are 27 MB of base64)."""
+CONNECT_TIMEOUT = 15.0
+"""Seconds. From mainland China the storage host was seen to take 21 s to fail: better to fail sooner."""
+STALL_TIMEOUT = 60.0
+"""Seconds without a byte of media before the connection is given up and resumed by range."""
+_STREAM_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT, sock_read=STALL_TIMEOUT)
+READ_BUFFER_BYTES = 2**20
+"""Below 1 MiB aiohttp pauses and resumes the socket at each read (benchmarks/README.md)."""
+KEEPALIVE = 75.0
+"""Seconds; must exceed the interval between polls, or each poll pays a new TLS handshake."""
+
+
+class MediaReply(Protocol):
+    """The head of a storage answer, and its body as it arrives."""
+
+    @property
+    def status(self) -> int:
+        """HTTP status."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Lower-case names; several `x-goog-hash` headers are joined by commas."""
+        ...
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The body in pieces of any size. *Raises* `TransportError` when it breaks off."""
+        ...
+
+
+class Transport(Protocol):
+    """What the pipeline needs of a network. The tests have one in memory."""
+
+    async def call(self, call: Call) -> Reply:
+        """One exchange with the queue. *Raises* `TransportError`; `sent` False means it never left."""
+        ...
+
+    async def put(self, url: str, body: bytes, content_type: str) -> Reply:
+        """Upload to a presigned link, with no header but the content type. *Raises* `TransportError`."""
+        ...
+
+    def fetch(self, url: str, headers: Mapping[str, str]) -> AbstractAsyncContextManager[MediaReply]:
+        """Open a public link. *Raises* `TransportError`; `DownloadError` for a link that is refused."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        ...
+
+
+@attrs.define(eq=False)
+class _AiohttpMedia:
+    _response: aiohttp.ClientResponse
+
+    @property
+    def status(self) -> int:
+        return self._response.status
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        raw = self._response.headers
+        return {name.lower(): ",".join(raw.getall(name)) for name in raw}
+
+    async def chunks(self) -> AsyncGenerator[bytes]:
+        try:
+            async for piece in self._response.content.iter_any():
+                yield piece
+        except (aiohttp.ClientError, TimeoutError, OSError) as problem:
+            raise _lost(problem, sent=None) from problem
+
+
+@attrs.define(eq=False)
+class AiohttpTransport:
+    """The real network. Make it with `open`, inside the running loop; close it with `aclose`."""
+
+    _endpoint: Endpoint
+    _api: aiohttp.ClientSession
+    _storage: aiohttp.ClientSession
+
+    @classmethod
+    def open(cls, endpoint: Endpoint) -> AiohttpTransport:
+        """Two sessions on the running loop."""
+        trace = aiohttp.TraceConfig()
+        trace.on_request_headers_sent.append(_mark_sent)
+        api = aiohttp.ClientSession(
+            headers=endpoint.headers,
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE),
+            trace_configs=[trace],
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+        storage = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=0, socket_factory=_any_socket if endpoint.is_loopback else _public_socket
+            ),
+            auto_decompress=False,
+            read_bufsize=READ_BUFFER_BYTES,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=("Content-Type", "User-Agent"),
+        )
+        return cls(endpoint, api, storage)
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._api.close()
+        await self._storage.close()
+
+    async def call(self, call: Call) -> Reply:
+        """See `Transport.call`."""
+        fate = SimpleNamespace(sent=False)
+        try:
+            async with self._api.request(
+                call.method,
+                self._endpoint.base_url + call.path,
+                data=call.body,
+                headers={"Content-Type": "application/json"} if call.body is not None else None,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=call.timeout, sock_connect=CONNECT_TIMEOUT),
+                trace_request_ctx=fate,
+            ) as response:
+                body = await _read(response)
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                return Reply(status=response.status, headers=headers, body=self._scrub(response.status, body))
+        except (aiohttp.ClientError, TimeoutError, OSError) as problem:
+            raise _lost(problem, sent=None if fate.sent else False) from problem
+
+    async def put(self, url: str, body: bytes, content_type: str) -> Reply:
+        """See `Transport.put`."""
+        self._check_link(url)
+        try:
+            async with self._storage.put(
+                url,
+                data=body,
+                headers={"Content-Type": content_type},
+                allow_redirects=False,
+                timeout=_STREAM_TIMEOUT,
+            ) as response:
+                return Reply(status=response.status, body=await _read(response))
+        except (aiohttp.ClientError, TimeoutError, OSError) as problem:
+            raise _lost(problem, sent=None) from problem
+
+    @asynccontextmanager
+    async def fetch(self, url: str, headers: Mapping[str, str]) -> AsyncGenerator[MediaReply]:
+        """See `Transport.fetch`."""
+        self._check_link(url)
+        try:
+            # A public object answers by itself; a redirect could only lead to another scheme or a private host.
+            response = await self._storage.get(
+                url,
+                headers={"Accept-Encoding": "identity", **headers},
+                allow_redirects=False,
+                timeout=_STREAM_TIMEOUT,
+            )
+        except (aiohttp.ClientError, TimeoutError, OSError) as problem:
+            raise _lost(problem, sent=None) from problem
+        # Outside the try: an OSError of the caller's own, such as a full disk, is not the network's.
+        async with response:
+            yield _AiohttpMedia(response)
+
+    def _check_link(self, url: str) -> None:
+        if urlsplit(url).scheme != "https" and not self._endpoint.is_loopback:
+            raise DownloadError("the service gave a link that is not https")
+
+    def _scrub(self, status: int, body: bytes) -> bytes:
+        """An error page may quote the key that it refuses."""
+        return body if status < 400 else body.replace(self._endpoint.api_key.encode(), b"[redacted]")
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for piece in response.content.iter_any():
+        body += piece
+        if len(body) > MAX_REPLY_BYTES:
+            raise aiohttp.ClientPayloadError(f"a reply of more than {MAX_REPLY_BYTES} bytes")
+    return bytes(body)
+
+
+async def _mark_sent(
+    session: aiohttp.ClientSession, context: SimpleNamespace, params: aiohttp.TraceRequestHeadersSentParams
+) -> None:
+    del session, params
+    context.trace_request_ctx.sent = True
+
+
+def _lost(problem: BaseException, *, sent: bool | None) -> TransportError:
+    what = redact(str(problem), 120) or type(problem).__name__
+    return TransportError(f"{type(problem).__name__}: {what}", sent)
+
+
+_Address = tuple[int, int, int, str, tuple[object, ...]]
+# What getaddrinfo gives: family, kind, protocol, name, and the address whose first part is the host.
+
+
+def _any_socket(address: _Address) -> socket.socket:
+    return socket.socket(*address[:3])
+
+
+def _public_socket(address: _Address) -> socket.socket:
+    """A socket to the open internet only.
+
+    It sees each final address, literals and DNS answers alike; a custom resolver would not be asked about literals.
+    """
+    host = str(address[4][0])
+    if not is_public_address(host):
+        raise OSError(f"{host} is not an address on the open internet")
+    return _any_socket(address)
