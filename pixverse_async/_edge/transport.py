@@ -224,7 +224,7 @@ def _any_socket(address: _Address) -> socket.socket:
 def _public_socket(address: _Address) -> socket.socket:
     """A socket to the open internet only.
 
-    It sees each final address, literals and DNS answers alike; a custom resolver would not be asked about literals.
+    It sees each final address, literals and DNS answers alike; a resolver of ours would not be asked about literals.
     """
     host = str(address[4][0])
     if not is_public_address(host):
