@@ -1,4 +1,4 @@
-"""The queue API as data: a job becomes a `Call`, a reply becomes a `Record`.
+"""The queue API as data: a job becomes a `Call`, a reply becomes a `Status`.
 
 The service's own field names live in this file and nowhere else.  What it reads is tolerant, since the
 documents, the official SDK and live replies disagree: words for a status are read in any case, unknown words
@@ -92,13 +92,13 @@ class Echo:
 
 
 @attrs.frozen(kw_only=True)
-class Record:
+class Status:
     """One request as the service describes it."""
 
     request_id: str
     stage: Stage
-    status: str
-    """The service's own word."""
+    word: str
+    """The service's own word for it, such as `dispatched`."""
     media: Media | None = None
     reason: str | None = None
     model: str | None = None
@@ -110,7 +110,7 @@ class Record:
 class Listing:
     """The service's list of requests. `is_complete`: it holds as many as the service counts."""
 
-    records: tuple[Record, ...]
+    records: tuple[Status, ...]
     is_complete: bool
 
 
@@ -190,7 +190,7 @@ def _post(path: str, body: Mapping[str, object], timeout: float) -> Call:
 # -- replies -----------------------------------------------------------------------------------------
 
 
-def read_record(reply: Reply) -> Record:
+def read_record(reply: Reply) -> Status:
     """The record in a 2xx reply to a submit or a status call. *Raises* `ProtocolError`."""
     return _record(_json(reply))
 
@@ -299,7 +299,7 @@ def _is_web_link(text: str) -> bool:
     return parts.scheme in ("https", "http") and bool(parts.hostname)
 
 
-def _readable(items: list[object]) -> Iterator[Record]:
+def _readable(items: list[object]) -> Iterator[Status]:
     for item in items:
         try:
             yield _record(item)
@@ -307,7 +307,7 @@ def _readable(items: list[object]) -> Iterator[Record]:
             continue
 
 
-def _record(body: object) -> Record:
+def _record(body: object) -> Status:
     request_id = _get(body, "request_id")
     if isinstance(request_id, int) and not isinstance(request_id, bool):
         request_id = str(request_id)
@@ -317,10 +317,10 @@ def _record(body: object) -> Record:
     word = status if isinstance(status, str) else ""
     stage = _STAGES.get(word.strip().lower(), Stage.QUEUED)
     model = _get(body, "model")
-    return Record(
+    return Status(
         request_id=request_id,
         stage=stage,
-        status=redact(word, 40),
+        word=redact(word, 40),
         media=_media(_get(body, "outcome")) if stage is Stage.SUCCEEDED else None,
         reason=_reason(body) if stage.is_final else None,
         model=model if isinstance(model, str) else None,

@@ -1,0 +1,74 @@
+"""How fast to submit: taught by the service's refusals.
+
+GMI documents no numbers for this model, so none is assumed.  Submits leave freely until a 429 comes; its body
+names the limit (so many in so many seconds) and the wait, and from then on the pacer keeps within them.  A refusal
+without a body doubles a pause.  Refusals of submits that left before the last lesson belong to the same episode
+and teach nothing new.  Pure: told of starts and refusals with `now`, asked when the next submit may leave.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import attrs
+
+from .retry import backoff
+from .wire import RateHint
+
+WINDOW_MARGIN = 1.02
+"""The service's window is measured on its own clock and at its own door: stay two percent inside."""
+FIRST_PAUSE = 2.0
+"""Seconds of pause after the first refusal that names no wait."""
+LONGEST_PAUSE = 120.0
+"""Seconds; GMI's attested windows are a minute long."""
+STAGGER = 0.1
+"""The wait is lengthened by up to a tenth, so that several processes told the same wait do not return as one."""
+
+
+@attrs.define(eq=False, kw_only=True)
+class Pacer:
+    """Decides when the next submit may leave. One for all submitters of a batch."""
+
+    limit: RateHint | None = None
+    _resume_at: float = 0.0
+    _taught_at: float = float("-inf")
+    _blind_refusals: int = 0
+    _starts: deque[float] = attrs.field(factory=deque[float])
+
+    def next_start(self, now: float) -> float:
+        """The earliest time at which a submit may leave: `now`, or later."""
+        return max(now, self._resume_at, self._window_opens(now))
+
+    def started(self, now: float) -> None:
+        """A submit leaves."""
+        self._starts.append(now)
+
+    def accepted(self) -> None:
+        """A submit was taken: the service is open."""
+        self._blind_refusals = 0
+
+    def refused(self, started_at: float, now: float, wait: float | None, hint: RateHint | None, u: float) -> None:
+        """A submit that left at `started_at` was refused by rate; `u` in [0, 1) is random."""
+        if hint is not None:
+            self.limit = hint
+        if started_at < self._taught_at:
+            return
+        self._taught_at = now
+        if wait is None:
+            wait = backoff(self._blind_refusals, u, base=FIRST_PAUSE, ceiling=LONGEST_PAUSE)
+            self._blind_refusals += 1
+        self._resume_at = max(self._resume_at, now + wait * (1.0 + STAGGER * u))
+
+    def _window_opens(self, now: float) -> float:
+        if self.limit is None:
+            self._forget_before(now - 3600.0)
+            return now
+        window = self.limit.interval * WINDOW_MARGIN
+        self._forget_before(now - window)
+        if len(self._starts) < self.limit.limit:
+            return now
+        return self._starts[-self.limit.limit] + window
+
+    def _forget_before(self, then: float) -> None:
+        while self._starts and self._starts[0] <= then:
+            self._starts.popleft()

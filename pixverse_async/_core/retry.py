@@ -1,0 +1,258 @@
+"""What a failure means: again, stop, or unknown.
+
+A submit costs money and has no idempotency key, so its failures fall in four kinds, and only `Deferred` may be
+sent again: the service said it did nothing (429, 401, 402, 403, 405), or the connection was never made.
+Whatever may have been received is `Ambiguous`, every 5xx included, and goes to reconciliation.
+A read changes nothing and may be repeated as long as anybody cares for the answer.
+
+Pure: the wall clock (to read dates) and randomness come as arguments.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Final, TypeAlias
+
+import attrs
+
+from . import wire
+from .errors import (
+    ApiError,
+    AuthError,
+    ConfigError,
+    InsufficientCreditsError,
+    PixverseError,
+    ProtocolError,
+    RateLimitedError,
+    RejectedError,
+    TransportError,
+)
+from .wire import Reply, Status
+
+MAX_RETRY_AFTER: Final = 300.0
+"""Seconds. A service that asks for more is asked again after this long; hints of 10**9 ms have been seen."""
+BACKOFF_BASE: Final = 1.0
+"""Seconds. The base that AWS's SDKs use for throttling (2026 standard retry mode)."""
+BACKOFF_CEILING: Final = 20.0
+"""Seconds. The cap of the same."""
+GONE_AFTER: Final = 60.0
+"""Seconds of nothing but 404 before a request counts as lost; a new record may take a moment to be readable."""
+
+_REFUSED_BEFORE_WORK: Final = frozenset({401, 402, 403, 405})
+_FATE_UNKNOWN_4XX: Final = frozenset({408, 499})
+# A gateway's timeout: the request may have been passed on.
+
+
+@attrs.frozen(kw_only=True)
+class Accepted:
+    """The service took the job."""
+
+    status: Status
+
+
+@attrs.frozen(kw_only=True)
+class Deferred:
+    """Nothing happened, nothing was charged. `is_final`: no later try of any job can do better."""
+
+    error: PixverseError
+    wait: float | None = None
+    """Seconds that the service asked for."""
+    is_final: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class Rejected:
+    """This job will not be accepted; nothing was charged."""
+
+    error: RejectedError
+
+
+@attrs.frozen(kw_only=True)
+class Ambiguous:
+    """It may have been accepted. `request_id`: an id that the error reply named."""
+
+    why: str
+    request_id: str | None = None
+
+
+SubmitVerdict: TypeAlias = Accepted | Deferred | Rejected | Ambiguous
+
+
+def judge_submit(answer: Reply | TransportError, now_utc: float) -> SubmitVerdict:
+    """What one paid POST came to."""
+    if isinstance(answer, TransportError):
+        return Deferred(error=answer) if answer.sent is False else Ambiguous(why=answer.what)
+    if 200 <= answer.status < 300:
+        return _judge_success(answer)
+    if answer.status == 429 or answer.status in _REFUSED_BEFORE_WORK:
+        error = api_error(answer, now_utc)
+        wait = error.retry_after if isinstance(error, RateLimitedError) else None
+        return Deferred(error=error, wait=wait, is_final=answer.status != 429)
+    if 400 <= answer.status < 500 and answer.status not in _FATE_UNKNOWN_4XX:
+        return Rejected(error=RejectedError(answer.status, wire.read_error(answer)))
+    return Ambiguous(
+        why=f"the service answered {answer.status}: {wire.read_error(answer)}",
+        request_id=wire.read_named_id(answer),
+    )
+
+
+def _judge_success(reply: Reply) -> SubmitVerdict:
+    try:
+        return Accepted(status=wire.read_record(reply))
+    except ProtocolError as problem:
+        return Ambiguous(why=problem.describe(), request_id=wire.read_named_id(reply))
+
+
+@attrs.frozen(kw_only=True)
+class Seen:
+    """A status that can be read."""
+
+    status: Status
+
+
+@attrs.frozen(kw_only=True)
+class Again:
+    """No answer worth having this time. `http_status` is 0 when there was none."""
+
+    error: PixverseError
+    http_status: int = 0
+    wait: float | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Gone:
+    """The service says that it has no such request."""
+
+    error: ApiError
+
+
+@attrs.frozen(kw_only=True)
+class Denied:
+    """We may not ask, and asking again will not help."""
+
+    error: PixverseError
+
+
+ReadVerdict: TypeAlias = Seen | Again | Gone | Denied
+
+
+def judge_status(answer: Reply | TransportError, request_id: str, now_utc: float) -> ReadVerdict:
+    """What one status call came to."""
+    if isinstance(answer, TransportError):
+        return Again(error=answer)
+    if 200 <= answer.status < 300:
+        return _judge_readable(answer, request_id)
+    error = api_error(answer, now_utc)
+    match answer.status:
+        case 404 | 410:
+            return Gone(error=error if isinstance(error, ApiError) else ApiError(answer.status, ""))
+        case 401 | 403 | 405:
+            return Denied(error=error)
+        case _:
+            wait = retry_after(answer, now_utc)
+            return Again(error=error, http_status=answer.status, wait=wait)
+
+
+def _judge_readable(reply: Reply, request_id: str) -> ReadVerdict:
+    try:
+        status = wire.read_record(reply)
+    except ProtocolError as problem:
+        return Again(error=problem, http_status=reply.status)
+    if status.request_id != request_id:
+        error = ProtocolError("request_id", request_id, status.request_id)
+        return Again(error=error, http_status=reply.status)
+    return Seen(status=status)
+
+
+def api_error(reply: Reply, now_utc: float) -> ApiError | ConfigError:
+    """The error that a refusal means."""
+    reason = wire.read_error(reply)
+    match reply.status:
+        case 401 | 403:
+            return AuthError(reply.status, reason)
+        case 402:
+            return InsufficientCreditsError(reply.status, reason)
+        case 405:
+            # Every queue path answers 405 on the host of the language models (thutapi, live, 2026-09).
+            remedy = f"Use the full queue base, such as {wire.DEFAULT_BASE_URL}."
+            return ConfigError("base_url (GMI_BASE_URL)", "the service answers 405: this is not the queue", remedy)
+        case 429:
+            return RateLimitedError(reply.status, reason, retry_after(reply, now_utc))
+        case _:
+            return ApiError(reply.status, reason)
+
+
+def retry_after(reply: Reply, now_utc: float) -> float | None:
+    """The wait that the service asks for, in seconds, within [0, 300]; None when it asks for none that makes sense.
+
+    The queue's own hint (`retry_after_ms`) comes first; no `Retry-After` header is attested, so it is read in
+    case there is one. A date in it is measured against the reply's own `date`, not against our clock.
+    """
+    milliseconds = wire.read_retry_after_ms(reply)
+    seconds = milliseconds / 1000 if milliseconds is not None else _header_seconds(reply.headers, now_utc)
+    if seconds is None or not math.isfinite(seconds) or seconds < 0:
+        return None
+    return min(seconds, MAX_RETRY_AFTER)
+
+
+def _header_seconds(headers: Mapping[str, str], now_utc: float) -> float | None:
+    text = headers.get("retry-after", "").strip()
+    if re.fullmatch(r"\d{1,12}(\.\d+)?", text):
+        return float(text)
+    until = _epoch(text)
+    if until is None:
+        return None
+    sent = _epoch(headers.get("date", ""))
+    return max(0.0, until - (now_utc if sent is None else sent))
+
+
+def _epoch(http_date: str) -> float | None:
+    try:
+        return parsedate_to_datetime(http_date).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def server_time_utc(reply: Reply) -> float | None:
+    """What the service's clock showed, in epoch seconds."""
+    return _epoch(reply.headers.get("date", ""))
+
+
+def backoff(attempt: int, u: float, *, base: float = BACKOFF_BASE, ceiling: float = BACKOFF_CEILING) -> float:
+    """Seconds before try `attempt + 1`; `u` in [0, 1) is random. Half of it is certain, half is jitter.
+
+    >>> [backoff(n, 0.0) for n in range(6)]
+    [0.5, 1.0, 2.0, 4.0, 8.0, 10.0]
+    """
+    whole = min(ceiling, base * 2.0 ** min(attempt, 30))
+    return whole * (0.5 + 0.5 * u)
+
+
+_KINDS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
+    ("rate_limited", re.compile(r"rate.?limit|\brpm\b|\brph\b|too many requests", re.IGNORECASE)),
+    ("credits", re.compile(r"insufficient (balance|credit)|500090", re.IGNORECASE)),
+    (
+        "moderation",
+        re.compile(
+            r"sensitiv|moderat|policy|safety|prohibit|violat|nsfw|inappropriate|risk control|not allowed"
+            r"|blocked|celebrity|public figure|500054|500063",
+            re.IGNORECASE,
+        ),
+    ),
+    ("capacity", re.compile(r"high load|concurren|capacity|overload|500044|500069", re.IGNORECASE)),
+    ("image", re.compile(r"\bimage\b|width or height|50003[0-3]|50004[12]|400032", re.IGNORECASE)),
+)
+# The words of PixVerse's own error table and the patterns that clients of this queue match; no text of a failed
+# pixverse record on this queue is public. Order matters: a moderation text may say "image".
+
+
+def failure_kind(reason: str) -> str:
+    """Our reading of the service's reason for a failed generation.
+
+    >>> failure_kind("Music generation failed: rate limit exceeded(RPM)"), failure_kind("boom")
+    ('rate_limited', 'unknown')
+    """
+    return next((kind for kind, pattern in _KINDS if pattern.search(reason)), "unknown")
