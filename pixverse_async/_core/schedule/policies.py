@@ -1,0 +1,215 @@
+"""What a poll schedule is, and the simple ones: every job by itself, after intervals a function tells.
+
+A `Scheduler` is told what was submitted, observed and refused, with the time; it is asked whom to
+poll now and when to ask again.  It owns no timer, task, clock or random number.  A `PollPolicy` is the
+frozen value that a user passes and that makes one scheduler for a run.  For a policy of your
+own, give `IntervalPolling` a function.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+import attrs
+
+from ..job import JobClass, Stage
+from .budget import Budget
+
+DEFAULT_POLLS_PER_SECOND = 20.0
+"""A modest budget for one process. GMI documents no limit on status calls, and its sample polls each second."""
+ERROR_PAUSE = 1.0
+"""Seconds before a poll that failed without advice is repeated; doubled for each failure in a row."""
+LONGEST_PAUSE = 60.0
+"""No failure, and no Retry-After, silences a poll for longer."""
+_GOLDEN = 0.6180339887498949
+
+
+class Scheduler(Protocol):
+    """Decides for every job in flight when its next poll is due. All times are loop seconds."""
+
+    def submitted(self, job: int, job_class: JobClass, now: float) -> None:
+        """The service accepted the job (or a resumed run took it up)."""
+        ...
+
+    def take(self, now: float) -> int | None:
+        """A job to poll right now, or None. The job is not offered again before its answer."""
+        ...
+
+    def next_wakeup(self) -> float | None:
+        """When `take` should be asked again; None while nothing waits."""
+        ...
+
+    def observed(self, job: int, stage: Stage, sent: float, received: float) -> None:
+        """A status answer. A final stage removes the job."""
+        ...
+
+    def error(self, job: int, status: int, retry_after: float | None, sent: float, received: float) -> None:
+        """No usable answer: HTTP `status`, or 0 when there was none."""
+        ...
+
+    def abandoned(self, job: int, now: float) -> None:
+        """We stopped waiting for the job."""
+        ...
+
+    def stalled(self, now: float) -> tuple[int, ...]:
+        """Jobs that ought to have ended long ago. They are reported and still polled, never resubmitted."""
+        ...
+
+    def learned(self) -> str | None:
+        """What the next run may start from, as a few hundred bytes of JSON; None when nothing was learned."""
+        ...
+
+
+class PollPolicy(Protocol):
+    """A frozen value that makes the scheduler of one run."""
+
+    def scheduler(self, *, polls_per_second: float, seed: int, learned: str | None = None) -> Scheduler:
+        """A fresh scheduler that sends at most `polls_per_second`; `seed` decides its jitter.
+
+        `learned` is what an earlier run's scheduler told; what does not fit is ignored.
+        """
+        ...
+
+
+class Jitter:
+    """Numbers spread evenly over [-1, 1), the same for the same seed: no two processes march in step."""
+
+    def __init__(self, seed: int) -> None:
+        self._at = (seed * _GOLDEN * _GOLDEN + 0.5) % 1.0
+
+    def next(self) -> float:
+        """The next number."""
+        self._at = (self._at + _GOLDEN) % 1.0
+        return 2.0 * self._at - 1.0
+
+
+def pause_after(errors: int, retry_after: float | None) -> float:
+    """Seconds to leave a job alone after its `errors`-th failed poll in a row."""
+    if retry_after is not None and retry_after > 0:
+        return min(retry_after, LONGEST_PAUSE)
+    return min(ERROR_PAUSE * 2.0 ** min(errors - 1, 10), LONGEST_PAUSE)
+
+
+class Look(NamedTuple):
+    """What an interval may depend on."""
+
+    job_class: JobClass
+    stage: Stage
+    """As last answered; queued before the first answer."""
+    age: float
+    """Seconds since the job was accepted."""
+    answers: int
+    """Polls answered so far."""
+
+
+@attrs.define(eq=False)
+class _Watched:
+    look: Look
+    since: float
+    errors: int = 0
+
+
+class _Intervals:
+    """Each job by itself."""
+
+    def __init__(self, interval: Callable[[Look], float], polls_per_second: float, seed: int) -> None:
+        self._interval = interval
+        self._budget = Budget(polls_per_second)
+        self._jitter = Jitter(seed)
+        self._due: list[tuple[float, int]] = []
+        self._jobs: dict[int, _Watched] = {}
+
+    def submitted(self, job: int, job_class: JobClass, now: float) -> None:
+        self._jobs[job] = _Watched(Look(job_class, Stage.QUEUED, 0.0, 0), now)
+        self._push(job, now)
+
+    def take(self, now: float) -> int | None:
+        self._forget_gone()
+        if not self._due or self._due[0][0] > now or not self._budget.has_one(now):
+            return None
+        self._budget.spend(now)
+        return heapq.heappop(self._due)[1]
+
+    def next_wakeup(self) -> float | None:
+        self._forget_gone()
+        return max(self._due[0][0], self._budget.free_at()) if self._due else None
+
+    def observed(self, job: int, stage: Stage, sent: float, received: float) -> None:
+        self._budget.answered()
+        watched = self._jobs.get(job)
+        if watched is None or stage.is_final:
+            self._jobs.pop(job, None)
+            return
+        look = watched.look
+        watched.look = Look(look.job_class, stage, received - watched.since, look.answers + 1)
+        watched.errors = 0
+        self._push(job, received)
+
+    def error(self, job: int, status: int, retry_after: float | None, sent: float, received: float) -> None:
+        watched = self._jobs.get(job)
+        errors = 1
+        if watched is not None:
+            watched.errors = errors = watched.errors + 1
+            heapq.heappush(self._due, (received + pause_after(errors, retry_after), job))
+        if status == 429:
+            self._budget.refused(received, pause_after(errors, retry_after))
+
+    def abandoned(self, job: int, now: float) -> None:
+        self._jobs.pop(job, None)
+
+    def stalled(self, now: float) -> tuple[int, ...]:
+        return ()
+
+    def learned(self) -> str | None:
+        return None
+
+    def _forget_gone(self) -> None:
+        while self._due and self._due[0][1] not in self._jobs:
+            heapq.heappop(self._due)
+
+    def _push(self, job: int, now: float) -> None:
+        wait = max(0.0, self._interval(self._jobs[job].look))
+        heapq.heappush(self._due, (now + wait * (1.0 + 0.05 * self._jitter.next()), job))
+
+
+@attrs.frozen
+class IntervalPolling:
+    """A policy of your own: after each answer the job is asked again in `interval(look)` seconds.
+
+    >>> patient = IntervalPolling(lambda look: 2.0 if look.stage is Stage.PROCESSING else 10.0)
+    """
+
+    interval: Callable[[Look], float]
+
+    def scheduler(self, *, polls_per_second: float, seed: int, learned: str | None = None) -> Scheduler:
+        """See `PollPolicy`."""
+        return _Intervals(self.interval, polls_per_second, seed)
+
+
+@attrs.frozen
+class FixedPolling:
+    """Every job each `interval` seconds, a twentieth more or less."""
+
+    interval: float = attrs.field(default=5.0, validator=attrs.validators.gt(0))
+
+    def scheduler(self, *, polls_per_second: float, seed: int, learned: str | None = None) -> Scheduler:
+        """See `PollPolicy`."""
+        return _Intervals(lambda _: self.interval, polls_per_second, seed)
+
+
+@attrs.frozen
+class ExponentialPolling:
+    """After `first` seconds, then each time `factor` times as long, up to `ceiling` seconds."""
+
+    first: float = attrs.field(default=1.0, validator=attrs.validators.gt(0))
+    factor: float = attrs.field(default=1.5, validator=attrs.validators.ge(1))
+    ceiling: float = attrs.field(default=20.0, validator=attrs.validators.gt(0))
+
+    def scheduler(self, *, polls_per_second: float, seed: int, learned: str | None = None) -> Scheduler:
+        """See `PollPolicy`."""
+        return _Intervals(self._interval, polls_per_second, seed)
+
+    def _interval(self, look: Look) -> float:
+        return min(self.first * self.factor ** min(look.answers, 64), self.ceiling)
