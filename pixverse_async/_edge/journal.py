@@ -1,0 +1,238 @@
+"""The append-only event log of an output folder: locked, replayed, and written in groups.
+
+Appenders add lines to the group being filled and wait for it; one thread writes a group with one `write` and one
+sync while the next one fills.  The loop's callbacks hand the groups over, not a task: no appender drives the
+writing, so cancelling one delays nobody and loses nothing.
+
+After the first failed write or sync nothing is written any more, and every append that promises durability raises:
+a sync that failed once may claim success the next time, having lost the data.  What a line looks like, and which
+file is refused, is decided in `_core.journal_format`; how a file is locked and synced, in `journal_file`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Final, Protocol
+
+import anyio
+import attrs
+
+from .._core.errors import JournalError
+from .._core.journal_format import Replay, event_line, scrub
+from .._core.lifecycle import NEW_JOB, NOT_SYNCED, Event, JobRecord, StatusSeen, advance
+from .journal_file import JournalFile, open_journal
+
+FLUSH_AFTER: Final = 1.0
+"""Seconds that a line without promise of durability may wait for a group to go with."""
+CLOSE_TIMEOUT: Final = 30.0
+"""Seconds that closing waits for the disk, even if cancelled."""
+_AGAIN = "Then run the same call again: what was paid is picked up, nothing is paid twice."
+
+
+class EventLog(Protocol):
+    """What happened to each job: kept on disk by `Journal`, in memory by `NoJournal`."""
+
+    @property
+    def records(self) -> Mapping[str, JobRecord]:
+        """What the events of each job key amount to, up to the latest append."""
+        ...
+
+    async def append(self, key: str, event: Event) -> JobRecord:
+        """The record after the event, once the event is as durable as `NOT_SYNCED` asks."""
+        ...
+
+    async def aclose(self) -> None:
+        """Write what waits, and let go of the file."""
+        ...
+
+
+@attrs.define(eq=False)
+class NoJournal:
+    """The log of a run that asked for none: when the process ends, nobody knows what was paid."""
+
+    records: dict[str, JobRecord] = attrs.field(factory=dict[str, JobRecord], init=False)
+
+    async def append(self, key: str, event: Event) -> JobRecord:
+        """*Raises* `IllegalTransitionError`, and nothing has happened."""
+        record = self.records[key] = advance(self.records.get(key, NEW_JOB), scrub(event))
+        return record
+
+    async def aclose(self) -> None:
+        """Nothing to do."""
+
+
+@attrs.define(eq=False)
+class _Group:
+    """Lines that are written together, and the event that tells their appenders."""
+
+    lines: list[bytes] = attrs.field(factory=list[bytes])
+    is_durable: bool = False
+    done: anyio.Event = attrs.field(factory=anyio.Event)
+    failure: BaseException | None = None
+
+
+@attrs.define(eq=False)
+class Journal:
+    """The event log of one output folder. Make it with `open`; close it with `aclose`."""
+
+    _file: JournalFile
+    _worker: ThreadPoolExecutor
+    _loop: asyncio.AbstractEventLoop
+    _records: dict[str, JobRecord]
+    _next_seq: int
+    _last_word: dict[str, str] = attrs.field(factory=dict[str, str], init=False)
+    _filling: _Group | None = attrs.field(default=None, init=False)
+    _writing: _Group | None = attrs.field(default=None, init=False)
+    _flush: asyncio.TimerHandle | None = attrs.field(default=None, init=False)
+    _failure: BaseException | None = attrs.field(default=None, init=False)
+    _is_closing: bool = attrs.field(default=False, init=False)
+    _closed: anyio.Event = attrs.field(factory=anyio.Event, init=False)
+
+    @classmethod
+    async def open(cls, path: Path) -> Journal:
+        """Lock, replay, cut a torn tail; the file is created, and on disk, if it was not there.
+
+        *Cancellation*: the lock is let go as soon as the reading, which cannot be interrupted, has ended.
+        *Raises* `JournalError`: another process holds the folder, the file cannot be read or written, or it is
+        damaged. Nothing may be sent.
+        """
+        loop = asyncio.get_running_loop()
+        worker = ThreadPoolExecutor(1, "pixverse-journal")
+        opening = loop.run_in_executor(worker, open_journal, path)
+        with ExitStack() as undo:
+            undo.callback(worker.shutdown, wait=False)
+            undo.callback(opening.add_done_callback, _close_unwanted)
+            file, replay = await asyncio.shield(opening)
+            undo.pop_all()
+        return cls(file, worker, loop, replay.records, replay.next_seq)
+
+    @property
+    def records(self) -> Mapping[str, JobRecord]:
+        """What the events of each job key amount to, up to the latest append."""
+        return self._records
+
+    async def append(self, key: str, event: Event) -> JobRecord:
+        """The record after the event; returns once the event is on disk, unless it is one of `NOT_SYNCED`.
+
+        Those return at once and are written within a second; a `StatusSeen` that repeats the word of the one
+        before is not written at all.
+        *Cancellation*: the event is written all the same, and `records` knows it.
+        *Raises* `IllegalTransitionError`, and nothing has happened; `JournalError` when the event, unless one of
+        `NOT_SYNCED`, is not on disk: pay for nothing more in this run.
+        """
+        event = scrub(event)
+        record = advance(self._records.get(key, NEW_JOB), event)
+        is_durable = type(event) not in NOT_SYNCED
+        if is_durable:
+            self._check_writable()
+        self._records[key] = record
+        if self._is_news(key, event) and self._failure is None and not self._is_closing:
+            group = self._put(event_line(self._next_seq, datetime.now(UTC).timestamp(), key, event), is_durable)
+            if is_durable:
+                await group.done.wait()
+                self._raise_if(group.failure)
+        return record
+
+    async def aclose(self) -> None:
+        """Write what waits, let go of the file and of the folder. Closing twice is fine.
+
+        What appends promised was kept before. Only a `NOT_SYNCED` event can be lost here, so nothing is raised.
+        *Cancellation*: shielded for `CLOSE_TIMEOUT` seconds; the worker thread ends its work in any case.
+        """
+        if not self._is_closing:
+            self._is_closing = True
+            self._loop.call_soon(self._write)
+        with anyio.move_on_after(CLOSE_TIMEOUT, shield=True):
+            await self._closed.wait()
+
+    def _is_news(self, key: str, event: Event) -> bool:
+        if not isinstance(event, StatusSeen):
+            self._last_word.pop(key, None)
+            return True
+        before = self._last_word.get(key)
+        self._last_word[key] = event.status
+        return before != event.status
+
+    def _check_writable(self) -> None:
+        self._raise_if(self._failure)
+        if self._is_closing:
+            raise JournalError(str(self._file.path), "it is closed", "Append before closing: this is a bug")
+
+    def _raise_if(self, failure: BaseException | None) -> None:
+        if failure is not None:
+            raise _unwritable(self._file.path, failure) from failure
+
+    def _put(self, line: bytes, is_durable: bool) -> _Group:
+        self._next_seq += 1
+        if self._filling is None:
+            self._filling = _Group()
+        group = self._filling
+        group.lines.append(line)
+        if is_durable and not group.is_durable:
+            group.is_durable = True
+            self._loop.call_soon(self._write)
+        elif self._flush is None and not is_durable:
+            self._flush = self._loop.call_later(FLUSH_AFTER, self._write_late)
+        return group
+
+    def _write_late(self) -> None:
+        self._flush = None
+        self._write()
+
+    def _write(self) -> None:
+        """Hand the filled group to the thread, if it is idle."""
+        if self._writing is not None or self._closed.is_set():
+            return
+        group, self._filling = self._filling, None
+        if group is not None:
+            self._writing = group
+            work = partial(self._file.write, b"".join(group.lines), is_durable=group.is_durable)
+            self._run(work, self._written)
+        elif self._is_closing:
+            self._writing = _Group()
+            self._run(self._file.close, self._let_go)
+
+    def _run(self, work: Callable[[], None], then: Callable[[asyncio.Future[None]], None]) -> None:
+        self._loop.run_in_executor(self._worker, work).add_done_callback(then)
+
+    def _written(self, writing: asyncio.Future[None]) -> None:
+        group, self._writing = self._writing, None
+        assert group is not None
+        self._failure = writing.exception()
+        self._end(group)
+        if self._failure is not None and self._filling is not None:
+            self._end(self._filling)
+            self._filling = None
+        self._loop.call_soon(self._write)
+
+    def _end(self, group: _Group) -> None:
+        group.failure = self._failure
+        group.done.set()
+
+    def _let_go(self, closing: asyncio.Future[None]) -> None:
+        closing.exception()
+        if self._flush is not None:
+            self._flush.cancel()
+        self._worker.shutdown(wait=False)
+        self._closed.set()
+
+
+def _unwritable(path: Path, failure: BaseException) -> JournalError:
+    what = failure.strerror if isinstance(failure, OSError) and failure.strerror else repr(failure)
+    is_full = isinstance(failure, OSError) and failure.errno in (errno.ENOSPC, errno.EDQUOT)
+    remedy = "Free some space" if is_full else "See to the disk and the folder"
+    return JournalError(
+        str(path), f"it cannot be written ({what}), so nothing more is sent", f"{remedy}. {_AGAIN}"
+    )
+
+
+def _close_unwanted(opening: asyncio.Future[tuple[JournalFile, Replay]]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result()[0].close()

@@ -1,0 +1,219 @@
+"""The journal's file: one process at a time, whole writes or none, synced as hard as the system can.
+
+Everything here blocks and runs in the journal's worker thread.  The lock is on a file of its own, which also names
+its holder; the system frees it when the process ends, however it ends.  The lock file stays: taking it away would
+let two processes hold two locks of the same name.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import logging
+import os
+import socket
+import stat
+import sys
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from .._core.errors import JournalError
+from .._core.journal_format import Replay, compacted, header_line, read_journal
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+logger = logging.getLogger("pixverse_async")
+
+COMPACT_ABOVE_BYTES: Final = 2**20
+"""Smaller journals are read in 30 ms: nothing is gained."""
+COMPACT_RATIO: Final = 4
+"""The six lines of a usual life are about twice the one line that they are compacted to."""
+
+_FLAGS: Final = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+_OWNER_ONLY: Final = 0o600
+_LOCKED_BYTE: Final = 2**20
+"""Windows locks bytes, and nobody else may read those; so one beyond the holder's name is locked."""
+
+
+@attrs.define(eq=False)
+class JournalFile:
+    """A locked journal, open for appending."""
+
+    path: Path
+    _fd: int
+    _size: int
+    _held: ExitStack
+
+    def write(self, lines: bytes, *, is_durable: bool) -> None:
+        """All of the lines or none. *Raises* `OSError`; after that the file must not be written again."""
+        self._check_in_place()
+        try:
+            _write_all(self._fd, lines)
+        except OSError:
+            os.ftruncate(self._fd, self._size)  # the next line would be glued to half a line
+            raise
+        self._size += len(lines)
+        if is_durable:
+            _sync(self._fd)
+
+    def close(self) -> None:
+        """Sync and unlock; unlocked even if the sync raises `OSError`."""
+        with self._held:
+            _sync(self._fd)
+
+    def _check_in_place(self) -> None:
+        found = os.fstat(self._fd)
+        if found.st_nlink == 0:
+            raise FileNotFoundError(errno.ENOENT, "it was removed or replaced while in use")
+        if found.st_size != self._size:
+            raise OSError(errno.EIO, "something else has written to it")
+
+
+def open_journal(path: Path) -> tuple[JournalFile, Replay]:
+    """Lock, read and mend the journal, or make a new one; what a crash tore off is kept in a file beside it.
+
+    *Raises* `JournalError` when another process holds it, the system refuses, or it is damaged.
+    """
+    try:
+        with ExitStack() as held:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            held.callback(os.close, _lock(path.with_name(f"{path.name}.lock")))
+            replay = _prepare(path)
+            fd = os.open(path, _FLAGS | os.O_APPEND, _OWNER_ONLY)
+            held.callback(os.close, fd)
+            return JournalFile(path, fd, os.fstat(fd).st_size, held.pop_all()), replay
+    except OSError as problem:
+        what = f"it cannot be used ({problem.strerror or problem})"
+        remedy = "Nothing was sent. See to the folder, or give another path as journal="
+        raise JournalError(str(path), what, remedy) from problem
+
+
+def _prepare(path: Path) -> Replay:
+    with ExitStack() as held:
+        fd = os.open(path, _FLAGS | os.O_APPEND, _OWNER_ONLY)
+        held.callback(os.close, fd)
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        data = io.FileIO(fd, closefd=False).readall()
+        replay = read_journal(data, str(path))
+        if torn := data[replay.good_bytes :]:
+            _keep_aside(path, torn)
+            os.ftruncate(fd, replay.good_bytes)
+        now = datetime.now(UTC).timestamp()
+        if replay.next_seq == 0:
+            _write_all(fd, header_line(now))
+        elif replay.ends_open:
+            _write_all(fd, b"\n")
+        _sync(fd)
+    if replay.next_seq == 0:
+        _sync_folders(path)
+        return attrs.evolve(replay, next_seq=1)
+    return _compact(path, replay, now)
+
+
+def _keep_aside(path: Path, torn: bytes) -> None:
+    aside = path.with_name(f"{path.name}.torn-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")
+    _write_new(aside, torn)
+    logger.warning("%s ended in %d bytes of a line that was never finished; kept in %s", path, len(torn), aside)
+
+
+def _compact(path: Path, replay: Replay, now: float) -> Replay:
+    if replay.good_bytes < COMPACT_ABOVE_BYTES:
+        return replay
+    lines = compacted(replay.records, now)
+    if replay.good_bytes <= COMPACT_RATIO * len(lines):
+        return replay
+    shorter = path.with_name(f"{path.name}.tmp-{os.getpid()}")
+    shorter.unlink(missing_ok=True)
+    _write_new(shorter, lines)
+    shorter.replace(path)
+    _sync_folders(path)
+    return attrs.evolve(replay, next_seq=len(replay.records) + 1, good_bytes=len(lines), ends_open=False)
+
+
+def _write_new(path: Path, data: bytes) -> None:
+    with ExitStack() as held:
+        fd = os.open(path, _FLAGS | os.O_EXCL, _OWNER_ONLY)
+        held.callback(os.close, fd)
+        _write_all(fd, data)
+        _sync(fd)
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[os.write(fd, left) :]
+
+
+def _sync(fd: int) -> None:
+    if sys.platform == "darwin":
+        fcntl.fcntl(fd, fcntl.F_FULLFSYNC)  # fsync there leaves the bytes in the drive's cache
+    elif sys.platform == "win32":
+        os.fsync(fd)
+    else:
+        os.fdatasync(fd)
+
+
+def _sync_folders(path: Path) -> None:
+    """Make the name durable, and the folder's own name: it may have been made a moment ago."""
+    if sys.platform == "win32":
+        return
+    for folder in (path.parent, path.parent.parent):
+        try:
+            _sync_folder(folder)
+        except OSError as problem:  # some file systems know no such sync; a parent may be closed to us
+            if problem.errno not in (errno.EINVAL, errno.EACCES):
+                raise
+
+
+def _sync_folder(path: Path) -> None:
+    with ExitStack() as held:
+        fd = os.open(path, os.O_RDONLY)
+        held.callback(os.close, fd)
+        os.fsync(fd)
+
+
+def _lock(path: Path) -> int:
+    with ExitStack() as held:
+        fd = os.open(path, _FLAGS, _OWNER_ONLY)
+        held.callback(os.close, fd)
+        try:
+            _try_lock(fd)
+        except (BlockingIOError, PermissionError) as problem:
+            raise _held_by_another(path, os.read(fd, 4096)) from problem
+        os.ftruncate(fd, 0)
+        _write_all(fd, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode() + b"\n")
+        held.pop_all()
+        return fd
+
+
+def _try_lock(fd: int) -> None:
+    if sys.platform == "win32":
+        os.lseek(fd, _LOCKED_BYTE, os.SEEK_SET)
+        try:
+            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+        finally:
+            os.lseek(fd, 0, os.SEEK_SET)
+    else:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _held_by_another(path: Path, note: bytes) -> JournalError:
+    try:
+        holder = json.loads(note)
+        who = f"process {holder['pid']} on {holder['host']}"
+    except (ValueError, LookupError, TypeError):
+        who = "another process"
+    return JournalError(
+        str(path),
+        f"{who} is working on this folder",
+        "Wait for it to end or end it, or use another output folder. Nothing was sent",
+    )
