@@ -1,0 +1,367 @@
+"""What a file is, from its bytes: `examine` reads the header of an image and walks its structure to the end.
+
+It finds what must be found before anything is uploaded or paid: that a file is no image (and what it is instead),
+that it was cut short, that a checksum fails, how it is turned.  It decodes no pixel, so a fault inside the
+compressed data is for the decoder to find.  No bytes whatever make it raise.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from .picture import FORMAT_NAMES, Format, PictureFacts
+
+_CUT_SHORT: Final = "the file is cut short"
+_ORIENTATION_TAG: Final = 0x0112
+_SHORT: Final = 3
+# EXIF's number for the type of a 16-bit value.
+
+
+class _BrokenError(Exception):
+    """The structure does not hold; the message says where."""
+
+
+def examine(data: bytes) -> PictureFacts:
+    """The facts of an image; `problem` is set when it is none, or not whole. Never raises.
+
+    >>> examine(b"<!DOCTYPE html><html>").problem
+    'not an image but an HTML, SVG or XML document'
+    """
+    kind = _format(data)
+    if kind is None:
+        return PictureFacts(problem=_other(data))
+    try:
+        facts = _READERS[kind](data)
+    except _BrokenError as broken:
+        return PictureFacts(format=kind, problem=f"damaged {FORMAT_NAMES[kind]}: {broken}")
+    except (struct.error, IndexError):
+        return PictureFacts(format=kind, problem=f"damaged {FORMAT_NAMES[kind]}: {_CUT_SHORT}")
+    if facts.format in ("heic", "avif") or (facts.width > 0 and facts.height > 0):
+        return facts
+    return PictureFacts(format=kind, problem=f"damaged {FORMAT_NAMES[kind]}: no pixels")
+
+
+def _format(data: bytes) -> Format | None:
+    if data.startswith(b"\xff\xd8\xff"):
+        return "jpeg"
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "png"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "webp"
+    if data.startswith((b"GIF87a", b"GIF89a")):
+        return "gif"
+    if data[:2] == b"BM" and data[6:10] == b"\0\0\0\0":
+        return "bmp"
+    return _brand(data) if data[4:8] == b"ftyp" else None
+
+
+def _brand(data: bytes) -> Format | None:
+    length = int.from_bytes(data[:4])
+    brands = {data[at : at + 4] for at in (8, *range(16, min(length, 256), 4))}
+    if brands & {b"avif", b"avis"}:
+        return "avif"
+    # Source: ISO/IEC 23008-12, the brands of HEVC images and of the container itself.
+    return "heic" if brands & {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"} else None
+
+
+_OTHERS: Final[tuple[tuple[bytes, str], ...]] = (
+    (b"II*\0", "a TIFF or camera raw file"),
+    (b"MM\0*", "a TIFF or camera raw file"),
+    (b"%PDF", "a PDF"),
+    (b"8BPS", "a Photoshop file"),
+    (b"\0\0\1\0", "an icon"),
+    (b"\xff\x0a", "a JPEG XL file"),
+    (b"\0\0\0\x0cJXL ", "a JPEG XL file"),
+    (b"\0\0\0\x0cjP  ", "a JPEG 2000 file"),
+    (b"\xffO\xffQ", "a JPEG 2000 file"),
+    (b"PK\3\4", "a ZIP archive"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"\x1aE\xdf\xa3", "a video"),
+    (b"version https://git-lfs", "a Git LFS pointer whose content was not fetched"),
+)
+_SIGNATURES: Final = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF", b"GIF87a", b"GIF89a", b"BM")
+
+
+def _other(data: bytes) -> str:
+    if not data:
+        return "an empty file"
+    if len(data) < 16 and any(data.startswith(start) or start.startswith(data) for start in _SIGNATURES):
+        return f"not an image, or {_CUT_SHORT}"
+    if not data[:64].strip(b"\0"):
+        return "not an image but zeros, as a failed copy leaves behind"
+    name = next((name for start, name in _OTHERS if data.startswith(start)), None)
+    if name is None and data[4:8] == b"ftyp":
+        name = "a video"
+    if name is None and data[:64].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        name = "an HTML, SVG or XML document"
+    return f"not an image but {name}" if name else "not an image of a known kind"
+
+
+# -- JPEG: ITU-T T.81, annex B -------------------------------------------------------------------
+
+_MARKER: Final = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
+# Within the entropy-coded data 0xff is followed by a zero or is one of the eight restart markers.
+_START_OF_IMAGE, _END_OF_IMAGE, _START_OF_SCAN, _APP1, _TEMPORARY = 0xD8, 0xD9, 0xDA, 0xE1, 0x01
+_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_COMMON_FRAMES: Final = frozenset({0xC0, 0xC1, 0xC2})
+_CMYK_COMPONENTS: Final = 4
+
+
+def _jpeg(data: bytes) -> PictureFacts:
+    frame: tuple[int, int, int, int, int] | None = None
+    orientation, has_scan = 1, False
+    for marker, start, end in _segments(data):
+        if marker in _FRAMES and frame is None:
+            depth, height, width, components = struct.unpack_from(">BHHB", data, start)
+            frame = marker, depth, height, width, components
+        elif marker == _APP1 and data.startswith(b"Exif\0\0", start):
+            orientation = _orientation(data[start + 6 : end])
+        has_scan = has_scan or marker == _START_OF_SCAN
+    if frame is None or not has_scan:
+        raise _BrokenError("no picture between its first and its last marker")
+    _, _, height, width, _ = frame
+    return PictureFacts(
+        format="jpeg", width=width, height=height, orientation=orientation, oddity=_jpeg_oddity(*frame)
+    )
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Marker, start and end of each segment up to the end marker, over whatever lies between."""
+    position = 2
+    while match := _MARKER.search(data, position):
+        marker, position = match[1][0], match.end()
+        if marker == _END_OF_IMAGE:
+            return
+        if marker in (_START_OF_IMAGE, _TEMPORARY):
+            continue
+        (length,) = struct.unpack_from(">H", data, position)
+        yield marker, position + 2, position + length
+        position += max(2, length)
+    raise _BrokenError(f"{_CUT_SHORT}, the end marker is missing")
+
+
+def _jpeg_oddity(marker: int, depth: int, height: int, width: int, components: int) -> str | None:
+    del height, width
+    if components == _CMYK_COMPONENTS:
+        return "CMYK"
+    if depth != 8:
+        return f"{depth}-bit"
+    return None if marker in _COMMON_FRAMES else "lossless or arithmetic-coded"
+
+
+def _orientation(tiff: bytes) -> int:
+    """EXIF's orientation, 1 where it is missing or makes no sense."""
+    order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
+    if order is None:
+        return 1
+    try:
+        (offset,) = struct.unpack_from(f"{order}I", tiff, 4)
+        (count,) = struct.unpack_from(f"{order}H", tiff, offset)
+        for entry in range(offset + 2, offset + 2 + 12 * count, 12):
+            tag, kind, _, value = struct.unpack_from(f"{order}HHIH", tiff, entry)
+            if tag == _ORIENTATION_TAG and kind == _SHORT:
+                return value if 1 <= value <= 8 else 1
+    except struct.error:
+        return 1
+    return 1
+
+
+# -- PNG: W3C, Portable Network Graphics (Third Edition) -------------------------------------------
+
+_SIXTEEN_BITS: Final = 16
+
+
+def _png(data: bytes) -> PictureFacts:
+    width, height, depth = struct.unpack_from(">IIB", data, 16)
+    orientation, kinds = 1, set[bytes]()
+    for kind, start, end in _chunks(data):
+        kinds.add(kind)
+        if kind == b"eXIf":
+            orientation = _orientation(data[start:end])
+    if b"IHDR" not in kinds or b"IDAT" not in kinds:
+        raise _BrokenError("it holds no picture")
+    return PictureFacts(
+        format="png",
+        width=width,
+        height=height,
+        orientation=orientation,
+        oddity="16-bit" if depth == _SIXTEEN_BITS else None,
+        is_animated=b"acTL" in kinds,
+    )
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Kind, start and end of each chunk up to IEND; the checksums of the critical ones must hold."""
+    view, position, kind = memoryview(data), 8, b""
+    while kind != b"IEND":
+        length, kind = struct.unpack_from(">I4s", data, position)
+        end = position + 8 + length
+        (checksum,) = struct.unpack_from(">I", data, end)
+        is_critical = kind[:1].isupper()
+        if is_critical and zlib.crc32(view[position + 4 : end]) != checksum:
+            raise _BrokenError(f"the checksum of {kind.decode('latin-1')} does not hold")
+        yield kind, position + 8, end
+        position = end + 4
+
+
+# -- WebP: RFC 9649 ------------------------------------------------------------------------------
+
+_ANIMATION_FLAG: Final = 0x02
+
+
+def _webp(data: bytes) -> PictureFacts:
+    (riff_size,) = struct.unpack_from("<I", data, 4)
+    if riff_size + 8 > len(data):
+        raise _BrokenError(f"{_CUT_SHORT}, {len(data)} of {riff_size + 8} bytes")
+    size, orientation, is_animated = (0, 0), 1, False
+    for kind, start, end in _riff_chunks(data, riff_size + 8):
+        if size == (0, 0):
+            size = _webp_size(kind, data, start)
+        if kind == b"VP8X":
+            is_animated = bool(data[start] & _ANIMATION_FLAG)
+        elif kind == b"EXIF":
+            orientation = _orientation(data[start:end].removeprefix(b"Exif\0\0"))
+    width, height = size
+    return PictureFacts(
+        format="webp", width=width, height=height, orientation=orientation, is_animated=is_animated
+    )
+
+
+def _riff_chunks(data: bytes, end: int) -> Iterator[tuple[bytes, int, int]]:
+    position = 12
+    while position + 8 <= end:
+        kind, length = struct.unpack_from("<4sI", data, position)
+        if position + 8 + length > end:
+            raise _BrokenError(f"{_CUT_SHORT} within {kind.decode('latin-1')!r}")
+        yield kind, position + 8, position + 8 + length
+        position += 8 + length + length % 2
+
+
+def _webp_size(kind: bytes, data: bytes, start: int) -> tuple[int, int]:
+    if kind == b"VP8X":
+        return 1 + int.from_bytes(data[start + 4 : start + 7], "little"), 1 + int.from_bytes(
+            data[start + 7 : start + 10], "little"
+        )
+    if kind == b"VP8 ":
+        width, height = struct.unpack_from("<HH", data, start + 6)
+        return width & 0x3FFF, height & 0x3FFF
+    if kind == b"VP8L":
+        (bits,) = struct.unpack_from("<I", data, start + 1)
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    return 0, 0
+
+
+# -- GIF: CompuServe, GIF89a ----------------------------------------------------------------------
+
+_EXTENSION, _IMAGE, _TRAILER = 0x21, 0x2C, 0x3B
+
+
+def _gif(data: bytes) -> PictureFacts:
+    width, height, flags = struct.unpack_from("<HHB", data, 6)
+    position, frames = 13 + _colour_table_bytes(flags), 0
+    while data[position] != _TRAILER:
+        if data[position] == _IMAGE:
+            position = _after_blocks(data, position + 11 + _colour_table_bytes(data[position + 9]))
+            frames += 1
+        elif data[position] == _EXTENSION:
+            position = _after_blocks(data, position + 2)
+        else:
+            raise _BrokenError("something unknown between its blocks")
+    if not frames:
+        raise _BrokenError("it holds no picture")
+    return PictureFacts(format="gif", width=width, height=height, is_animated=frames > 1)
+
+
+def _colour_table_bytes(flags: int) -> int:
+    return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
+
+
+def _after_blocks(data: bytes, position: int) -> int:
+    while data[position]:
+        position += 1 + data[position]
+    return position + 1
+
+
+# -- BMP ------------------------------------------------------------------------------------------
+
+_CORE_HEADER_BYTES: Final = 12
+
+
+def _bmp(data: bytes) -> PictureFacts:
+    size_bytes, _, _, header_bytes = struct.unpack_from("<IIII", data, 2)
+    layout = "<HH" if header_bytes == _CORE_HEADER_BYTES else "<ii"
+    width, height = struct.unpack_from(layout, data, 18)
+    if size_bytes > len(data):
+        raise _BrokenError(f"{_CUT_SHORT}, {len(data)} of {size_bytes} bytes")
+    return PictureFacts(format="bmp", width=abs(width), height=abs(height))
+
+
+# -- HEIC and AVIF: ISO/IEC 14496-12 boxes, ISO/IEC 23008-12 properties ------------------------------
+
+
+def _heic(data: bytes) -> PictureFacts:
+    return _boxed(data, "heic")
+
+
+def _avif(data: bytes) -> PictureFacts:
+    return _boxed(data, "avif")
+
+
+def _boxed(data: bytes, kind: Format) -> PictureFacts:
+    top = {name: (start, end) for name, start, end in _boxes(data, 0, len(data))}
+    if b"meta" not in top and b"moov" not in top:
+        raise _BrokenError(_CUT_SHORT)
+    inner = _children(data, top.get(b"meta"))
+    if b"mdat" not in top and b"idat" not in inner:
+        raise _BrokenError(f"{_CUT_SHORT}, the pixels are missing")
+    width, height = max(_extents(data, inner), key=lambda size: size[0] * size[1], default=(0, 0))
+    return PictureFacts(format=kind, width=width, height=height, is_animated=b"moov" in top)
+
+
+def _children(data: bytes, meta: tuple[int, int] | None) -> dict[bytes, tuple[int, int]]:
+    if meta is None:
+        return {}
+    version_bytes = 4
+    return {name: (start, end) for name, start, end in _boxes(data, meta[0] + version_bytes, meta[1])}
+
+
+def _extents(data: bytes, inner: dict[bytes, tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """The size of every picture inside: of the tiles of a large one, and of the whole."""
+    if b"iprp" not in inner:
+        return
+    for name, start, end in _boxes(data, *inner[b"iprp"]):
+        if name == b"ipco":
+            for inner_name, inner_start, _ in _boxes(data, start, end):
+                if inner_name == b"ispe":
+                    width, height = struct.unpack_from(">II", data, inner_start + 4)
+                    yield width, height
+
+
+def _boxes(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    while start < end:
+        size, name = struct.unpack_from(">I4s", data, start)
+        head_bytes = 8
+        if size == 1:
+            (size,) = struct.unpack_from(">Q", data, start + 8)
+            head_bytes = 16
+        elif size == 0:
+            size = end - start
+        if size < head_bytes or start + size > end:
+            raise _BrokenError(f"{_CUT_SHORT} within {name.decode('latin-1')!r}")
+        yield name, start + head_bytes, start + size
+        start += size
+
+
+_READERS: Final[dict[Format, Callable[[bytes], PictureFacts]]] = {
+    "jpeg": _jpeg,
+    "png": _png,
+    "webp": _webp,
+    "gif": _gif,
+    "bmp": _bmp,
+    "heic": _heic,
+    "avif": _avif,
+}
