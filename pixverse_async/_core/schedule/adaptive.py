@@ -292,12 +292,13 @@ class _Adaptive:
     def _running(self, watched: _Watched, sent: float, received: float) -> None:
         starts, place = self._starts, watched.place
         starts.seen_processing()
-        if watched.stage is not Stage.PROCESSING:
-            unit = self._service.unit(watched.job_class)
-            starts.seen_started(place, starts.starts(place, unit, received), received)
-        at = 0.5 * (place.queued_at + place.first_seen)
-        since = 0.0 if watched.stage is not Stage.PROCESSING else watched.last - at
-        self._service.survived(watched.job_class, max(0.0, since), sent - at, received)
+        if watched.stage is Stage.PROCESSING:
+            self._service.survived(watched.job_class, [Start(place.middle, 1.0)], watched.last, sent, received)
+            return
+        unit = self._service.unit(watched.job_class)
+        believed = starts.starts(place, unit, received)
+        starts.seen_started(place, believed, received)
+        self._service.survived(watched.job_class, believed, -math.inf, sent, received)
 
     def _finished(self, watched: _Watched, received: float) -> None:
         starts, place, last = self._starts, watched.place, watched.last
@@ -305,7 +306,8 @@ class _Adaptive:
         self._totals.append((watched.job_class, max(0.3, last - place.submitted), received - place.submitted))
         unit = self._service.unit(watched.job_class)
         believed = starts.starts(place, unit, received)
-        early = self._service.finished(watched.job_class, believed, last, received, received)
+        ran = max(0.0, last - place.middle) if watched.stage is Stage.PROCESSING else 0.0
+        early = self._service.finished(watched.job_class, believed, last, received, received, ran)
         if place.first_seen == math.inf:
             if starts.seen_direct_end():
                 self._relearn(received)

@@ -30,13 +30,15 @@ _JUMPS = 1 / 1800
 """Sudden changes per second, one in half an hour; a wrong rate by 4x costs 2%."""
 _TAIL, _TAIL_POWER = 0.03, 1.5
 """A straggler's share and its Pareto power, so that a late job is not polled to death."""
+_DEEP = 0.03
+"""A pace by which nine in ten such jobs would have ended gets no credit for the straggler's long tail."""
 _MEMORY = 300.0
 """Finished jobs that the histograms remember."""
 _PRIOR_JOBS = 4.0
 """Finished jobs that the prior shape is worth."""
 
 
-def _normal(z: float) -> float:
+def normal(z: float) -> float:
     return 0.5 * math.erfc(-z * 0.7071067811865476)
 
 
@@ -48,6 +50,7 @@ class Histogram:
         self.mass = [0.0] * KNOTS
         self.total = 0.0
         self.share: list[float] = self.guess
+        self.mean = 0.0
 
     def add(self, low: float, high: float, weight: float) -> None:
         """One value somewhere in (low, high], in grid steps: spread half by belief, half evenly."""
@@ -70,6 +73,7 @@ class Histogram:
         """Bring `share` up to date."""
         w, whole = self.weight, self.weight + self.total
         self.share = [(w * g + m) / whole for g, m in zip(self.guess, accumulate(self.mass), strict=True)]
+        self.mean = sum(map(mul, self.mass, _GRID)) / whole
 
 
 class Belief:
@@ -96,7 +100,7 @@ class Belief:
         self._wide = self._prior
         self.pace = self._prior
         self.pace_mean, self.pace_var = 0.0, pace_spread**2
-        self.shape = Histogram([_normal(x / spread) for x in _GRID], _PRIOR_JOBS)
+        self.shape = Histogram([normal(x / spread) for x in _GRID], _PRIOR_JOBS)
         self.early = Histogram([1.0 - 1.0 / (1.0 + math.exp(x) / 5.0 * 10.0) for x in _GRID], 2.0)
         self._early_seen, self._ends_seen = 60.0 * early, 60.0
         self._now = 0.0
@@ -222,16 +226,22 @@ class Belief:
         z = (math.log(max(seconds, 1e-3)) - math.log(10.0)) / STEP + HALF
         return self.early.share[min(KNOTS - 1, max(0, round(z)))] if seconds > 0 else 0.0
 
-    def survived(self, job_class: Hashable, since: float, until: float, now: float) -> None:
-        """A job known to run `since` seconds was still running after `until` seconds."""
-        if until <= since or until <= 0.02:
-            return
+    def survived(
+        self, job_class: Hashable, starts: Sequence[Start], since: float, until: float, now: float
+    ) -> None:
+        """A job known to run at `since` (an instant; before its start: not known yet) still ran at `until`."""
         self.advance(now)
         e = self.early_share
-        a, b = 1.0 - e * self._early_at(since), 1.0 - e * self._early_at(until)
-        r = 1.0 - e
-        before, after = self._row(job_class, since), self._row(job_class, until)
-        self._learn(job_class, [(b - r * y) / (a - r * x) for x, y in zip(before, after, strict=True)])
+        before, after = [0.0] * PACES, [0.0] * PACES
+        quick_before = quick_after = 0.0
+        for at, weight in starts:
+            before = [x + weight * y for x, y in zip(before, self._row(job_class, since - at), strict=True)]
+            after = [x + weight * y for x, y in zip(after, self._row(job_class, until - at), strict=True)]
+            quick_before += weight * self._early_at(since - at)
+            quick_after += weight * self._early_at(until - at)
+        a, b, r = 1.0 - e * quick_before, 1.0 - e * quick_after, 1.0 - e
+        ratios = [(b - r * y) / max(_DEEP, a - r * x) for x, y in zip(before, after, strict=True)]
+        self._learn(job_class, ratios)
 
     def _learn(self, job_class: Hashable, likelihood: list[float]) -> None:
         var = self.spread**2
@@ -239,7 +249,13 @@ class Belief:
         self._set([p * max(x, 1e-12) ** power for p, x in zip(self.pace, likelihood, strict=True)])
 
     def finished(
-        self, job_class: Hashable, starts: Sequence[Start], since: float, until: float, now: float
+        self,
+        job_class: Hashable,
+        starts: Sequence[Start],
+        since: float,
+        until: float,
+        now: float,
+        ran: float = 0.0,
     ) -> bool:
         """A job that had not ended at `since` had ended at `until`; True if it counts as an early end."""
         self.advance(now)
@@ -262,7 +278,8 @@ class Belief:
             return True
         usual = sum(map(mul, normal, self.pace))
         early = e * quick / max(1e-12, e * quick + (1 - e) * usual)
-        self._learn(job_class, [(1 - e) * x + e * quick + 1e-6 for x in normal])
+        alive = [max(_DEEP, 1.0 - x) for x in self._row(job_class, ran)]
+        self._learn(job_class, [((1 - e) * x + e * quick + 1e-6) / y for x, y in zip(normal, alive, strict=True)])
         self._ends_seen += 1.0
         self._early_seen += early
         if self._ends_seen > _MEMORY:
@@ -296,6 +313,7 @@ class Belief:
         sure = self.spread**2 / (self.spread**2 + self.pace_var)
         row = self._offsets.setdefault(job_class, [0.0, 0.0])
         k = 3.0 * self.spread + 0.2
+        r -= self.shape.mean
         row[0] += weight * sure * (min(k, max(-k, r)) + self.offset(job_class))
         row[1] += weight * sure
         if row[1] > 60.0:
@@ -307,7 +325,7 @@ class Belief:
         if self._squares[1] > _MEMORY:
             self._squares = [x * (1 - 1 / _MEMORY) for x in self._squares]
         self.spread = max(0.05, math.sqrt(self._squares[0] / self._squares[1]))
-        self.shape.guess = [_normal(x / self.spread) for x in _GRID]
+        self.shape.guess = [normal(x / self.spread) for x in _GRID]
 
     def _mean_within(self, low: float, high: float) -> float:
         share = self.shape.share

@@ -11,22 +11,97 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections import deque
+from itertools import accumulate, pairwise
 
-from .belief import Belief
+from .belief import normal
 from .rule import Curve, Start
 
 _CELLS = (0.06, 0.12, 0.2, 0.3, 0.42, 0.6, 0.85, 1.2, 1.7, 2.5)
 """Ends of the intervals, in typical durations, into which an unknown start is put: fine near now."""
 _GAP = 5.0
 """Seconds a place before any start was seen; forgotten after two."""
+_BINS = tuple(0.5 * 1.4**k for k in range(36))
+"""Ends of the bins of time waited: half a second to a day."""
+_GUESS, _GUESS_STARTS = 10.0, 4.0
+"""Typical wait in seconds and what the guess is worth in starts seen."""
+_WAITS_MEMORY = 200.0
+"""Starts that are remembered."""
 _FADE = 0.995
 """A rival explanation's record is forgotten over 200 answers."""
+
+
+class Waits:
+    """How likely a waiting job is to start, by the time it has waited: starts over seconds waited, per bin."""
+
+    def __init__(self) -> None:
+        above = [1.0 - normal(math.log(x / _GUESS)) for x in (0.1, *_BINS)]
+        chances = [-math.log(max(1e-9, b) / max(1e-9, a)) for a, b in zip(above, above[1:], strict=False)]
+        widths = [b - a for a, b in zip((0.0, *_BINS), _BINS, strict=False)]
+        self._starts = [_GUESS_STARTS * (a - b) + 0.01 for a, b in zip(above, above[1:], strict=False)]
+        self._waited = [n / max(1e-9, c) * w for n, c, w in zip(self._starts, chances, widths, strict=True)]
+        self._risk: list[float] | None = None
+
+    def _risks(self) -> list[float]:
+        """The integrated chance to start up to the beginning of each bin, and the last bin's rate."""
+        if self._risk is None:
+            starts, waited = _smooth(self._starts), _smooth(self._waited)
+            rates = [n / w for n, w in zip(starts, waited, strict=True)]
+            widths = [b - a for a, b in zip((0.0, *_BINS), _BINS, strict=False)]
+            self._risk = [0.0, *accumulate(r * w for r, w in zip(rates, widths, strict=True))]
+        return self._risk
+
+    def risk(self, age: float) -> float:
+        """Integrated chance to start before `age`."""
+        risks = self._risks()
+        k = _bin(age)
+        left = _BINS[k - 1] if k else 0.0
+        return risks[k] + (age - left) / (_BINS[k] - left) * (risks[k + 1] - risks[k])
+
+    def started_by(self, since: float, age: float) -> float:
+        """P(started by `age`), given that it waited at `since`."""
+        return -math.expm1(self.risk(since) - self.risk(age)) if age > since else 0.0
+
+    def waited(self, since: float, until: float, share: float = 1.0) -> None:
+        """A job waited from the one age to the other without starting."""
+        for k in range(_bin(since), _bin(until) + 1):
+            left = _BINS[k - 1] if k else 0.0
+            self._waited[k] += share * max(0.0, min(until, _BINS[k]) - max(since, left))
+        self._risk = None
+
+    def started(self, since: float, until: float) -> None:
+        """It started at some age between the two."""
+        whole = max(1e-9, self.started_by(since, until))
+        low, high = _bin(since), _bin(until)
+        edges = [since, *_BINS[low:high], until]
+        parts = [
+            0.5 * (self.started_by(since, b) - self.started_by(since, a)) / whole + 0.5 * (b - a) / (until - since)
+            for a, b in pairwise(edges)
+        ]
+        left = 1.0
+        for k, a, b, p in zip(range(low, high + 1), edges, edges[1:], parts, strict=False):
+            self.waited(a, b, max(0.0, left - 0.5 * p))
+            self._starts[k] += p
+            left -= p
+        keep = 1.0 - 1.0 / _WAITS_MEMORY
+        self._starts = [x * keep for x in self._starts]
+        self._waited = [x * keep for x in self._waited]
+        self._risk = None
+
+
+def _smooth(counts: list[float]) -> list[float]:
+    """Each bin with a share of its neighbours, so that a bin in which nothing was seen yet is no wall."""
+    padded = [counts[0], *counts, counts[-1]]
+    return [0.25 * a + 0.5 * b + 0.25 * c for a, b, c in zip(padded, counts, padded[2:], strict=False)]
+
+
+def _bin(age: float) -> int:
+    return min(len(_BINS) - 1, bisect_left(_BINS, age))
 
 
 class Place:
     """What is known of one job's start."""
 
-    __slots__ = ("first_seen", "index", "loose", "queued_at", "submitted")
+    __slots__ = ("first_seen", "index", "loose", "middle", "queued_at", "submitted")
 
     def __init__(self, index: int, now: float) -> None:
         self.index = index
@@ -34,6 +109,8 @@ class Place:
         """`queued_at`: last known to wait, at least the submission."""
         self.first_seen = math.inf
         """First answer that it had started."""
+        self.middle = now
+        """Mean of the believed start, once it was seen to have started."""
         self.loose = False
         """It left the line (sent back to it, or ended without running) and is no witness of it."""
 
@@ -42,9 +119,7 @@ class Starts:
     """Belief about the starts of all jobs that share one queue."""
 
     def __init__(self) -> None:
-        self.wait = Belief(
-            lambda _: math.log(10.0), pace_spread=1.0, spread=1.0, class_spread=0.01, early=1e-6, tail=0.05
-        )
+        self.waits = Waits()
         self.logs = [0.0, 0.0, 0.0]  # alone, line, lottery
         self.waiting = 0
         self.count = 0
@@ -74,7 +149,7 @@ class Starts:
         place.queued_at = max(place.queued_at, sent)
         if place.loose:
             return
-        self.wait.survived("wait", before, place.queued_at - place.submitted, sent)
+        self.waits.waited(before, place.queued_at - place.submitted)
         while self._queued and self._queued[-1] >= place.index:
             self._queued.pop()
             self._queued_at.pop()
@@ -89,20 +164,21 @@ class Starts:
         if place.first_seen < math.inf:
             return
         place.first_seen = now
+        place.middle = mean = (
+            sum(s.at * s.weight for s in starts) / sum(s.weight for s in starts) if starts else now
+        )
         self.waiting -= 1
         if place.loose:
             return
         self._recent.append(now)
-        bracket = [s.at for s in starts] or [now]
-        self.wait.finished(
-            "wait", [Start(place.submitted, 1.0)], place.queued_at, max(place.queued_at + 0.1, max(bracket)), now
-        )
+        latest = max((s.at for s in starts), default=now)
+        since = place.queued_at - place.submitted
+        self.waits.started(since, max(since + 0.1, latest - place.submitted))
         if place.index > self.front:
             low, high = self.bracket(place)
             self.front = place.index
             self._started.append(place.index)
             self._started_at.append(now)
-            mean = sum(s.at * s.weight for s in starts) / sum(s.weight for s in starts) if starts else now
             self._started_mid.append(min(high, max(low, mean)))
 
     def leave(self, place: Place) -> None:
@@ -223,10 +299,7 @@ class Starts:
         if t <= since:
             return 0.0
         if model == 0:
-            curve, unit = self.wait.curve("wait")
-            f0 = curve.at((since - place.submitted) / unit)[0]
-            f1 = curve.at((t - place.submitted) / unit)[0]
-            return (f1 - f0) / max(1e-6, 1.0 - f0)
+            return self.waits.started_by(since - place.submitted, t - place.submitted)
         if model == 2:
             mean = self.lottery_gap(since) * max(1, self.waiting)
             return -math.expm1(-(t - since) / mean)
