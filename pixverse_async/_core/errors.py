@@ -268,3 +268,13 @@ class StoppedError(PixverseError):
 
     def describe(self) -> str:
         return f"not sent: {self.why}. Nothing was charged; run the same call again to do it."
+
+
+@attrs.define(eq=False, slots=False, str=False)
+class UnexpectedError(PixverseError):
+    """A bug of ours, or of a sink or observer of yours, met in one job; the others went on."""
+
+    what: str
+
+    def describe(self) -> str:
+        return f"unexpected {self.what}. Nothing paid is lost: run the same call again; please report this."

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
-from typing import Literal, NamedTuple, TypeAlias, cast, get_args
+from typing import Any, Literal, NamedTuple, TypeAlias, cast, get_args
 from urllib.parse import unquote, urlsplit
 
 import attrs
@@ -200,6 +200,50 @@ class Job:
     def job_class(self) -> JobClass:
         """What its generation time depends on."""
         return JobClass(self.quality, self.duration, self.audio)
+
+
+def job_from_row(row: object) -> tuple[Job, InvalidJobError | None]:
+    """A job from a mapping of `Job`'s own parameters, such as a row of a table, with what is wrong with it.
+
+    A wrong row is a value here, not an exception, so that one bad line of a thousand stops nobody: the job that
+    comes with the error holds the row as it was, and is only there to be shown.
+
+    >>> job, error = job_from_row({"image": "cat.jpg", "prompt": "yawns", "duration": 16})
+    >>> print(error)
+    job 'cat': duration=16: not a whole number of seconds from 1 to 15. Use 1 to 15.
+    """
+    if isinstance(row, Job):
+        return row, None
+    fields = cast("Mapping[str, object]", row) if isinstance(row, Mapping) else {}
+    problem = _row_problem(row, fields)
+    if problem is not None:
+        return _unchecked(fields), problem
+    try:
+        return Job(**cast("Mapping[str, Any]", fields)), None
+    except InvalidJobError as error:
+        return _unchecked(fields), error
+
+
+def _row_problem(row: object, fields: Mapping[str, object]) -> InvalidJobError | None:
+    if not isinstance(row, Mapping):
+        shown = redact(repr(row), 80)
+        return InvalidJobError("jobs", shown, "neither a Job nor a mapping", "Give Job(image, prompt, ...).")
+    known = [field.name for field in attrs.fields(Job)]
+    for name in fields:
+        if name not in known:
+            return InvalidJobError(str(name), "...", "no such parameter", f"Use {', '.join(known)}.")
+    for name in ("image", "prompt"):
+        if name not in fields:
+            return InvalidJobError(name, "...", "missing", "Every job needs an image and a prompt.")
+    return None
+
+
+def _unchecked(fields: Mapping[str, object]) -> Job:
+    job = Job.__new__(Job)
+    blank = Job(image="video", prompt="-")
+    for field in attrs.fields(Job):
+        object.__setattr__(job, field.name, fields.get(field.name, getattr(blank, field.name)))
+    return job
 
 
 def job_key(job: Job, image_identity: str, occurrence: int = 0) -> str:

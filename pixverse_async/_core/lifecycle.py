@@ -182,6 +182,10 @@ NOT_SYNCED: Final[frozenset[type[Event]]] = frozenset({StatusSeen, DownloadAband
 """Losing one of these costs a poll or a download. Every other event is on disk before its next effect."""
 
 
+NO_MEDIA: Final = "no_media"
+"""The kind of a `GenerationFailed` that the service called a success."""
+
+
 class IllegalTransitionError(AssertionError):
     """A bug of ours: an event came that the table does not allow."""
 
@@ -205,9 +209,14 @@ class JobRecord:
     @property
     def usd(self) -> Decimal:
         """What may have been spent on it so far: its price, unless it is known to be free."""
-        if self.started is None or self.state in (State.NEW, State.FAILED):
+        if self.started is None or self.state is State.NEW:
             return Decimal(0)
-        return self.started.usd
+        return self.started.usd if self.state is not State.FAILED or self.is_billed_failure else Decimal(0)
+
+    @property
+    def is_billed_failure(self) -> bool:
+        """The service called it a success and gave no video: that may have been charged."""
+        return isinstance(self.ending, GenerationFailed) and self.ending.kind == NO_MEDIA
 
 
 NEW_JOB: Final = JobRecord()

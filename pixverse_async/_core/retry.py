@@ -30,7 +30,7 @@ from .errors import (
     RejectedError,
     TransportError,
 )
-from .wire import Reply, Status
+from .wire import RateHint, Reply, Status
 
 MAX_RETRY_AFTER: Final = 300.0
 """Seconds. A service that asks for more is asked again after this long; hints of 10**9 ms have been seen."""
@@ -60,6 +60,8 @@ class Deferred:
     error: PixverseError
     wait: float | None = None
     """Seconds that the service asked for."""
+    hint: RateHint | None = None
+    """The limit that it named."""
     is_final: bool = False
 
 
@@ -90,7 +92,8 @@ def judge_submit(answer: Reply | TransportError, now_utc: float) -> SubmitVerdic
     if answer.status == 429 or answer.status in _REFUSED_BEFORE_WORK:
         error = api_error(answer, now_utc)
         wait = error.retry_after if isinstance(error, RateLimitedError) else None
-        return Deferred(error=error, wait=wait, is_final=answer.status != 429)
+        hint = wire.read_rate_hint(answer)
+        return Deferred(error=error, wait=wait, hint=hint, is_final=answer.status != 429)
     if 400 <= answer.status < 500 and answer.status not in _FATE_UNKNOWN_4XX:
         return Rejected(error=RejectedError(answer.status, wire.read_error(answer)))
     return Ambiguous(
@@ -186,7 +189,7 @@ def api_error(reply: Reply, now_utc: float) -> ApiError | ConfigError:
 
 
 def retry_after(reply: Reply, now_utc: float) -> float | None:
-    """The wait that the service asks for, in seconds, within [0, 300]; None when it asks for none that makes sense.
+    """The wait that the service asks for, in seconds within [0, 300]; None when it asks for none that makes sense.
 
     The queue's own hint (`retry_after_ms`) comes first; no `Retry-After` header is attested, so it is read in
     case there is one. A date in it is measured against the reply's own `date`, not against our clock.

@@ -1,0 +1,262 @@
+"""The pipeline from top to bottom: jobs in, outcomes out, under one task group.
+
+    plan ──▶ submit ───────────▶ poll ────────────▶ download ──▶ outcome
+      │      a few workers       one scheduler      a few workers
+      │        └─ unknown ─▶ reconcile ─▶ poll, or held
+      └─ known to the journal: enters where it had got to
+
+Jobs are pulled lazily and planned one after the other.  Each takes a slot before it is sent and gives it back
+when the service is done with it, so that downloads hold none.  A waiting job is a `Flight` and an entry in the
+scheduler, not a task.  The batch ends when every job that was pulled has left through `Run.finish`: a job's failure
+is its own outcome and nobody else's, while a journal that cannot be written ends the batch.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Awaitable, Callable, Iterable
+from decimal import Decimal
+from pathlib import Path
+
+import anyio
+
+from .._core import retry, wire
+from .._core.budget import Budget
+from .._core.errors import AuthError, ConfigError, DownloadError
+from .._core.job import Outcome, Stage
+from .._core.lifecycle import DownloadAbandoned, GenerationSucceeded, JobRecord, LinkExpired, Saved, State
+from .._core.retry import Seen
+from .._core.schedule import Scheduler
+from .._core.wire import Status
+from .calls import answer_to, flat_task_group, unbroken
+from .download import download
+from .images import ImageHost
+from .journal import EventLog
+from .plan import SUFFIX, Jobs, Planner, each, failed_earlier, saved_earlier
+from .poll import Poller
+from .reconcile import Reconciler
+from .run import Flight, Limits, Observer, Run, utc_now
+from .sinks import Sink
+from .submit import Submitter
+from .transport import Transport
+
+SUBMIT_WORKERS = 64
+"""Jobs being uploaded and sent at once, at most. Submits were seen to block for a minute: a few are not enough."""
+MAX_FRESH_LINKS = 3
+"""Fresh links asked for when a link does not serve, before the download is left to the next run."""
+FRESH_LINK_WAIT = 2.0
+"""Seconds before a fresh link is asked for: storage was seen to answer 404 for a moment after the success."""
+CANCEL_GRACE = 5.0
+"""Seconds spent on cancelling remote requests when the batch is cancelled (`on_cancel="cancel_queued"`)."""
+KEPT = "kept from an earlier run"
+
+
+MAY_YET_BE_BILLED = (State.SUBMITTING, State.UNKNOWN, State.QUEUED)
+"""States in which the price is reserved; in READY and SAVED it is spent, in NEW and FAILED it is not owed."""
+
+
+def open_budget(limit_usd: Decimal | None, records: Iterable[JobRecord]) -> Budget:
+    """The purse of an output folder: what earlier runs spent or may have spent in it counts."""
+    spent = reserved = Decimal(0)
+    for record in records:
+        if record.state in MAY_YET_BE_BILLED:
+            reserved += record.usd
+        else:
+            spent += record.usd
+    return Budget(limit_usd=limit_usd, spent_usd=spent, reserved_usd=reserved)
+
+
+class Batch:
+    """One run over some jobs. `deliver` is given each outcome as it comes; while it waits, the batch waits."""
+
+    def __init__(
+        self,
+        *,
+        transport: Transport,
+        log: EventLog,
+        sink: Sink,
+        limits: Limits,
+        budget_usd: Decimal | None,
+        images: ImageHost,
+        scheduler: Scheduler,
+        rng: random.Random,
+        deliver: Callable[[Outcome], Awaitable[None]],
+        on_event: Observer | None = None,
+    ) -> None:
+        self._sink = sink
+        self._run = Run(
+            transport=transport,
+            log=log,
+            limits=limits,
+            random=rng,
+            deliver=deliver,
+            on_finished=self._one_left,
+            on_event=on_event,
+            budget=open_budget(budget_usd, log.records.values()),
+        )
+        self._planner = Planner(self._run, sink)
+        self._submitter = Submitter(self._run, images, on_accepted=self._accepted, on_unknown=self._became_unknown)
+        self._poller = Poller(self._run, scheduler, on_ready=self._became_ready)
+        self._reconciler = Reconciler(self._run, on_adopted=self._adopted, on_absent=self._queue_submit)
+        self._to_submit, self._submits = anyio.create_memory_object_stream[Flight](0)
+        self._to_download, self._downloads = anyio.create_memory_object_stream[Flight](math.inf)
+        self._open = 0
+        self._is_planned = False
+        self._is_done = anyio.Event()
+
+    async def run(self, jobs: Jobs) -> None:
+        """Take every job to its outcome.
+
+        *Charges* for each job that succeeds. *Cancellation*: POSTs under way are heard out, then everything stops;
+        what is accepted goes on at the service and is picked up by the next run.
+        *Raises* `JournalError`, `AuthError`, `ConfigError`, and whatever the iterable of jobs raises.
+        """
+        limits = self._run.limits
+        with self._to_submit, self._submits, self._to_download, self._downloads:
+            try:
+                async with flat_task_group() as group:
+                    group.start_soon(self._poller.run, name="poll")
+                    group.start_soon(self._reconciler.run, name="reconcile")
+                    for n in range(min(SUBMIT_WORKERS, limits.max_in_flight)):
+                        group.start_soon(self._submit_each, name=f"submit {n}")
+                    for n in range(limits.max_downloads):
+                        group.start_soon(self._download_each, name=f"download {n}")
+                    await self._plan_all(jobs)
+                    await self._is_done.wait()
+                    group.cancel_scope.cancel()
+            finally:
+                if not self._is_done.is_set() and limits.on_cancel == "cancel_queued":
+                    await unbroken(self._cancel_queued, CANCEL_GRACE)
+        if isinstance(self._run.halted, AuthError | ConfigError):
+            raise self._run.halted
+
+    # -- in ----------------------------------------------------------------------------------------
+
+    async def _plan_all(self, jobs: Jobs) -> None:
+        index = 0
+        async for item in each(jobs):
+            self._open += 1
+            flight, problem = await self._planner.plan(index, item)
+            index += 1
+            if problem is not None:
+                await self._run.fail(flight, problem)
+            else:
+                await self._run.guard(flight, self._enter)
+        self._is_planned = True
+        self._check_done()
+
+    async def _enter(self, flight: Flight) -> None:
+        """Put the flight where it belongs."""
+        if flight.record.state in MAY_YET_BE_BILLED:
+            flight.reserved_usd = flight.record.usd
+        state = await self._planner.enter(flight)
+        if state in MAY_YET_BE_BILLED:
+            self._run.take_slot(flight)
+        match state:
+            case State.UNKNOWN:
+                self._reconciler.add(flight)
+            case State.QUEUED:
+                await self._adopted(flight)
+            case State.SAVED:
+                flight.notes += (KEPT,)
+                saved = saved_earlier(flight.record)
+                await self._run.succeed(flight, saved, Path(saved.path))
+            case State.FAILED:
+                error = failed_earlier(flight.record)
+                await self._run.fail(flight, error, may_be_billed=flight.record.is_billed_failure)
+            case _:
+                await self._queue_submit(flight)
+
+    # -- between the stages ------------------------------------------------------------------------
+
+    async def _queue_submit(self, flight: Flight) -> None:
+        await self._to_submit.send(flight)
+
+    async def _accepted(self, flight: Flight, status: Status) -> None:
+        if status.stage.is_final:
+            flight.accepted_at = flight.ended_at = anyio.current_time()
+            await self._poller.end(flight, status)
+        else:
+            self._poller.add(flight, anyio.current_time())
+
+    async def _became_unknown(self, flight: Flight) -> None:
+        self._reconciler.add(flight)
+
+    async def _adopted(self, flight: Flight) -> None:
+        """An earlier run's request, or one found in the list: it has been running since it was sent."""
+        started = flight.record.started
+        age = 0.0 if started is None else max(0.0, utc_now() - started.at_utc)
+        self._poller.add(flight, anyio.current_time() - age)
+
+    def _became_ready(self, flight: Flight) -> None:
+        self._run.enter_backlog()
+        self._to_download.send_nowait(flight)
+
+    # -- the workers -------------------------------------------------------------------------------
+
+    async def _submit_each(self) -> None:
+        async for flight in self._submits:
+            await self._run.guard(flight, self._submitter.submit)
+
+    async def _download_each(self) -> None:
+        async for flight in self._downloads:
+            try:
+                await self._run.guard(flight, self._download)
+            finally:
+                self._run.leave_backlog()
+
+    async def _download(self, flight: Flight) -> None:
+        run = self._run
+        started_at = anyio.current_time()
+        while flight.media is not None:
+            event = await download(
+                run.transport, self._sink, flight.name + SUFFIX, flight.media.url, duration=flight.job.duration
+            )
+            await run.note(flight, event)
+            match event:
+                case Saved():
+                    flight.downloading = anyio.current_time() - started_at
+                    await run.succeed(flight, event, Path(event.path))
+                    return
+                case DownloadAbandoned(problem=problem):
+                    raise DownloadError(problem)
+                case LinkExpired():
+                    await self._fetch_fresh_link(flight)
+
+    async def _fetch_fresh_link(self, flight: Flight) -> None:
+        """Read the record again; `flight.media` is the fresh link, or None when the poller has to find it."""
+        flight.expired_links += 1
+        flight.media = None
+        if flight.expired_links > MAX_FRESH_LINKS:
+            raise DownloadError(f"{flight.expired_links} links in a row did not serve it")
+        await anyio.sleep(FRESH_LINK_WAIT * flight.expired_links)
+        request_id = flight.record.request_id
+        assert request_id is not None, "the lifecycle table gives every queued job its id"
+        answer = await answer_to(self._run.transport, wire.status_call(request_id))
+        match retry.judge_status(answer, request_id, utc_now()):
+            case Seen(status=Status(stage=Stage.SUCCEEDED, media=wire.Media() as media)):
+                await self._run.note(flight, GenerationSucceeded())
+                flight.media = media
+            case _:
+                self._run.take_slot(flight)
+                await self._adopted(flight)
+
+    # -- out ---------------------------------------------------------------------------------------
+
+    def _one_left(self) -> None:
+        self._open -= 1
+        self._check_done()
+
+    def _check_done(self) -> None:
+        if self._is_planned and self._open == 0:
+            self._is_done.set()
+
+    async def _cancel_queued(self, scope: anyio.CancelScope) -> None:
+        """Ask the service to drop what still waits there. Undocumented and best effort: nothing is concluded."""
+        del scope
+        async with anyio.create_task_group() as group:
+            for flight in self._poller.waiting:
+                request_id = flight.record.request_id
+                if request_id is not None and not flight.processing_at:
+                    group.start_soon(answer_to, self._run.transport, wire.cancel_call(request_id))

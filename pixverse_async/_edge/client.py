@@ -1,0 +1,310 @@
+"""The public face: `generate_many` for a batch, `Client` for everything else.
+
+Nothing is decided here.  Arguments are checked, the parts of a batch are put together and torn down in the right
+order, and outcomes are handed out.  A `Client` belongs to the event loop in which it was entered.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Self
+
+import anyio
+import attrs
+
+from .._core.config import read_endpoint
+from .._core.errors import ConfigError
+from .._core.job import Job, Outcome
+from .._core.reconcile import RESUBMIT_AFTER
+from .._core.result import BatchResult
+from .._core.schedule import DEFAULT_POLLS_PER_SECOND, AdaptivePolling, PollPolicy, Scheduler
+from .batch import Batch
+from .calls import flat_task_group
+from .handle import Handle, submit_one
+from .images import ImageHost
+from .journal import EventLog, Journal, NoJournal
+from .plan import Jobs
+from .run import (
+    DEFAULT_JOB_TIMEOUT,
+    DEFAULT_MAX_DOWNLOADS,
+    DEFAULT_MAX_IN_FLIGHT,
+    Limits,
+    Observer,
+    OnCancel,
+    OnUnknown,
+)
+from .sinks import DirectorySink, Sink
+from .transport import AiohttpTransport, Transport
+
+DEFAULT_POLICY = AdaptivePolling()
+MAX_POLLS_PER_SECOND = 1000.0
+"""What one process can send; anything near it is rude."""
+JOURNAL_NAME = "pixverse-journal.jsonl"
+OUTCOME_BUFFER = 64
+"""Outcomes that may wait for a slow consumer of `as_completed` before the batch waits for it."""
+
+
+class Client:
+    """A connection to the service, for as long as its `async with` block.
+
+    `api_key`, `base_url` and `org_id` default to GMI_API_KEY, GMI_BASE_URL and GMI_ORG_ID.
+    `transport`: another way to reach the service, for tests. *Raises* `ConfigError` at once when the key is missing
+    or the base is wrong; nothing is sent before the first call.
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        *,
+        base_url: str | None = None,
+        org_id: str | None = None,
+        transport: Transport | None = None,
+        rng: random.Random | None = None,
+    ) -> None:
+        self._endpoint = read_endpoint(os.environ, api_key=api_key, base_url=base_url, org_id=org_id)
+        self._given = transport
+        self._transport = transport
+        self._rng = random.SystemRandom() if rng is None else rng
+
+    async def __aenter__(self) -> Self:
+        if self._transport is None:
+            self._transport = AiohttpTransport.open(self._endpoint)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        opened, self._transport = self._transport, self._given
+        if opened is not None and opened is not self._given:
+            await opened.aclose()
+
+    def __repr__(self) -> str:
+        return f"<Client of {self._endpoint.base_url}>"
+
+    # -- one job -----------------------------------------------------------------------------------
+
+    async def submit(self, job: Job) -> Handle:
+        """Upload the job's image and send the job; the handle of the accepted request.
+
+        *Charges* once the generation succeeds. *Cancellation*: a POST under way is heard out for ten seconds.
+        *Raises* `InvalidJobError`, `ApiError` and its kinds, and `TransportError` when nothing was charged;
+        `SubmitUnknownError` when the reply was lost and the service's list did not show the job: do not send it again
+        before looking in the console.
+        """
+        transport = self._open_transport()
+        return await submit_one(transport, self._images(transport, inline=False), job, self._rng)
+
+    def attach(self, request_id: str) -> Handle:
+        """The handle of a request that was submitted before, by anybody with this key. *Charges* nothing."""
+        return Handle(request_id=request_id, transport=self._open_transport(), rng=self._rng)
+
+    async def generate(
+        self, job: Job, path: str | os.PathLike[str], *, job_timeout: float = DEFAULT_JOB_TIMEOUT
+    ) -> Outcome:
+        """Make one video and save it at `path`, which must end in .mp4 and not exist.
+
+        *Charges* when it succeeds. No journal is kept: for work that must survive a crash use `generate_many`.
+        """
+        target = Path(path)
+        if target.suffix != ".mp4":
+            raise ConfigError("path", f"{target.name!r} does not end in .mp4", "The service makes MP4 files only.")
+        if await anyio.Path(target).exists():
+            raise ConfigError("path", f"{str(target)!r} exists", "Remove it or choose another name.")
+        named = attrs.evolve(job, name=target.stem)
+        async with self.as_completed(
+            [named], output_dir=target.parent, journal=False, job_timeout=job_timeout
+        ) as outcomes:
+            async for outcome in outcomes:
+                return attrs.evolve(outcome, job=job)
+        raise AssertionError("a batch of one has one outcome")
+
+    # -- many jobs ---------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def as_completed(
+        self,
+        jobs: Jobs,
+        *,
+        output_dir: str | os.PathLike[str] = "videos",
+        sink: Sink | None = None,
+        max_in_flight: int = DEFAULT_MAX_IN_FLIGHT,
+        max_downloads: int = DEFAULT_MAX_DOWNLOADS,
+        polls_per_second: float = DEFAULT_POLLS_PER_SECOND,
+        poll_policy: PollPolicy = DEFAULT_POLICY,
+        job_timeout: float = DEFAULT_JOB_TIMEOUT,
+        budget_usd: Decimal | float | str | None = None,
+        on_unknown: OnUnknown = "reconcile",
+        on_cancel: OnCancel = "detach",
+        journal: bool | str | os.PathLike[str] = True,
+        on_event: Observer | None = None,
+        retry_failed: bool = False,
+        inline_images: bool = False,
+        resubmit_after: float = RESUBMIT_AFTER,
+    ) -> AsyncGenerator[AsyncIterator[Outcome]]:
+        """Outcomes in the order in which they come. Leaving the block ends every task.
+
+        The arguments are those of `generate_many`. *Cancellation*, and leaving early: POSTs under way are heard out,
+        accepted requests go on at the service, and the same call picks them up.
+        """
+        limits = Limits(
+            max_in_flight=max_in_flight,
+            max_downloads=max_downloads,
+            job_timeout=job_timeout,
+            on_unknown=on_unknown,
+            on_cancel=on_cancel,
+            retry_failed=retry_failed,
+            resubmit_after=resubmit_after,
+        )
+        budget = _read_budget(budget_usd)
+        transport = self._open_transport()
+        async with AsyncExitStack() as stack:
+            folder = Path(output_dir)
+            place = DirectorySink(folder) if sink is None else sink
+            await place.prepare()
+            log = await _open_log(journal, folder if sink is None else None)
+            stack.push_async_callback(log.aclose)
+            send, receive = anyio.create_memory_object_stream[Outcome](OUTCOME_BUFFER)
+            stack.enter_context(receive)
+            batch = Batch(
+                transport=transport,
+                log=log,
+                sink=place,
+                limits=limits,
+                budget_usd=budget,
+                images=self._images(transport, inline=inline_images),
+                scheduler=_scheduler(poll_policy, polls_per_second, self._rng),
+                rng=self._rng,
+                deliver=send.send,
+                on_event=on_event,
+            )
+
+            async def produce() -> None:
+                with send:
+                    await batch.run(jobs)
+
+            group = await stack.enter_async_context(flat_task_group())
+            group.start_soon(produce, name="batch")
+            yield receive
+            group.cancel_scope.cancel()
+
+    def _open_transport(self) -> Transport:
+        if self._transport is None:
+            raise ConfigError("Client", "not open", "Use it inside `async with Client(...) as client:`.")
+        return self._transport
+
+    def _images(self, transport: Transport, *, inline: bool) -> ImageHost:
+        return ImageHost(transport, inline=inline, allow_loopback=self._endpoint.is_loopback, rng=self._rng)
+
+
+async def _open_log(journal: bool | str | os.PathLike[str], folder: Path | None) -> EventLog:
+    if journal is False:
+        return NoJournal()
+    if journal is not True:
+        return await Journal.open(Path(journal))
+    if folder is None:
+        raise ConfigError("journal", "a sink has no folder to keep it in", "Give journal= a path, or False.")
+    return await Journal.open(folder / JOURNAL_NAME)
+
+
+def _scheduler(policy: PollPolicy, polls_per_second: float, rng: random.Random) -> Scheduler:
+    if not 0 < polls_per_second <= MAX_POLLS_PER_SECOND:
+        remedy = f"Use a number above 0, and not above {MAX_POLLS_PER_SECOND:g}."
+        raise ConfigError("polls_per_second", f"{polls_per_second!r} is out of range", remedy)
+    return policy.scheduler(polls_per_second=polls_per_second, seed=rng.getrandbits(32))
+
+
+def _read_budget(budget_usd: Decimal | float | str | None) -> Decimal | None:
+    """The budget as exact money: 0.1 means ten cents, not the nearest binary fraction."""
+    if budget_usd is None:
+        return None
+    try:
+        budget = Decimal(str(budget_usd))
+    except InvalidOperation:
+        budget = Decimal("NaN")
+    if not budget.is_finite() or budget < 0:
+        raise ConfigError(
+            "budget_usd", f"{budget_usd!r} is no amount of money", "Give dollars, such as 25 or '9.50'."
+        )
+    return budget
+
+
+async def generate_many(
+    jobs: Jobs,
+    *,
+    output_dir: str | os.PathLike[str] = "videos",
+    sink: Sink | None = None,
+    api_key: str | None = None,
+    base_url: str | None = None,
+    org_id: str | None = None,
+    max_in_flight: int = DEFAULT_MAX_IN_FLIGHT,
+    max_downloads: int = DEFAULT_MAX_DOWNLOADS,
+    polls_per_second: float = DEFAULT_POLLS_PER_SECOND,
+    poll_policy: PollPolicy = DEFAULT_POLICY,
+    job_timeout: float = DEFAULT_JOB_TIMEOUT,
+    budget_usd: Decimal | float | str | None = None,
+    on_unknown: OnUnknown = "reconcile",
+    on_cancel: OnCancel = "detach",
+    journal: bool | str | os.PathLike[str] = True,
+    on_event: Observer | None = None,
+    progress: bool = False,
+    retry_failed: bool = False,
+    inline_images: bool = False,
+    resubmit_after: float = RESUBMIT_AFTER,
+) -> BatchResult:
+    """Make a video of every job; all outcomes, in input order. One job's failure never raises.
+
+    `jobs`: jobs, or mappings of `Job`'s parameters (a wrong row then fails alone), from any iterable, pulled lazily.
+    `output_dir`: where the videos go, with the journal beside them; or `sink`, anything with the `Sink` protocol.
+    `max_in_flight`: requests at the service at once. `max_downloads`: videos being saved at once.
+    `polls_per_second`: status calls, all jobs together. `poll_policy`: when to look; see `PollPolicy`.
+    `job_timeout`: seconds to wait for one video before it is left to the next run as `Pending`.
+    `budget_usd`: what all runs over this journal may cost together; a job that does not fit is not sent.
+    `on_unknown`: a submit whose reply was lost is looked for in the service's list and, if not found there, held
+    ("reconcile"); held at once ("hold"); or sent again when listings `resubmit_after` seconds later still do not
+    show it ("resubmit": pays twice if the list lags longer than that).
+    `on_cancel`: leave what is accepted running ("detach"), or ask the service to drop what still waits
+    ("cancel_queued", best effort).
+    `journal`: True, a path, or False (then a crash loses sight of what was paid).
+    `on_event`: called with each `JobEvent`, in the loop; keep it short. `progress`: show it on stderr.
+    `retry_failed`: send jobs again that an earlier run saw fail. `inline_images`: send local images as data: URIs.
+
+    *Charges* for each job that succeeds, once, however often the same call is run over the same folder.
+    *Cancellation*: submits under way are heard out for ten seconds; what is accepted goes on at the service, and the
+    same call picks it up. *Raises* `ConfigError`, `AuthError` and `JournalError` for the batch as a whole.
+    """
+    async with AsyncExitStack() as stack:
+        if progress:
+            on_event = stack.enter_context(_progress(on_event))
+        client = await stack.enter_async_context(Client(api_key, base_url=base_url, org_id=org_id))
+        outcomes = await stack.enter_async_context(
+            client.as_completed(
+                jobs,
+                output_dir=output_dir,
+                sink=sink,
+                max_in_flight=max_in_flight,
+                max_downloads=max_downloads,
+                polls_per_second=polls_per_second,
+                poll_policy=poll_policy,
+                job_timeout=job_timeout,
+                budget_usd=budget_usd,
+                on_unknown=on_unknown,
+                on_cancel=on_cancel,
+                journal=journal,
+                on_event=on_event,
+                retry_failed=retry_failed,
+                inline_images=inline_images,
+                resubmit_after=resubmit_after,
+            )
+        )
+        found = [outcome async for outcome in outcomes]
+    return BatchResult(sorted(found, key=lambda outcome: outcome.index))
+
+
+def _progress(on_event: Observer | None) -> AbstractContextManager[Observer]:
+    # The one leaf that the package reaches for, and only when asked: everything else imports leaves by name.
+    from ..observe import Progress
+
+    return Progress(then=on_event)

@@ -1,0 +1,174 @@
+"""One request by itself: submit it, look at it, wait for it, save it.
+
+The stages of a batch with a journal in memory.  Who wants a crash to cost nothing keeps `request_id`, from which a
+handle can be made again in any process, or uses `generate_many`.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import anyio
+import attrs
+
+from .._core import retry, wire
+from .._core.errors import DeadlineExceededError, DownloadError, PixverseError
+from .._core.job import Job, JobClass, Outcome, Stage, Succeeded
+from .._core.lifecycle import DownloadAbandoned, LinkExpired, Saved
+from .._core.retry import Again, Denied, Gone, Seen
+from .._core.schedule import DEFAULT_POLLS_PER_SECOND, AdaptivePolling
+from .._core.wire import Status
+from .calls import answer_to, flat_task_group
+from .download import download
+from .images import ImageHost, identify
+from .journal import NoJournal
+from .poll import failure_of
+from .reconcile import Reconciler
+from .run import Flight, Limits, Run, utc_now
+from .sinks import DirectorySink
+from .submit import Submitter
+from .transport import Transport
+
+STATUS_TRIES = 5
+"""Tries of one `status()`: a status call is free and safe to repeat."""
+DEFAULT_WAIT = 1800.0
+"""Seconds. PixVerse frees a stuck generation after 600; queues of this service were seen to stall for an hour."""
+_TYPICAL = JobClass("540p", 5, False)
+# What an attached request is taken for: only the first looks depend on it.
+
+
+@attrs.frozen(kw_only=True)
+class Handle:
+    """An accepted request. It costs nothing to hold, to lose, or to make again from its id."""
+
+    request_id: str
+    job: Job | None = None
+    seed: int | None = None
+    _transport: Transport = attrs.field(alias="transport", repr=False, eq=False)
+    _rng: random.Random = attrs.field(alias="rng", repr=False, eq=False)
+
+    async def status(self) -> Status:
+        """What the service says now. *Charges* nothing. *Raises* `ApiError`, `TransportError`, `ProtocolError`."""
+        for attempt in range(STATUS_TRIES):
+            verdict = await self._look()
+            match verdict:
+                case Seen(status=status):
+                    return status
+                case Again(error=error, wait=wait) if attempt + 1 < STATUS_TRIES:
+                    await anyio.sleep(retry.backoff(attempt, self._rng.random()) if wait is None else wait)
+                case Again(error=error) | Gone(error=error) | Denied(error=error):
+                    raise self._about(error)
+        raise AssertionError("the last try returns or raises")
+
+    async def result(self, timeout: float = DEFAULT_WAIT) -> Status:
+        """Wait for the end; the final status, whose `media` holds the link. *Charges* nothing.
+
+        *Raises* `GenerationError` when the service made no video, `DeadlineExceededError` after `timeout` seconds
+        (the request lives on), `ApiError` when the service does not know the request or refuses the key.
+        """
+        word = "queued"
+        with anyio.move_on_after(timeout):
+            async for status in self._looks():
+                word = status.word
+                if status.stage is Stage.SUCCEEDED and status.media is not None:
+                    return status
+                if status.stage.is_final:
+                    raise self._about(failure_of(status), may_be_billed=status.stage is Stage.SUCCEEDED)
+        raise self._about(DeadlineExceededError(timeout, word), may_be_billed=True)
+
+    async def save(self, path: str | os.PathLike[str], timeout: float = DEFAULT_WAIT) -> Saved:
+        """Wait for the end and save the video at `path`, whole and checked. *Charges* nothing.
+
+        *Raises* what `result` raises, and `DownloadError`; the video stays at the service and can be saved again.
+        """
+        target = Path(path)
+        sink = DirectorySink(target.parent)
+        await sink.prepare()
+        for attempt in range(STATUS_TRIES):
+            media = (await self.result(timeout)).media
+            assert media is not None, "result() returns only statuses that name a video"
+            duration = self.job.duration if self.job is not None else None
+            match await download(self._transport, sink, target.name, media.url, duration=duration, rng=self._rng):
+                case Saved() as saved:
+                    return saved
+                case DownloadAbandoned(problem=problem):
+                    raise self._about(DownloadError(problem), may_be_billed=True)
+                case LinkExpired():
+                    await anyio.sleep(retry.backoff(attempt, self._rng.random()))
+        problem = f"{STATUS_TRIES} links in a row did not serve it"
+        raise self._about(DownloadError(problem), may_be_billed=True)
+
+    async def _looks(self) -> AsyncGenerator[Status]:
+        """Statuses at the scheduler's pace, for ever."""
+        scheduler = AdaptivePolling().scheduler(
+            polls_per_second=DEFAULT_POLLS_PER_SECOND, seed=self._rng.getrandbits(32)
+        )
+        job_class = self.job.job_class if self.job is not None else _TYPICAL
+        scheduler.submitted(0, job_class, anyio.current_time())
+        yield await self.status()
+        while True:
+            wake_at = scheduler.next_wakeup()
+            assert wake_at is not None, "the scheduler holds one job"
+            await anyio.sleep_until(wake_at)
+            if scheduler.take(anyio.current_time()) is None:
+                continue
+            sent = anyio.current_time()
+            verdict = await self._look()
+            received = anyio.current_time()
+            match verdict:
+                case Seen(status=status):
+                    yield status
+                    scheduler.observed(0, Stage.QUEUED if status.stage.is_final else status.stage, sent, received)
+                case Again(http_status=http_status, wait=wait):
+                    scheduler.error(0, http_status, wait, sent, received)
+                case Gone(error=error) | Denied(error=error):
+                    raise self._about(error)
+
+    async def _look(self) -> retry.ReadVerdict:
+        answer = await answer_to(self._transport, wire.status_call(self.request_id))
+        return retry.judge_status(answer, self.request_id, utc_now())
+
+    def _about(self, error: PixverseError, may_be_billed: bool | None = None) -> PixverseError:
+        name = self.job.stem if self.job is not None else None
+        return error.about(job_name=name, request_id=self.request_id, may_be_billed=may_be_billed)
+
+
+async def submit_one(transport: Transport, images: ImageHost, job: Job, rng: random.Random) -> Handle:
+    """Send one job and settle its fate; see `Client.submit`."""
+    flight = Flight(job=job, index=0, name=job.stem, key="one")
+    settled = anyio.Event()
+    held: list[Outcome] = []
+
+    async def settle(_: Flight, status: Status | None = None) -> None:
+        del status
+        settled.set()
+
+    async def look_for(lost: Flight) -> None:
+        reconciler.add(lost)
+
+    async def deliver(outcome: Outcome) -> None:
+        held.append(outcome)
+        settled.set()
+
+    run = Run(transport=transport, log=NoJournal(), limits=Limits(max_in_flight=1), random=rng, deliver=deliver)
+    reconciler = Reconciler(run, on_adopted=settle, on_absent=settle)
+    submitter = Submitter(run, images, on_accepted=settle, on_unknown=look_for)
+    try:
+        flight.identity = await identify(job)
+        async with flat_task_group() as group:
+            group.start_soon(reconciler.run, name="reconcile")
+            await submitter.submit(flight)
+            await settled.wait()
+            group.cancel_scope.cancel()
+    except PixverseError as error:
+        raise error.about(job_name=flight.name)
+    for outcome in held:
+        assert not isinstance(outcome, Succeeded), "a submit is not a video yet"
+        raise outcome.error
+    request_id, started = flight.record.request_id, flight.record.started
+    assert request_id is not None
+    assert started is not None
+    return Handle(request_id=request_id, job=job, seed=started.seed, transport=transport, rng=rng)

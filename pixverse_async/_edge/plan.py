@@ -1,0 +1,133 @@
+"""What the user gave becomes flights: each job gets a name, an identity, a key, and the place where it enters.
+
+Jobs are planned one after the other, in input order, because names and the count of equal jobs depend on those
+that came before.  What the journal already knows of a job decides where it enters the pipeline; nothing is sent.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
+from typing import TypeAlias
+
+from .._core.errors import GenerationError, PixverseError, RejectedError
+from .._core.job import Job, job_from_row, job_key
+from .._core.lifecycle import (
+    GenerationFailed,
+    JobRecord,
+    LinkExpired,
+    RetryRequested,
+    Saved,
+    SavedFileMissing,
+    State,
+    SubmitInterrupted,
+    SubmitRejected,
+)
+from .._core.names import stem_identity, unique_stem
+from .images import identify
+from .run import Flight, Run
+from .sinks import Sink
+
+JobLike: TypeAlias = "Job | Mapping[str, object]"
+"""A job, or a mapping of `Job`'s parameters such as a row of a table: a wrong row fails alone."""
+Jobs: TypeAlias = "Iterable[JobLike] | AsyncIterable[JobLike]"
+
+SUFFIX = ".mp4"
+
+
+async def each(jobs: Jobs) -> AsyncIterator[JobLike]:
+    """The jobs of either kind of iterable, pulled one by one."""
+    if isinstance(jobs, AsyncIterable):
+        async for job in jobs:
+            yield job
+    else:
+        for job in jobs:
+            yield job
+
+
+class Planner:
+    """Makes flights; one for a batch."""
+
+    def __init__(self, run: Run, sink: Sink) -> None:
+        self._run = run
+        self._sink = sink
+        self._equal: Counter[str] = Counter()
+        self._taken = {
+            stem_identity(record.name) for record in run.log.records.values() if record.name is not None
+        }
+
+    async def plan(self, index: int, item: JobLike) -> tuple[Flight, PixverseError | None]:
+        """A flight, and why it cannot be sent, if it cannot. Reads the image to know it; *charges* nothing."""
+        job, problem = job_from_row(item)
+        flight = Flight(job=job, index=index, name=_wished(job))
+        if problem is not None:
+            return flight, problem
+        try:
+            flight.identity = await identify(job)
+        except PixverseError as error:
+            return flight, error
+        flight.key = self._key(flight)
+        flight.record = self._run.log.records.get(flight.key, flight.record)
+        flight.name = flight.record.name or await self._free_name(flight.name)
+        return flight, None
+
+    def _key(self, flight: Flight) -> str:
+        first = job_key(flight.job, flight.identity)
+        occurrence = self._equal[first]
+        self._equal[first] += 1
+        return job_key(flight.job, flight.identity, occurrence)
+
+    async def _free_name(self, wished: str) -> str:
+        """A name that no job of this folder has, and under which no file of anybody else's lies."""
+        while True:
+            name = unique_stem(wished, self._taken)
+            self._taken.add(stem_identity(name))
+            if not await self._sink.exists(name + SUFFIX):
+                return name
+
+    async def enter(self, flight: Flight) -> State:
+        """Bring what an earlier run left into a state from which this run goes on; the state."""
+        run = self._run
+        match flight.record.state:
+            case State.SUBMITTING:
+                await run.note(flight, SubmitInterrupted(why="an earlier run ended before the answer came"))
+            case State.READY:
+                await run.note(flight, LinkExpired())
+            case State.SAVED:
+                await self._check_saved(flight)
+            case State.FAILED if run.limits.retry_failed:
+                await run.note(flight, RetryRequested())
+            case _:
+                pass
+        return flight.record.state
+
+    async def _check_saved(self, flight: Flight) -> None:
+        saved = flight.record.saved
+        assert saved is not None, "the lifecycle table saves no job without its file"
+        if not await self._sink.verify(saved.path, saved.size_bytes, saved.sha256):
+            await self._run.note(flight, SavedFileMissing(problem="gone, or not the bytes that were saved"))
+
+
+def saved_earlier(record: JobRecord) -> Saved:
+    """The file of a job that needs nothing more."""
+    assert record.saved is not None, "the lifecycle table saves no job without its file"
+    return record.saved
+
+
+def failed_earlier(record: JobRecord) -> PixverseError:
+    """The error with which an earlier run ended the job."""
+    match record.ending:
+        case SubmitRejected(status=status, reason=reason):
+            return RejectedError(status, reason)
+        case GenerationFailed(reason=reason, kind=kind):
+            return GenerationError(reason, kind)
+        case None:
+            raise AssertionError("the lifecycle table fails no job without a reason")
+
+
+def _wished(job: Job) -> str:
+    """The stem; of a row that is no job, whatever can be had."""
+    try:
+        return job.stem
+    except (TypeError, ValueError, AttributeError):
+        return "video"

@@ -1,0 +1,197 @@
+"""Watching every request in flight: one scheduler, one loop, a bounded number of calls under way.
+
+The scheduler decides whom to ask and when; this file asks, and turns answers into events.  A read changes nothing,
+so no answer short of a final status ends a wait: errors, unreadable answers and rate limits only put the next look
+off.  What ends it early is time (`job_timeout`: the request stays, the run stops waiting), a service that for a
+minute has known no such request, and a key that is refused.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable
+
+import anyio
+
+from .._core import retry, wire
+from .._core.errors import DeadlineExceededError, GenerationError, PixverseError
+from .._core.job import Stage
+from .._core.lifecycle import NO_MEDIA, GenerationFailed, GenerationSucceeded, StatusSeen
+from .._core.retry import Again, Denied, Gone, Seen
+from .._core.schedule import Scheduler
+from .._core.wire import Status
+from .calls import answer_to
+from .run import Flight, Run, utc_now
+
+MAX_CALLS = 64
+"""Status calls under way at once; at 50 ms each that is 1,280 a second, far above any sensible budget."""
+EMPTY_SUCCESS_LOOKS = 3
+"""Looks at a success that names no video before it counts as a failure."""
+
+
+class Poller:
+    """Carries flights from QUEUED to READY, or to the outcome that the service's answer means."""
+
+    def __init__(self, run: Run, scheduler: Scheduler, *, on_ready: Callable[[Flight], None]) -> None:
+        self._run = run
+        self._scheduler = scheduler
+        self._on_ready = on_ready
+        self._flights: dict[int, Flight] = {}
+        self._deadlines: deque[tuple[float, int]] = deque()
+        self._woken = anyio.Event()
+        self._calls = anyio.Semaphore(MAX_CALLS)
+
+    def add(self, flight: Flight, accepted_at: float) -> None:
+        """Watch a request that was accepted at `accepted_at`, loop time; in the past when taken over."""
+        now = anyio.current_time()
+        flight.accepted_at = accepted_at
+        self._flights[flight.index] = flight
+        self._deadlines.append((now + self._run.limits.job_timeout, flight.index))
+        self._scheduler.submitted(flight.index, flight.job.job_class, min(accepted_at, now))
+        self._woken.set()
+
+    @property
+    def waiting(self) -> tuple[Flight, ...]:
+        """The requests that are being watched."""
+        return tuple(self._flights.values())
+
+    async def run(self) -> None:
+        """Poll for ever. *Cancellation*: ends it; calls under way are dropped, which harms nothing."""
+        async with anyio.create_task_group() as group:
+            while True:
+                await self._calls.acquire()
+                flight = await self._next()
+                group.start_soon(self._look, flight, name=f"poll {flight.name}")
+
+    async def _next(self) -> Flight:
+        """Wait for the next flight that is due."""
+        while True:
+            now = anyio.current_time()
+            await self._leave_overdue(now)
+            index = self._scheduler.take(now)
+            if index is not None and index in self._flights:
+                return self._flights[index]
+            if index is None:
+                await self._sleep_until(self._next_time())
+
+    def _next_time(self) -> float:
+        look_at = self._scheduler.next_wakeup()
+        deadline = self._deadlines[0][0] if self._deadlines else math.inf
+        return deadline if look_at is None else min(look_at, deadline)
+
+    async def _sleep_until(self, time: float) -> None:
+        """Until then, or until a new flight may change the plan."""
+        with anyio.CancelScope(deadline=time):
+            await self._woken.wait()
+        self._woken = anyio.Event()
+
+    async def _leave_overdue(self, now: float) -> None:
+        while self._deadlines and self._deadlines[0][0] <= now:
+            _, index = self._deadlines.popleft()
+            flight = self._flights.get(index)
+            if flight is not None:
+                self._forget(flight, now)
+                state = flight.last_word or "queued"
+                await self._run.leave(flight, DeadlineExceededError(self._run.limits.job_timeout, state))
+
+    def _forget(self, flight: Flight, now: float) -> None:
+        if self._flights.pop(flight.index, None) is not None:
+            self._scheduler.abandoned(flight.index, now)
+
+    async def _look(self, flight: Flight) -> None:
+        try:
+            await self._run.guard(flight, self._ask)
+        finally:
+            self._calls.release()
+            if flight.is_finished:
+                self._flights.pop(flight.index, None)
+            self._woken.set()
+
+    async def _ask(self, flight: Flight) -> None:
+        request_id = flight.record.request_id
+        assert request_id is not None, "the lifecycle table gives every queued job its id"
+        sent = anyio.current_time()
+        answer = await answer_to(self._run.transport, wire.status_call(request_id))
+        received = anyio.current_time()
+        flight.polls += 1
+        if flight.index not in self._flights:
+            return  # its deadline came while we asked
+        match retry.judge_status(answer, request_id, utc_now()):
+            case Seen(status=status):
+                flight.gone_since = None
+                await self._learn(flight, status, sent, received)
+            case Again(http_status=http_status, wait=wait):
+                self._scheduler.error(flight.index, http_status, wait, sent, received)
+            case Gone(error=error):
+                await self._miss(flight, error, sent, received)
+            case Denied(error=error):
+                self._forget(flight, received)
+                raise error
+
+    async def _learn(self, flight: Flight, status: Status, sent: float, received: float) -> None:
+        """Take in one readable status."""
+        if (
+            status.stage is Stage.SUCCEEDED
+            and status.media is None
+            and flight.empty_successes < EMPTY_SUCCESS_LOOKS
+        ):
+            flight.empty_successes += 1
+            self._scheduler.error(flight.index, 200, None, sent, received)
+            return
+        self._scheduler.observed(flight.index, status.stage, sent, received)
+        if not status.stage.is_final:
+            if status.stage is Stage.PROCESSING and flight.processing_at is None:
+                flight.processing_at = sent
+            flight.last_look_at = sent
+            await self._note_word(flight, status.word)
+            return
+        del self._flights[flight.index]
+        flight.ended_at = received
+        earlier = flight.last_look_at if flight.last_look_at is not None else flight.accepted_at
+        flight.late_by = None if earlier is None else received - earlier
+        await self.end(flight, status)
+
+    async def _note_word(self, flight: Flight, word: str) -> None:
+        """A status is recorded when it changes, not each time it is seen."""
+        if word != flight.last_word:
+            flight.last_word = word
+            await self._run.note(flight, StatusSeen(status=word))
+
+    async def end(self, flight: Flight, status: Status) -> None:
+        """Take in a final status, here or on the reply to the submit itself."""
+        if status.stage is Stage.SUCCEEDED and status.media is not None:
+            await self._run.note(flight, GenerationSucceeded())
+            self._run.settle(flight)
+            flight.media = status.media
+            self._run.free_slot(flight)
+            self._on_ready(flight)
+            return
+        error = failure_of(status)
+        await self._run.note(flight, GenerationFailed(reason=error.reason, kind=error.kind))
+        # A success without a video may be billed, and counts as spent; a failure is reported not to be billed.
+        if status.stage is Stage.SUCCEEDED:
+            self._run.settle(flight)
+        else:
+            self._run.release(flight)
+        await self._run.fail(flight, error, may_be_billed=status.stage is Stage.SUCCEEDED)
+
+    async def _miss(self, flight: Flight, error: PixverseError, sent: float, received: float) -> None:
+        """A 404: a new record may not be readable yet; a lost one never will be."""
+        if flight.gone_since is None:
+            flight.gone_since = sent
+        if received - flight.gone_since < retry.GONE_AFTER:
+            self._scheduler.error(flight.index, 404, None, sent, received)
+            return
+        self._forget(flight, received)
+        raise error
+
+
+def failure_of(status: Status) -> GenerationError:
+    """The error that a final status without a video means."""
+    reason = status.reason or ""
+    if status.stage is Stage.SUCCEEDED:
+        return GenerationError(reason or "it succeeded, but names no video", NO_MEDIA)
+    if status.stage is Stage.CANCELLED:
+        return GenerationError(reason or "cancelled in the console", "cancelled")
+    return GenerationError(reason, retry.failure_kind(reason))

@@ -1,0 +1,168 @@
+"""Looking for submits whose reply was lost in the service's own list.
+
+One listing serves all that wait.  What it shows is adopted; what it does not show is held, because a list may lag,
+be paged or fail.  Only at the user's explicit wish, and when a listing that would have to show it still does not
+after minutes, is a submit declared absent and sent again.  The matching itself is `_core.reconcile`'s.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable
+
+import anyio
+import attrs
+
+from .._core import reconcile, retry, wire
+from .._core.errors import ProtocolError, SubmitUnknownError
+from .._core.lifecycle import ConfirmedAbsent, Reconciled
+from .._core.reconcile import Lost
+from .._core.retry import Seen
+from .._core.wire import Listing
+from .calls import answer_to
+from .run import Flight, Run, utc_now
+
+
+@attrs.define(eq=False)
+class _Waiting:
+    flight: Flight
+    since: float
+    """When we began to look, loop time."""
+    lost_at: float
+    """When the submit left, loop time; in the past when an earlier run sent it."""
+    looks: int = 0
+    clean_listings: int = 0
+    last_clean_at: float | None = None
+
+    @property
+    def lost(self) -> Lost:
+        started = self.flight.record.started
+        assert started is not None, "the lifecycle table lets no job be unknown that was not sent"
+        return Lost(key=self.flight.key, job=self.flight.job, started=started)
+
+    @property
+    def look_at(self) -> float:
+        """When to look for it next."""
+        if self.looks < len(reconcile.LOOK_AFTER):
+            return self.since + reconcile.LOOK_AFTER[self.looks]
+        return (
+            self.since
+            + reconcile.LOOK_AFTER[-1]
+            + reconcile.LOOK_EVERY * (self.looks - len(reconcile.LOOK_AFTER) + 1)
+        )
+
+
+class Reconciler:
+    """Carries flights from UNKNOWN to QUEUED, or holds them."""
+
+    def __init__(
+        self,
+        run: Run,
+        *,
+        on_adopted: Callable[[Flight], Awaitable[None]],
+        on_absent: Callable[[Flight], Awaitable[None]],
+    ) -> None:
+        self._run = run
+        self._on_adopted = on_adopted
+        self._on_absent = on_absent
+        self._waiting: dict[str, _Waiting] = {}
+        self._woken = anyio.Event()
+
+    def add(self, flight: Flight) -> None:
+        """Look for this one too."""
+        now = anyio.current_time()
+        started = flight.record.started
+        age = 0.0 if started is None else max(0.0, utc_now() - started.at_utc)
+        self._waiting[flight.key] = _Waiting(flight, now, now - age)
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Look whenever one is due, for ever. *Cancellation*: the unknown stay unknown in the journal."""
+        while True:
+            due_at = min((one.look_at for one in self._waiting.values()), default=math.inf)
+            with anyio.CancelScope(deadline=due_at):
+                await self._woken.wait()
+            self._woken = anyio.Event()
+            await self._look()
+
+    async def _look(self) -> None:
+        now = anyio.current_time()
+        if not any(one.look_at <= now for one in self._waiting.values()):
+            return
+        for one in list(self._waiting.values()):
+            await self._run.guard(one.flight, self._read_named)
+        await self._read_list(now)
+        for one in [one for one in self._waiting.values() if one.look_at <= now]:
+            one.looks += 1
+            await self._judge(one, now)
+
+    async def _read_named(self, flight: Flight) -> None:
+        """An error reply that named an id is settled by reading it."""
+        named = flight.record.named_id
+        if named is None or named in self._claimed():
+            return
+        answer = await answer_to(self._run.transport, wire.status_call(named))
+        verdict = retry.judge_status(answer, named, utc_now())
+        one = self._waiting[flight.key]
+        if isinstance(verdict, Seen) and reconcile.is_same(one.lost, verdict.status):
+            await self._adopt(one, named)
+
+    async def _read_list(self, now: float) -> None:
+        if self._run.limits.on_unknown == "hold" or not self._waiting:
+            return
+        answer = await answer_to(self._run.transport, wire.list_call())
+        listing = _listing(answer)
+        if listing is None:
+            return
+        server_time = retry.server_time_utc(answer) if isinstance(answer, wire.Reply) else None
+        skew = 0.0 if server_time is None else server_time - utc_now()
+        lost = [one.lost for one in self._waiting.values()]
+        for key, request_id in reconcile.claim(lost, listing.records, self._claimed(), skew).items():
+            await self._adopt(self._waiting[key], request_id)
+        for one in self._waiting.values():
+            if one.look_at <= now and reconcile.is_conclusive(one.lost, listing, skew):
+                one.clean_listings += 1
+                one.last_clean_at = now
+
+    def _claimed(self) -> frozenset[str]:
+        return frozenset(
+            record.request_id for record in self._run.log.records.values() if record.request_id is not None
+        )
+
+    async def _adopt(self, one: _Waiting, request_id: str) -> None:
+        await self._run.note(one.flight, Reconciled(request_id=request_id))
+        del self._waiting[one.flight.key]
+        await self._on_adopted(one.flight)
+
+    async def _judge(self, one: _Waiting, now: float) -> None:
+        """Still nothing: wait for the next look, hold it, or declare it absent."""
+        if self._run.limits.on_unknown == "resubmit":
+            if now - one.lost_at < self._run.limits.resubmit_after:
+                return
+            if one.last_clean_at == now:
+                await self._declare_absent(one)
+                return
+        elif self._run.limits.on_unknown == "reconcile" and one.looks < len(reconcile.LOOK_AFTER):
+            return
+        await self._hold(one)
+
+    async def _hold(self, one: _Waiting) -> None:
+        del self._waiting[one.flight.key]
+        why = one.flight.record.why or "no answer"
+        await self._run.hold(one.flight, SubmitUnknownError(why, one.lost.started.seed))
+
+    async def _declare_absent(self, one: _Waiting) -> None:
+        del self._waiting[one.flight.key]
+        self._run.release(one.flight)
+        await self._run.note(one.flight, ConfirmedAbsent(listings=one.clean_listings))
+        self._run.free_slot(one.flight)
+        await self._on_absent(one.flight)
+
+
+def _listing(answer: wire.Reply | Exception) -> Listing | None:
+    if isinstance(answer, Exception) or not 200 <= answer.status < 300:
+        return None
+    try:
+        return wire.read_listing(answer)
+    except ProtocolError:
+        return None

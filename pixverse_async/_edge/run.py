@@ -1,0 +1,386 @@
+"""What the stages of one batch share: the journal, the purse, the slots, and the way out for outcomes.
+
+A `Flight` is one job on its way through this run; its `record` is what the journal knows of it.  Every change goes
+through `Run.note`, which writes the event before anything else may happen, and every flight leaves exactly once,
+through `Run.finish`.  Nothing here knows HTTP or the order of the stages.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, TypedDict, get_args
+
+import anyio
+import attrs
+
+from .._core.budget import Budget
+from .._core.errors import (
+    AuthError,
+    BudgetExceededError,
+    ConfigError,
+    InsufficientCreditsError,
+    JournalError,
+    PixverseError,
+    StoppedError,
+    UnexpectedError,
+    redact,
+)
+from .._core.job import Failed, Job, Outcome, Pending, Succeeded, Timings, Unknown
+from .._core.lifecycle import NEW_JOB, Event, JobRecord, Saved, State
+from .._core.pace import Pacer
+from .._core.reconcile import RESUBMIT_AFTER
+from .._core.wire import Media
+from .journal import EventLog
+from .transport import Transport
+
+logger = logging.getLogger("pixverse_async")
+
+BACKLOG_PER_DOWNLOAD = 16
+"""Finished videos that may wait for each download worker before submits wait too: they cost a few bytes each."""
+
+DEFAULT_MAX_IN_FLIGHT = 100
+"""Requests at the service at once. No limit is published; a 429 slows the submits whatever this number is."""
+DEFAULT_MAX_DOWNLOADS = 8
+"""8 to 16 connections move as many bytes as 32, in half the memory (benchmarks/README.md)."""
+DEFAULT_JOB_TIMEOUT = 1800.0
+"""Seconds. PixVerse frees a stuck generation after 600; queues of this service were seen to stall for an hour."""
+
+OnUnknown = Literal["reconcile", "hold", "resubmit"]
+OnCancel = Literal["detach", "cancel_queued"]
+
+
+_Check: TypeAlias = Callable[[Any, "attrs.Attribute[Any]", Any], None]
+
+
+def _at_least(lowest: float) -> _Check:
+    def check(_: object, attribute: attrs.Attribute[float], value: float) -> None:
+        if not value >= lowest:
+            raise ConfigError(attribute.name, f"{value!r} is too small", f"Use {lowest:g} or more.")
+
+    return check
+
+
+def _one_of(choices: tuple[str, ...]) -> _Check:
+    def check(_: object, attribute: attrs.Attribute[str], value: str) -> None:
+        if value not in choices:
+            raise ConfigError(attribute.name, f"{value!r} is unknown", f"Use one of {', '.join(choices)}.")
+
+    return check
+
+
+@attrs.frozen(kw_only=True)
+class Limits:
+    """How a batch behaves: the arguments of `generate_many` that are numbers or choices. *Raises* `ConfigError`."""
+
+    max_in_flight: int = attrs.field(default=DEFAULT_MAX_IN_FLIGHT, validator=_at_least(1))
+    max_downloads: int = attrs.field(default=DEFAULT_MAX_DOWNLOADS, validator=_at_least(1))
+    job_timeout: float = attrs.field(default=DEFAULT_JOB_TIMEOUT, validator=_at_least(0))
+    on_unknown: OnUnknown = attrs.field(default="reconcile", validator=_one_of(get_args(OnUnknown)))
+    on_cancel: OnCancel = attrs.field(default="detach", validator=_one_of(get_args(OnCancel)))
+    retry_failed: bool = False
+    resubmit_after: float = attrs.field(default=RESUBMIT_AFTER, validator=_at_least(0))
+
+
+@attrs.frozen(kw_only=True)
+class JobEvent:
+    """Something happened to a job. `event` is the lifecycle event; `outcome` is set on the last one of the run."""
+
+    index: int
+    name: str
+    state: State
+    event: Event | None = None
+    outcome: Outcome | None = None
+
+
+Observer: TypeAlias = Callable[[JobEvent], None]
+"""Watches a batch. It is called in the event loop: what it does there delays everything else."""
+
+
+@attrs.define(eq=False, kw_only=True)
+class Flight:
+    """One job on its way through this run."""
+
+    job: Job
+    index: int
+    name: str
+    key: str = ""
+    identity: str = ""
+    record: JobRecord = NEW_JOB
+    media: Media | None = None
+    notes: tuple[str, ...] = ()
+    last_word: str = ""
+    reserved_usd: Decimal = Decimal(0)
+    """What the budget holds for it; zero once it is spent or known to be free."""
+    has_slot: bool = False
+    is_finished: bool = False
+    accepted_at: float | None = None
+    processing_at: float | None = None
+    last_look_at: float | None = None
+    ended_at: float | None = None
+    downloading: float | None = None
+    late_by: float | None = None
+    polls: int = 0
+    gone_since: float | None = None
+    empty_successes: int = 0
+    expired_links: int = 0
+
+    @property
+    def timings(self) -> Timings:
+        """Where the time went."""
+        started = self.processing_at
+        queued = None if started is None or self.accepted_at is None else started - self.accepted_at
+        since = started if started is not None else self.accepted_at
+        generating = None if self.ended_at is None or since is None else self.ended_at - since
+        return Timings(
+            queued=queued,
+            generating=generating,
+            detected_late_by=self.late_by,
+            downloading=self.downloading,
+            polls=self.polls,
+        )
+
+
+class Slots:
+    """How many requests may be in flight. Jobs taken over from an earlier run are counted, never kept waiting."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.used = 0
+        self._freed = anyio.Event()
+
+    async def acquire(self) -> None:
+        """Wait for a free slot. *Cancellation*: takes none."""
+        while self.used >= self.limit:
+            await self._freed.wait()
+        self.used += 1
+
+    def take(self) -> None:
+        """Count one more, free or not."""
+        self.used += 1
+
+    def release(self) -> None:
+        """Give one back."""
+        self.used -= 1
+        self._freed.set()
+        self._freed = anyio.Event()
+
+
+@attrs.define(eq=False, kw_only=True)
+class Run:
+    """One batch under way."""
+
+    transport: Transport
+    log: EventLog
+    limits: Limits
+    random: random.Random
+    deliver: Callable[[Outcome], Awaitable[None]]
+    on_finished: Callable[[], None] = lambda: None
+    on_event: Observer | None = None
+    budget: Budget = attrs.field(factory=Budget)
+    pacer: Pacer = attrs.field(factory=Pacer)
+    slots: Slots = attrs.field(init=False)
+    halted: PixverseError | None = attrs.field(default=None, init=False)
+    """Why no further job is sent."""
+    backlog: int = attrs.field(default=0, init=False)
+    backlog_shrank: anyio.Event = attrs.field(factory=anyio.Event, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.slots = Slots(self.limits.max_in_flight)
+
+    # -- events ------------------------------------------------------------------------------------
+
+    async def note(self, flight: Flight, event: Event) -> None:
+        """Write the event; when this returns it is as durable as the table asks. *Raises* `JournalError`."""
+        flight.record = await self.log.append(flight.key, event)
+        self._tell(JobEvent(index=flight.index, name=flight.name, state=flight.record.state, event=event))
+
+    def _tell(self, event: JobEvent) -> None:
+        if self.on_event is None:
+            return
+        try:
+            self.on_event(event)
+        except Exception:
+            # An observer's mistake must not cost anybody a video.
+            logger.exception("on_event raised; the batch goes on")
+
+    # -- outcomes ----------------------------------------------------------------------------------
+
+    async def succeed(self, flight: Flight, saved: Saved, path: Path | str) -> None:
+        """The video is at `path`."""
+        await self.finish(
+            flight,
+            Succeeded(
+                **self._common(flight),
+                path=path,
+                size_bytes=saved.size_bytes,
+                sha256=saved.sha256,
+                notes=flight.notes,
+            ),
+        )
+
+    async def fail(self, flight: Flight, error: PixverseError, *, may_be_billed: bool | None = None) -> None:
+        """It will not come out of this run."""
+        error = self._about(flight, error, may_be_billed)
+        await self.finish(flight, Failed(**self._common(flight), error=error))
+
+    async def hold(self, flight: Flight, error: PixverseError) -> None:
+        """It may have been accepted, and nothing shows whether it was."""
+        await self.finish(
+            flight, Unknown(**self._common(flight), error=self._about(flight, error, may_be_billed=True))
+        )
+
+    async def leave(self, flight: Flight, error: PixverseError) -> None:
+        """It is accepted and not finished; the next run picks it up."""
+        await self.finish(
+            flight, Pending(**self._common(flight), error=self._about(flight, error, may_be_billed=True))
+        )
+
+    async def finish(self, flight: Flight, outcome: Outcome) -> None:
+        """The flight leaves; the only way out. A second call is ignored: a job has one outcome."""
+        if flight.is_finished:
+            return
+        flight.is_finished = True
+        self.free_slot(flight)
+        self._tell(JobEvent(index=flight.index, name=flight.name, state=flight.record.state, outcome=outcome))
+        try:
+            await self.deliver(outcome)
+        finally:
+            self.on_finished()
+
+    # -- money -------------------------------------------------------------------------------------
+
+    def reserve(self, flight: Flight, usd: Decimal) -> None:
+        """Promise the job's price. *Raises* `BudgetExceededError` when the budget has no room for it."""
+        left = self.budget.left_usd
+        if not self.budget.reserve(usd):
+            assert left is not None
+            raise BudgetExceededError(usd, left)
+        flight.reserved_usd = usd
+
+    def settle(self, flight: Flight) -> None:
+        """The job's price is spent; once, however often its link is fetched anew."""
+        self.budget.settle(flight.reserved_usd)
+        flight.reserved_usd = Decimal(0)
+
+    def release(self, flight: Flight) -> None:
+        """The job's price is certain not to be charged."""
+        self.budget.release(flight.reserved_usd)
+        flight.reserved_usd = Decimal(0)
+
+    # -- slots -------------------------------------------------------------------------------------
+
+    async def wait_for_slot(self, flight: Flight) -> None:
+        """Wait until one more request may be in flight."""
+        await self.slots.acquire()
+        flight.has_slot = True
+
+    def take_slot(self, flight: Flight) -> None:
+        """Count a request that is in flight already."""
+        self.slots.take()
+        flight.has_slot = True
+
+    def free_slot(self, flight: Flight) -> None:
+        """The request is over, or we no longer look after it."""
+        if flight.has_slot:
+            flight.has_slot = False
+            self.slots.release()
+
+    # -- the disk ----------------------------------------------------------------------------------
+
+    async def wait_for_disk(self) -> None:
+        """Wait while more videos are finished than the downloads keep up with: a slow disk slows the submits."""
+        while self.backlog >= self.limits.max_downloads * BACKLOG_PER_DOWNLOAD:
+            await self.backlog_shrank.wait()
+
+    def enter_backlog(self) -> None:
+        """A video waits to be downloaded."""
+        self.backlog += 1
+
+    def leave_backlog(self) -> None:
+        """It no longer waits."""
+        self.backlog -= 1
+        self.backlog_shrank.set()
+        self.backlog_shrank = anyio.Event()
+
+    # -- trouble -----------------------------------------------------------------------------------
+
+    def halt(self, error: PixverseError) -> None:
+        """Send no further job. What is paid goes on being polled and saved. The first reason stays."""
+        if self.halted is None:
+            logger.error("no further job is sent: %s", error)
+            self.halted = error
+
+    def not_sent(self) -> PixverseError | None:
+        """The error for a job that is not sent because the batch halted; None while it has not."""
+        match self.halted:
+            case None:
+                return None
+            case InsufficientCreditsError(status=status, reason=reason):
+                return InsufficientCreditsError(status, reason)
+            case error:
+                return StoppedError(error.describe())
+
+    async def guard(self, flight: Flight, step: Callable[[Flight], Awaitable[None]]) -> None:
+        """Take the step; what goes wrong in it is this flight's alone. *Raises* `JournalError` only."""
+        try:
+            await step(flight)
+        except JournalError:
+            raise
+        except (AuthError, ConfigError, InsufficientCreditsError) as error:
+            self.halt(error)
+            await self.give_up(flight, error)
+        except PixverseError as error:
+            await self.give_up(flight, error)
+        except Exception as bug:
+            # One job's isolation: a mistake of ours (or of a sink) must not cost the other jobs their videos.
+            logger.exception("job %r: unexpected %s", flight.name, type(bug).__name__)
+            error = UnexpectedError(f"{type(bug).__name__}: {redact(str(bug))}")
+            error.__cause__ = bug
+            await self.give_up(flight, error)
+
+    async def give_up(self, flight: Flight, error: PixverseError) -> None:
+        """End the flight with the outcome that its state allows: only what is surely unpaid is called failed."""
+        match flight.record.state:
+            case State.SUBMITTING | State.UNKNOWN:
+                await self.hold(flight, error)
+            case State.QUEUED:
+                await self.leave(flight, error)
+            case State.READY:
+                await self.fail(flight, error, may_be_billed=True)
+            case _:
+                await self.fail(flight, error)
+
+    def _common(self, flight: Flight) -> _CommonFields:
+        started = flight.record.started
+        return {
+            "job": flight.job,
+            "index": flight.index,
+            "name": flight.name,
+            "request_id": flight.record.request_id,
+            "seed": started.seed if started is not None else flight.job.seed,
+            "usd": flight.record.usd,
+            "timings": flight.timings,
+        }
+
+    def _about(self, flight: Flight, error: PixverseError, may_be_billed: bool | None) -> PixverseError:
+        return error.about(job_name=flight.name, request_id=flight.record.request_id, may_be_billed=may_be_billed)
+
+
+class _CommonFields(TypedDict):
+    job: Job
+    index: int
+    name: str
+    request_id: str | None
+    seed: int | None
+    usd: Decimal
+    timings: Timings
+
+
+def utc_now() -> float:
+    """Epoch seconds of the wall clock, for records only: no decision waits on it."""
+    return datetime.now(UTC).timestamp()
