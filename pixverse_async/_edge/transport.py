@@ -11,7 +11,7 @@ It repeats nothing and judges nothing: what it raises says only whether the requ
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import SimpleNamespace
 from typing import Protocol
@@ -50,8 +50,11 @@ class MediaReply(Protocol):
         """Lower-case names; several `x-goog-hash` headers are joined by commas."""
         ...
 
-    def chunks(self) -> AsyncIterator[bytes]:
-        """The body in pieces of any size. *Raises* `TransportError` when it breaks off."""
+    def chunks(self) -> AsyncGenerator[bytes]:
+        """The body in pieces of any size; close it unless read to its end.
+
+        *Raises* `TransportError` when it breaks off.
+        """
         ...
 
 
