@@ -1,0 +1,252 @@
+"""One finished video from its link into a sink: whole, verified, or not at all.
+
+The body is collected to aggregates of 1 MiB; each is written and hashed on worker threads, side by side, while the
+socket goes on receiving.  What an answer means is `transfer`'s to say, whether the bytes are a video `integrity`'s,
+where they land the sink's.  A body that breaks off is continued from where it broke.
+
+The link is a secret, and enters no event and no error.  Storage is sent nothing of ours but a range.
+Cancellation leaves the part for the next run, and nothing under the final name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import random
+from contextlib import aclosing
+from datetime import UTC, datetime
+from typing import Final, TypeAlias
+
+import anyio
+import attrs
+
+from .._core import retry
+from .._core.errors import DownloadError, TransportError, redact
+from .._core.integrity import Check
+from .._core.lifecycle import DownloadAbandoned, LinkExpired, Saved
+from .._core.transfer import (
+    Again,
+    Complete,
+    DownloadLimits,
+    Expired,
+    GiveUp,
+    Held,
+    StartOver,
+    Take,
+    Verdict,
+    is_page,
+    judge,
+    quote_head,
+    request_headers,
+)
+from .._core.wire import Reply
+from .body import Body, read_head
+from .sinks import Part, Sink
+from .transport import MediaReply, Transport
+
+DownloadEnd: TypeAlias = Saved | LinkExpired | DownloadAbandoned
+"""What a download comes to."""
+
+CLOSE_TIMEOUT: Final = 10.0
+"""Seconds that a cancelled download may take to close its part."""
+MIN_PROGRESS_BYTES: Final = 64 * 2**10
+"""A try that brought less than one minute at the minimum speed counts as fruitless."""
+_FULL: Final = {errno.ENOSPC: "the disk is full (ENOSPC)", errno.EDQUOT: "the disk quota is used up (EDQUOT)"}
+
+
+async def download(
+    transport: Transport,
+    sink: Sink,
+    name: str,
+    url: str,
+    *,
+    duration: int | None,
+    rng: random.Random,
+    limits: DownloadLimits = DownloadLimits(),  # noqa: B008 - a frozen value
+) -> DownloadEnd:
+    """Bring the video at `url` into the sink under `name`, such as `cat.mp4`; every failure is an event.
+
+    `duration`: the seconds that were asked of the service; None when unknown. There is no limit on the whole time:
+    below `limits.min_bytes_per_second`, or after `limits.tries` in a row that brought nothing, it is given up.
+    *Cancellation*: within one write of the disk; the bytes stay in the part for the next run.
+    """
+    try:
+        part = await sink.open(name)
+    except OSError as problem:
+        return DownloadAbandoned(problem=describe_os(problem))
+    try:
+        return await _Download(transport, part, url, duration, rng, limits).run()
+    except OSError as problem:
+        # The transport raises its own errors, so this one is the disk's.
+        return DownloadAbandoned(problem=describe_os(problem))
+    finally:
+        with anyio.move_on_after(CLOSE_TIMEOUT, shield=True):
+            await part.aclose()
+
+
+def describe_os(problem: OSError) -> str:
+    """What the operating system refused, in words.
+
+    >>> describe_os(OSError(28, "No space left on device"))
+    'the disk is full (ENOSPC)'
+    """
+    if problem.errno in _FULL:
+        return _FULL[problem.errno]
+    if isinstance(problem, FileExistsError):
+        return f"another file is already at {problem.filename2 or problem.filename}; it was not replaced"
+    return redact(str(problem)) or type(problem).__name__
+
+
+@attrs.define(eq=False)
+class _Download:
+    _transport: Transport
+    _part: Part
+    _url: str = attrs.field(repr=False)
+    _duration: int | None
+    _rng: random.Random
+    _limits: DownloadLimits
+    _check: Check | None = None
+    """Of the bytes in the part; None when those are an earlier process's and not yet read."""
+    _expected_bytes: int | None = None
+    _best_bytes: int = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._best_bytes = self._part.received_bytes
+
+    async def run(self) -> DownloadEnd:
+        fruitless = 0
+        while True:
+            best_before = self._best_bytes
+            end = await self._attempt()
+            if isinstance(end, DownloadEnd):
+                return end
+            if isinstance(end, GiveUp):
+                return self._abandoned(end.why)
+            fruitless = 0 if self._best_bytes - best_before >= MIN_PROGRESS_BYTES else fruitless + 1
+            if fruitless >= self._limits.tries:
+                return self._abandoned(f"{end.why}; {fruitless} tries in a row brought nothing new")
+            await anyio.sleep(self._pause(fruitless, end.wait))
+
+    def _pause(self, fruitless: int, asked: float | None) -> float:
+        u = self._rng.random()
+        if asked is not None:
+            # A tenth of jitter on top, so that downloads refused together do not come back together.
+            return asked * (1 + 0.1 * u)
+        return retry.backoff(fruitless, u, base=self._limits.first_pause, ceiling=self._limits.max_pause)
+
+    async def _attempt(self) -> DownloadEnd | Again | GiveUp:
+        held = Held(received_bytes=self._part.received_bytes, validator=self._part.validator)
+        try:
+            async with self._transport.fetch(self._url, request_headers(held)) as media:
+                is_file = media.status in (200, 206)
+                body = b"" if is_file else await read_head(media)
+                reply = Reply(status=media.status, headers=media.headers, body=body)
+                verdict = judge(reply, held, self._limits, datetime.now(UTC).timestamp())
+                stop = await self._follow(verdict, media)
+        except TransportError as problem:
+            return Again(why=problem.what)
+        except DownloadError as problem:
+            return GiveUp(why=problem.problem)
+        return await self._finish() if stop is None else stop
+
+    async def _follow(self, verdict: Verdict, media: MediaReply) -> LinkExpired | Again | GiveUp | None:
+        """Do what the verdict says; None when the whole file should now be in the part."""
+        match verdict:
+            case Take():
+                return await self._take(verdict, media)
+            case Complete():
+                self._expected_bytes = self._part.received_bytes
+                await self._recheck(Check({}))
+                return None
+            case StartOver(why=why):
+                return await self._start_over(why)
+            case Expired():
+                return LinkExpired()
+            case Again() | GiveUp():
+                return verdict
+
+    async def _take(self, take: Take, media: MediaReply) -> Again | GiveUp | None:
+        if is_page(media.headers):
+            return Again(why=f"storage sent a page instead of a video: {quote_head(await read_head(media))}")
+        self._expected_bytes = take.expected_bytes
+        async with aclosing(media.chunks()) as pieces:
+            body = Body(pieces, self._limits)
+            data = await body.aggregate()
+            if take.offset == 0:
+                if len(data) >= 8 and bytes(data[4:8]) != b"ftyp":
+                    return Again(why=f"storage sent something else than a video: {quote_head(bytes(data[:600]))}")
+                await self._part.restart(take.validator)
+                self._check = Check(take.hashes)
+            check = await self._recheck(Check(take.hashes))
+            return await self._pump(body, data, check)
+
+    async def _recheck(self, fresh: Check) -> Check:
+        """The check of what the part holds; bytes of an earlier process are read for it."""
+        if self._check is None:
+            await self._part.replay(fresh.feed)
+            self._check = fresh
+        return self._check
+
+    async def _pump(self, body: Body, data: memoryview, check: Check) -> Again | GiveUp | None:
+        while len(data):
+            if self._part.received_bytes + len(data) > self._limits.max_bytes:
+                await self._start_over("")
+                return GiveUp(why=f"it has more than the limit of {self._limits.max_bytes} bytes")
+            await self._store(data, check)
+            if check.boxes.early_problem is not None:
+                return await self._start_over(f"what came is no MP4: {check.boxes.early_problem}")
+            data = await body.aggregate()
+        return None if body.problem is None else Again(why=body.problem)
+
+    async def _store(self, data: memoryview, check: Check) -> None:
+        """Write and hash at the same time. Not cancelled half-way: a thread cannot be."""
+        with anyio.CancelScope(shield=True):
+            hashing = asyncio.get_running_loop().run_in_executor(None, check.feed, data)
+            try:
+                await self._part.write(data)
+            finally:
+                await hashing
+        self._best_bytes = max(self._best_bytes, self._part.received_bytes)
+
+    async def _start_over(self, why: str) -> Again:
+        await self._part.restart(None)
+        self._check = None
+        return Again(why=why)
+
+    async def _finish(self) -> Saved | Again | GiveUp:
+        """Judge the whole file, and publish it."""
+        check, received_bytes = self._check, self._part.received_bytes
+        assert check is not None
+        if self._expected_bytes is not None and received_bytes < self._expected_bytes:
+            return Again(why="the transfer broke off")
+        if self._expected_bytes is not None and received_bytes > self._expected_bytes:
+            return await self._start_over("more bytes came than the file has")
+        wrong = check.wrong_hash()
+        if wrong is not None:
+            return await self._start_over(f"the bytes that came do not have the {wrong} that storage names")
+        problem = check.boxes.problem(self._duration)
+        if problem is not None:
+            return await self._refuse(check, problem)
+        return await self._commit(received_bytes, check.sha256)
+
+    async def _commit(self, size_bytes: int, sha256: str) -> Saved:
+        # Not cancelled between the file's appearance and the event that tells of it.
+        place = ""
+        with anyio.CancelScope(shield=True):
+            place = await self._part.commit(size_bytes, sha256)
+        return Saved(path=place, size_bytes=size_bytes, sha256=sha256)
+
+    async def _refuse(self, check: Check, problem: str) -> Again | GiveUp:
+        why = f"what came is not the whole video: {problem}"
+        if check.is_named:
+            # It is what storage has, to the bit; to fetch it again would bring the same.
+            await self._part.discard()
+            return GiveUp(why=f"what the service made is not the video that was asked: {problem}")
+        if self._expected_bytes is None and check.boxes.early_problem is None and self._part.validator:
+            # Without a length, a body that breaks off looks like one that ends.
+            return Again(why=why)
+        return await self._start_over(why)
+
+    def _abandoned(self, why: str) -> DownloadAbandoned:
+        expected = "?" if self._expected_bytes is None else self._expected_bytes
+        return DownloadAbandoned(problem=f"{why} (had {self._part.received_bytes} of {expected} bytes)")

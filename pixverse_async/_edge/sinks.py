@@ -1,0 +1,241 @@
+"""Where finished videos land: the `Sink` protocol, and the sink that is a folder.
+
+A sink hands out a `Part` for a name.  Bytes go into the part; only `commit` makes them appear under the name, all
+at once, or not at all.  A part that is closed without commit keeps its bytes for the next try, in this process
+or another, together with the version of the object that they are of.
+
+The folder's part is `cat.mp4.part` beside `cat.mp4`, opened so that a link planted there is not followed. Its
+commit syncs the file, publishes it by a hard link, which never replaces a file, and syncs the folder: one sync
+of the folder serves all commits that wait for one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+
+import aiofiles
+import anyio
+import attrs
+
+from .._core.errors import ConfigError
+from .._core.mp4 import Bytes
+from .folder import PartFiles, is_whole, sync_folder, try_folder
+
+if TYPE_CHECKING:
+    from aiofiles.threadpool.binary import AsyncFileIO
+
+NOTE_AFTER_BYTES: Final = 4 * 2**20
+"""From here on the version is noted beside the part, so that even a killed process can go on from its bytes.
+Less is fetched again in a second, and a note would cost as much as the rest of the bookkeeping."""
+
+
+class Part(Protocol):
+    """A file that is being received. One download owns it; its methods never run at the same time.
+
+    Every method may raise `OSError`, which means that the place cannot take the file now.
+    """
+
+    @property
+    def received_bytes(self) -> int:
+        """How many bytes it holds, those of an earlier try included."""
+        ...
+
+    @property
+    def validator(self) -> str | None:
+        """What was given to `restart` by whoever wrote those bytes; None: they are of no use."""
+        ...
+
+    async def restart(self, validator: str | None) -> None:
+        """Forget all bytes; those that follow are of the version that `validator` names."""
+        ...
+
+    async def write(self, data: Bytes) -> None:
+        """Append. `data` is not to be kept: its memory is used again."""
+        ...
+
+    async def replay(self, feed: Callable[[Bytes], None]) -> None:
+        """Call `feed`, on a worker thread, with the bytes that are held, in order."""
+        ...
+
+    async def commit(self, size_bytes: int, sha256: str) -> str:
+        """Make the file appear under its name, whole and durable; returns the place as the user knows it.
+
+        A file of the same content that is there already is taken for this one (a run was killed between commit
+        and record). *Raises* `FileExistsError` when another file has the name: it is never replaced.
+        """
+        ...
+
+    async def discard(self) -> None:
+        """Forget the bytes and leave nothing behind."""
+        ...
+
+    async def aclose(self) -> None:
+        """Release what is open; unless committed or discarded, keep the bytes for another try. Never raises."""
+        ...
+
+
+class Sink(Protocol):
+    """Where finished videos land. Give your own as `sink=`; `OSError` is its way to say that a place fails."""
+
+    async def prepare(self) -> None:
+        """Called once, before anything is paid. *Raises* `ConfigError` when nothing could be saved."""
+        ...
+
+    async def open(self, name: str) -> Part:
+        """The part of a file name such as `cat.mp4`, with what an earlier try left in it."""
+        ...
+
+    async def exists(self, name: str) -> bool:
+        """True when something has the name already."""
+        ...
+
+    async def verify(self, place: str, size_bytes: int, sha256: str | None) -> bool:
+        """True when what `commit` once returned is still whole: by its size, and by its hash if one is given."""
+        ...
+
+
+@attrs.define(eq=False)
+class DirectorySink:
+    """A folder on this machine; made when it does not exist."""
+
+    folder: Path = attrs.field(converter=Path)
+    _sync: FolderSync = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._sync = FolderSync(self.folder)
+
+    async def prepare(self) -> None:
+        """See `Sink.prepare`: makes the folder, and tries it with a file that is removed at once."""
+        try:
+            await asyncio.to_thread(try_folder, self.folder)
+        except OSError as problem:
+            remedy = "Give a folder that can be written to."
+            raise ConfigError("output_dir", f"{self.folder}: {problem.strerror}", remedy) from problem
+
+    async def open(self, name: str) -> DirectoryPart:
+        """See `Sink.open`. *Raises* `ConfigError` for a name that would leave the folder."""
+        files = PartFiles(self._inside(name))
+        await asyncio.to_thread(self.folder.mkdir, parents=True, exist_ok=True)
+        file = await aiofiles.open(files.part_path, "a+b", buffering=0, opener=files.open_safely)
+        return DirectoryPart(files, file, self._sync)
+
+    async def exists(self, name: str) -> bool:
+        """See `Sink.exists`: a dangling link has the name too."""
+        return await asyncio.to_thread(os.path.lexists, self._inside(name))
+
+    async def verify(self, place: str, size_bytes: int, sha256: str | None) -> bool:
+        """See `Sink.verify`. A second for each GB when the hash is compared."""
+        return await asyncio.to_thread(is_whole, Path(place), size_bytes, sha256)
+
+    def _inside(self, name: str) -> Path:
+        if name in ("", ".", "..") or any(char in name for char in "/\\\0"):
+            raise ConfigError("name", f"{name!r} is not the name of a file in {self.folder}", "Use a plain name.")
+        return self.folder / name
+
+
+@attrs.define(eq=False)
+class FolderSync:
+    """Makes new names in a folder durable: one sync serves all who asked before it began."""
+
+    _folder: Path
+    syncs: int = 0
+    """How many were done: never more than there were callers."""
+    _asked: int = 0
+    _served: int = 0
+    _lock: anyio.Lock = attrs.field(factory=anyio.Lock)
+
+    async def __call__(self) -> None:
+        """Return when every name that the caller made is on the disk."""
+        self._asked += 1
+        mine = self._asked
+        async with self._lock:
+            if self._served >= mine:
+                return
+            serving = self._asked
+            await asyncio.to_thread(sync_folder, self._folder)
+            self._served, self.syncs = serving, self.syncs + 1
+
+
+@attrs.define(eq=False)
+class DirectoryPart:
+    """See `Part`: a file beside its final name."""
+
+    _files: PartFiles
+    _file: AsyncFileIO
+    _sync: FolderSync
+    _is_noted: bool = attrs.field(init=False)
+    _is_kept: bool = True
+    """False once committed or discarded: nothing is left for another try."""
+
+    def __attrs_post_init__(self) -> None:
+        self._is_noted = self.validator is not None
+
+    @property
+    def received_bytes(self) -> int:
+        """See `Part.received_bytes`."""
+        return self._files.received_bytes
+
+    @property
+    def validator(self) -> str | None:
+        """See `Part.validator`."""
+        return self._files.validator
+
+    async def restart(self, validator: str | None) -> None:
+        """See `Part.restart`."""
+        if self._files.received_bytes or self._is_noted:
+            # The note goes first: bytes of one version must not stand beside the name of another.
+            await asyncio.to_thread(self._files.remove_note)
+            await self._file.truncate(0)
+        self._files.received_bytes, self._files.validator, self._is_noted = 0, validator, False
+
+    async def write(self, data: Bytes) -> None:
+        """See `Part.write`. One hop to a worker thread, however large the data."""
+        view = memoryview(data)
+        while len(view):
+            # A disk that fills up writes a part of it first.
+            written = await self._file.write(view)
+            self._files.received_bytes += written
+            view = view[written:]
+        if self.received_bytes >= NOTE_AFTER_BYTES:
+            await self._note()
+
+    async def replay(self, feed: Callable[[Bytes], None]) -> None:
+        """See `Part.replay`."""
+        await asyncio.to_thread(self._files.replay, self._file.fileno(), feed)
+
+    async def commit(self, size_bytes: int, sha256: str) -> str:
+        """See `Part.commit`. A failed sync is never repeated: the bytes are dropped and fetched again."""
+        try:
+            await asyncio.to_thread(os.fsync, self._file.fileno())
+        except OSError:
+            await self.discard()
+            raise
+        await self._file.close()
+        await asyncio.to_thread(self._files.publish_once, size_bytes, sha256)
+        self._is_kept = False
+        await self._sync()
+        return str(self._files.final_path)
+
+    async def discard(self) -> None:
+        """See `Part.discard`."""
+        self._is_kept = False
+        await self._file.close()
+        await asyncio.to_thread(self._files.remove)
+
+    async def aclose(self) -> None:
+        """See `Part.aclose`. A part that holds nothing is removed."""
+        with contextlib.suppress(OSError):
+            if self._is_kept:
+                await (self._note() if self.received_bytes else self.discard())
+        with contextlib.suppress(OSError):
+            await self._file.close()
+
+    async def _note(self) -> None:
+        if not self._is_noted:
+            await asyncio.to_thread(self._files.write_note)
+            self._is_noted = True

@@ -1,0 +1,272 @@
+"""A download brings the whole video or says why not, whatever storage does."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from pathlib import Path
+
+import anyio
+import pytest
+
+from pixverse_async._core.errors import DownloadError, TransportError
+from pixverse_async._core.lifecycle import DownloadAbandoned, LinkExpired, Saved
+from pixverse_async._core.transfer import DownloadLimits
+from pixverse_async._edge.download import DownloadEnd, download
+from pixverse_async._edge.sinks import DirectorySink
+from tests.edge.storage import URL, Answer, Script, Storage, honest, rest, video, whole
+
+pytestmark = pytest.mark.anyio
+FILE = video()
+SHORT = DownloadLimits(aggregate_bytes=1500)
+"""Aggregates that do not divide the pieces, so that every body crosses several."""
+
+
+async def bring(
+    folder: Path, *script: Script, limits: DownloadLimits = SHORT, duration: int | None = 5
+) -> tuple[DownloadEnd, Storage]:
+    """One download of `cat.mp4` from a storage that answers by the script."""
+    storage = Storage(list(script))
+    sink = DirectorySink(folder)
+    end = await download(storage, sink, "cat.mp4", URL, duration=duration, rng=random.Random(7), limits=limits)
+    assert not storage.is_open
+    return end, storage
+
+
+def names(folder: Path) -> list[str]:
+    """What is in the folder."""
+    return sorted(path.name for path in folder.iterdir())
+
+
+def assert_saved(end: DownloadEnd, folder: Path, data: bytes = FILE) -> None:
+    """The event tells the truth, and nothing else lies in the folder."""
+    place = folder / "cat.mp4"
+    assert end == Saved(path=str(place), size_bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+    assert place.read_bytes() == data
+    assert names(folder) == ["cat.mp4"]
+
+
+def assert_abandoned(end: DownloadEnd, folder: Path, *words: str) -> None:
+    """The event says why, the link's signature is not in it, and no file has the final name."""
+    assert isinstance(end, DownloadAbandoned)
+    assert [word for word in words if word not in end.problem] == []
+    assert "c0ffee" not in end.problem
+    assert "cat.mp4" not in names(folder)
+
+
+async def test_a_whole_video_is_saved(tmp_path: Path) -> None:
+    """The bytes of storage are the bytes of the file, and storage is sent no header at all."""
+    end, storage = await bring(tmp_path, whole(FILE))
+    assert_saved(end, tmp_path)
+    assert storage.requests == [{}]
+
+
+async def test_a_video_without_named_hash_or_length_is_saved(tmp_path: Path) -> None:
+    """Without content-length, ETag and hash the boxes alone vouch for the file."""
+    end, _ = await bring(tmp_path, Answer(200, {}, FILE))
+    assert_saved(end, tmp_path)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 999, 1500, 2000, len(FILE) - 1])
+async def test_a_body_that_breaks_off_is_continued(tmp_path: Path, cut: int) -> None:
+    """The second request asks for exactly the bytes that are missing, of the same version."""
+    end, storage = await bring(tmp_path, whole(FILE, upto=cut), honest(FILE))
+    assert_saved(end, tmp_path)
+    expected = {"Range": f"bytes={cut}-", "If-Range": '"v1"'} if cut else {}
+    assert storage.requests == [{}, expected]
+
+
+async def test_a_range_that_is_ignored_starts_over(tmp_path: Path) -> None:
+    """A 200 to a range request is the file from byte 0, and not added to what is held."""
+    end, storage = await bring(tmp_path, whole(FILE, upto=3000), whole(FILE))
+    assert_saved(end, tmp_path)
+    assert len(storage.requests) == 2
+
+
+async def test_a_wrong_range_starts_over(tmp_path: Path) -> None:
+    """A 206 from another byte than the one asked for is not added to what is held."""
+    end, storage = await bring(tmp_path, whole(FILE, upto=3000), rest(FILE, 2999), whole(FILE))
+    assert_saved(end, tmp_path)
+    assert storage.requests[2] == {}
+
+
+@pytest.mark.parametrize("answer", [rest(FILE, 3000, etag='"v2"'), Answer(412), Answer(416)])
+async def test_a_file_that_changed_starts_over(tmp_path: Path, answer: Answer) -> None:
+    """Bytes of two versions never meet in one file."""
+    end, storage = await bring(tmp_path, whole(video(salt=1), upto=3000), answer, whole(FILE, etag='"v2"'))
+    assert_saved(end, tmp_path)
+    assert storage.requests[2] == {}
+
+
+async def test_wrong_bytes_after_a_resume_start_over(tmp_path: Path) -> None:
+    """A file that has not the md5 that storage names is fetched again from byte 0, and only the right one saved."""
+    mixed = video(salt=1)
+    end, storage = await bring(tmp_path, whole(FILE, upto=3000), rest(FILE, 3000, body=mixed[3000:]), whole(FILE))
+    assert_saved(end, tmp_path)
+    assert storage.requests[2] == {}
+
+
+async def test_bytes_that_stay_wrong_are_given_up(tmp_path: Path) -> None:
+    """A body that never has the named hash is asked for again a few times, then nothing of it is left."""
+    wrong = whole(FILE, body=FILE[:1000] + b"?" + FILE[1001:])
+    end, storage = await bring(tmp_path, wrong)
+    assert_abandoned(end, tmp_path, "md5")
+    assert len(storage.requests) == 5
+    assert names(tmp_path) == []
+
+
+async def test_a_close_without_length_is_seen(tmp_path: Path) -> None:
+    """A body that ends early without saying so is continued: the boxes tell that it is not whole."""
+    headers = {"etag": '"v1"'}
+    end, storage = await bring(tmp_path, Answer(200, headers, FILE[:-1]), honest(FILE))
+    assert_saved(end, tmp_path)
+    assert storage.requests[1]["Range"] == f"bytes={len(FILE) - 1}-"
+
+
+@pytest.mark.parametrize("status", [403, 404, 410])
+async def test_a_dead_link_asks_for_a_fresh_one(tmp_path: Path, status: int) -> None:
+    """It is not tried twice."""
+    end, storage = await bring(tmp_path, Answer(status, {}, b"<Error><Code>NoSuchKey</Code></Error>"))
+    assert end == LinkExpired()
+    assert len(storage.requests) == 1
+
+
+async def test_an_expired_token_asks_for_a_fresh_link(tmp_path: Path) -> None:
+    """Storage says 400 for a signed link that ran out; any other 400 is given up."""
+    expired, _ = await bring(tmp_path, Answer(400, {}, b"<Error><Code>ExpiredToken</Code></Error>"))
+    assert expired == LinkExpired()
+    other, _ = await bring(tmp_path, Answer(400, {}, b"<Error><Code>InvalidArgument</Code></Error>"))
+    assert_abandoned(other, tmp_path, "400", "InvalidArgument")
+
+
+@pytest.mark.parametrize("trouble", [Answer(503), Answer(429), Answer(500), TransportError("reset", None)])
+async def test_trouble_passes(tmp_path: Path, trouble: Answer | TransportError) -> None:
+    """Storage is asked again after a pause, and what comes then is saved."""
+    end, storage = await bring(tmp_path, trouble, trouble, whole(FILE))
+    assert_saved(end, tmp_path)
+    assert storage.asked[0][0] < storage.asked[1][0] < storage.asked[2][0]
+
+
+async def test_trouble_that_stays_is_given_up(tmp_path: Path) -> None:
+    """Five answers without a byte end it within two minutes, and nothing is left in the folder."""
+    end, storage = await bring(tmp_path, Answer(503, {}, b"<Error>SlowDown</Error>"))
+    assert_abandoned(end, tmp_path, "503", "SlowDown")
+    assert len(storage.asked) == 5
+    assert storage.asked[-1][0] < 120
+    assert names(tmp_path) == []
+
+
+async def test_retry_after_is_obeyed(tmp_path: Path) -> None:
+    """The second request comes no earlier than storage asked."""
+    _, storage = await bring(tmp_path, Answer(503, {"retry-after": "40"}), whole(FILE))
+    assert 40 <= storage.asked[1][0] <= 44
+
+
+@pytest.mark.parametrize("kind", ["text/html; charset=utf-8", "application/xml", "video/mp4"])
+async def test_a_page_is_no_video(tmp_path: Path, kind: str) -> None:
+    """An error page that comes with 200 is quoted, without links' secrets, and never saved."""
+    page = b"<html><body>Blocked: https://storage.example/x?X-Goog-Signature=c0ffee</body></html>"
+    end, _ = await bring(tmp_path, Answer(200, {"content-type": kind}, page))
+    assert_abandoned(end, tmp_path, "Blocked", "[redacted]")
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "word"),
+    [
+        (Answer(302, {"location": "http://169.254.169.254/"}), "redirects"),
+        (Answer(200, {"content-encoding": "gzip"}, b"\x1f\x8b"), "compressed"),
+        (Answer(200, {"content-length": "3000000000"}, FILE), "limit"),
+        (DownloadError("the service gave a link that is not https"), "https"),
+    ],
+)
+async def test_what_cannot_become_right_is_not_tried_twice(
+    tmp_path: Path, answer: Answer | Exception, word: str
+) -> None:
+    """One request, and the event says why."""
+    end, storage = await bring(tmp_path, answer)
+    assert_abandoned(end, tmp_path, word)
+    assert len(storage.requests) == 1
+
+
+async def test_an_endless_body_is_cut(tmp_path: Path) -> None:
+    """Without a length, the limit counts what comes, and nothing is left of it."""
+    limits = DownloadLimits(max_bytes=4000, aggregate_bytes=1500)
+    end, _ = await bring(tmp_path, Answer(200, {}, video(100_000)), limits=limits)
+    assert_abandoned(end, tmp_path, "limit")
+    assert names(tmp_path) == []
+
+
+async def test_a_video_of_another_length_is_refused(tmp_path: Path) -> None:
+    """Two seconds more than asked are not the video; the file has its hash, so it is not fetched twice."""
+    end, storage = await bring(tmp_path, whole(FILE), duration=3)
+    assert_abandoned(end, tmp_path, "5.042")
+    assert len(storage.requests) == 1
+
+
+async def test_a_stall_is_noticed_and_continued(tmp_path: Path) -> None:
+    """A body that hangs is left after the window, and its bytes are kept."""
+    end, storage = await bring(tmp_path, whole(FILE, upto=2500, hangs=True), honest(FILE))
+    assert_saved(end, tmp_path)
+    assert storage.requests[1]["Range"] == "bytes=2500-"
+    assert 60 <= storage.asked[1][0] < 62
+
+
+async def test_a_trickle_is_given_up(tmp_path: Path) -> None:
+    """A byte a second is no transfer, however long it lasts."""
+    slow = Answer(200, {"etag": '"v1"'}, video(10**6), piece_bytes=1, delay=1.0)
+    end, storage = await bring(tmp_path, slow)
+    assert_abandoned(end, tmp_path, "1024 bytes a second")
+    assert 300 <= storage.asked[-1][0] + 60 < 400
+
+
+async def test_a_slow_line_is_not_a_trickle(tmp_path: Path) -> None:
+    """Two KiB a second for ten minutes is a download."""
+    data = video(1200 * 1024)
+    end, storage = await bring(tmp_path, whole(data, piece_bytes=1024, delay=0.5), limits=DownloadLimits())
+    assert_saved(end, tmp_path, data)
+    assert len(storage.requests) == 1
+
+
+async def test_cancellation_leaves_the_part_for_the_next_run(tmp_path: Path) -> None:
+    """The bytes that came are continued by another process, which reads them for the hash."""
+    with anyio.move_on_after(5.0) as scope:
+        await bring(tmp_path, whole(FILE, upto=3000, hangs=True), limits=DownloadLimits(aggregate_bytes=1000))
+    assert scope.cancelled_caught
+    assert names(tmp_path) == ["cat.mp4.part", "cat.mp4.part.version"]
+    end, storage = await bring(tmp_path, honest(FILE))
+    assert_saved(end, tmp_path)
+    assert storage.requests == [{"Range": "bytes=3000-", "If-Range": '"v1"'}]
+
+
+async def test_a_part_that_was_whole_is_published(tmp_path: Path) -> None:
+    """A run that was killed before it published needs no byte more: storage says that the rest is empty."""
+    (tmp_path / "cat.mp4.part").write_bytes(FILE)
+    (tmp_path / "cat.mp4.part.version").write_text('"v1"')
+    end, _ = await bring(tmp_path, honest(FILE))
+    assert_saved(end, tmp_path)
+
+
+async def test_a_spoiled_part_is_not_published(tmp_path: Path) -> None:
+    """Bytes that changed on the disk between two runs are noticed by the hash, and fetched again."""
+    (tmp_path / "cat.mp4.part").write_bytes(bytes(3000))
+    (tmp_path / "cat.mp4.part.version").write_text('"v1"')
+    end, storage = await bring(tmp_path, honest(FILE))
+    assert_saved(end, tmp_path)
+    assert storage.requests[-1] == {}
+
+
+async def test_a_file_of_another_content_is_never_replaced(tmp_path: Path) -> None:
+    """The user's file under the final name is left as it was, and the event names it."""
+    (tmp_path / "cat.mp4").write_text("mine")
+    end, _ = await bring(tmp_path, whole(FILE))
+    assert isinstance(end, DownloadAbandoned)
+    assert "cat.mp4" in end.problem
+    assert (tmp_path / "cat.mp4").read_text() == "mine"
+
+
+async def test_a_file_that_was_saved_already_is_taken(tmp_path: Path) -> None:
+    """A run that was killed after it published finds its own file there, and calls it saved."""
+    (tmp_path / "cat.mp4").write_bytes(FILE)
+    end, _ = await bring(tmp_path, whole(FILE))
+    assert_saved(end, tmp_path)
