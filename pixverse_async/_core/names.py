@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Container
+from collections.abc import Iterable
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 MAX_NAME_BYTES = 200
@@ -42,17 +42,28 @@ def safe_stem(text: str) -> str:
     return stem or "video"
 
 
-def unique_stem(wished: str, taken: Container[str]) -> str:
-    """`wished`, or with the first free of -2, -3, ...; compared as a case-insensitive disk compares.
+class UniqueStems:
+    """Gives each wished stem, or with the first free of -2, -3, ...; compared as a case-insensitive disk compares.
 
-    `taken` holds results of `stem_identity`, in a container with a fast `in`.
+    >>> stems = UniqueStems(["cat"])
+    >>> stems.take("Cat"), stems.take("cat"), stems.take("dog")
+    ('Cat-2', 'cat-3', 'dog')
     """
-    if stem_identity(wished) not in taken:
-        return wished
-    n = 2
-    while stem_identity(f"{wished}-{n}") in taken:
-        n += 1
-    return f"{wished}-{n}"
+
+    def __init__(self, taken: Iterable[str]) -> None:
+        self._taken = {stem_identity(stem) for stem in taken}
+        self._last: dict[str, int] = {}
+
+    def take(self, wished: str) -> str:
+        """A stem that was not taken, and is now."""
+        identity = stem_identity(wished)
+        stem = wished
+        while stem_identity(stem) in self._taken:
+            # Counting on from the last try keeps a million jobs of one name from being quadratic.
+            self._last[identity] = self._last.get(identity, 1) + 1
+            stem = f"{wished}-{self._last[identity]}"
+        self._taken.add(stem_identity(stem))
+        return stem
 
 
 def stem_identity(stem: str) -> str:

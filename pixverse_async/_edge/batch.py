@@ -211,7 +211,12 @@ class Batch:
         started_at = anyio.current_time()
         while flight.media is not None:
             event = await download(
-                run.transport, self._sink, flight.name + SUFFIX, flight.media.url, duration=flight.job.duration
+                run.transport,
+                self._sink,
+                flight.name + SUFFIX,
+                flight.media.url,
+                duration=flight.job.duration,
+                rng=run.random,
             )
             await run.note(flight, event)
             match event:

@@ -164,7 +164,8 @@ async def submit_one(transport: Transport, images: ImageHost, job: Job, rng: ran
             await settled.wait()
             group.cancel_scope.cancel()
     except PixverseError as error:
-        raise error.about(job_name=flight.name)
+        error.about(job_name=flight.name)
+        raise
     for outcome in held:
         assert not isinstance(outcome, Succeeded), "a submit is not a video yet"
         raise outcome.error

@@ -23,7 +23,7 @@ from .._core.lifecycle import (
     SubmitInterrupted,
     SubmitRejected,
 )
-from .._core.names import stem_identity, unique_stem
+from .._core.names import UniqueStems
 from .images import identify
 from .run import Flight, Run
 from .sinks import Sink
@@ -52,9 +52,7 @@ class Planner:
         self._run = run
         self._sink = sink
         self._equal: Counter[str] = Counter()
-        self._taken = {
-            stem_identity(record.name) for record in run.log.records.values() if record.name is not None
-        }
+        self._stems = UniqueStems(record.name for record in run.log.records.values() if record.name is not None)
 
     async def plan(self, index: int, item: JobLike) -> tuple[Flight, PixverseError | None]:
         """A flight, and why it cannot be sent, if it cannot. Reads the image to know it; *charges* nothing."""
@@ -80,8 +78,7 @@ class Planner:
     async def _free_name(self, wished: str) -> str:
         """A name that no job of this folder has, and under which no file of anybody else's lies."""
         while True:
-            name = unique_stem(wished, self._taken)
-            self._taken.add(stem_identity(name))
+            name = self._stems.take(wished)
             if not await self._sink.exists(name + SUFFIX):
                 return name
 
