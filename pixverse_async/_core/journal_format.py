@@ -41,6 +41,8 @@ _HEADER_START: Final = b'{"v":1,"seq":0,'
 _ANY_VERSION: Final = re.compile(rb'\{"v":(\d+)[,}]')
 _quoted: Final = json.JSONEncoder().encode
 _CRC_CHARS: Final = len(',"crc":"01234567"}')
+_SEALED_INSIDE: Final = re.compile(rb'"crc":"[0-9a-f]{8}"}.', re.DOTALL)
+"""A whole line that something follows without a newline between: no crash writes that."""
 
 _PROSE: Final = ("why", "reason", "problem", "status")
 """The fields whose text may come from outside; the journal is the last place where a secret can be kept out."""
@@ -176,10 +178,12 @@ class _Reader:
         """One more line, whose CRC is right."""
         try:
             content = json.loads(body + b"}")
-            self._check_order(number, content)
+            if content["v"] != VERSION:
+                raise self._newer(number, str(content["v"]))
             if number == 1:
                 self._check_header(content)
-            else:
+            self._check_order(number, content)
+            if number > 1:
                 self._learn(content)
         except IllegalTransitionError as problem:
             raise self._refusal(number, f"{problem}: a line was changed or lost", _REPAIR) from problem
@@ -192,19 +196,18 @@ class _Reader:
         if number == 1 and version is not None and int(version[1]) != VERSION:
             raise self._newer(number, version[1].decode())
         if number == 1 and line[: len(_HEADER_START)] != _HEADER_START[: len(line)]:
-            remedy = "Give another path as journal=, or move this file away"
-            raise self._refusal(number, "this is not a journal of pixverse_async", remedy)
-        if not is_last:
+            raise self._foreign()
+        if not is_last or _SEALED_INSIDE.search(line):
             raise self._refusal(number, "the line is not as it was written (its checksum is wrong)", _REPAIR)
 
     def _check_order(self, number: int, content: Any) -> None:
-        if content["v"] != VERSION:
-            raise self._newer(number, str(content["v"]))
         if content["seq"] != self._next_seq:
             problem = f"line {self._next_seq} of the log should be here, but this is line {content['seq']}"
             raise self._refusal(number, problem, _REPAIR)
 
     def _check_header(self, content: Any) -> None:
+        if content.get("journal") != "pixverse_async":
+            raise self._foreign()
         if content["model"] != MODEL:
             remedy = "Give each model an output folder of its own"
             raise self._refusal(1, f"it is the journal of another model, {content['model']}", remedy)
@@ -217,6 +220,10 @@ class _Reader:
             self._records[key] = advance(self._records.get(key, NEW_JOB), _read_event(content))
         else:
             raise TypeError(f"no event is called {content['event']!r}; a later version may know it")
+
+    def _foreign(self) -> JournalError:
+        remedy = "Give another path as journal=, or move this file away"
+        return self._refusal(1, "this is not a journal of pixverse_async", remedy)
 
     def _newer(self, number: int, version: str) -> JournalError:
         problem = f"it is of format {version}, and this version of pixverse_async reads format {VERSION} only"
