@@ -1,0 +1,132 @@
+"""`python -m pixverse_async emulator`: the emulator in a terminal, until Ctrl-C.
+
+Prints the two export lines that point a client here, and at the end what was charged.  Reads arguments and nothing
+else; `main` returns an exit status and never raises for a wrong argument, as argparse does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+
+import anyio
+
+from .faults import FAULTS, Rule
+from .server import DEFAULT_SPEED, Emulator
+from .settings import Settings
+from .tiny import tiny_film
+
+_EPILOG = """faults are ON:FAULT[:KEY=VALUE]..., with keys nth=1,3 every=N p=0.1 times=N prompt=TEXT value=X per_item;
+for example --fault submit:drop_after_commit:nth=2 --fault media:truncate:p=0.1 --fault submit:moderation:prompt=blood
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run until interrupted."""
+    options = _parser().parse_args(argv)
+    if options.list_faults:
+        _print_faults()
+        return 0
+    settings = Settings(
+        rules=tuple(options.fault), rpm=options.rpm, workers=options.workers, credits_usd=options.credits
+    )
+    emulator = Emulator(
+        settings,
+        options.seed,
+        speed=options.speed,
+        host=options.host,
+        port=options.port,
+        film=tiny_film if options.tiny else None,
+    )
+    try:
+        anyio.run(_serve, emulator)
+    except ImportError as problem:
+        _say(str(problem), error=True)
+        return 1
+    except OSError as problem:
+        _say(f"cannot listen on {options.host}:{options.port}: {problem.strerror}", error=True)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="pixverse-async emulator",
+        description="Serve the emulated request queue and its storage on this machine.",
+        epilog=_EPILOG,
+    )
+    add = parser.add_argument
+    add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    add("--port", type=int, default=0, help="port of the queue; 0 takes a free one (default)")
+    add(
+        "--speed",
+        type=_positive,
+        default=DEFAULT_SPEED,
+        help="service seconds per real second (default: %(default)s)",
+    )
+    add("--seed", type=int, default=0, help="repeats the same latencies and faults (default: %(default)s)")
+    add("--rpm", type=int, help="submits per minute before 429")
+    add("--workers", type=int, help="generations at once; the rest wait in line")
+    add("--credits", type=_usd, metavar="USD", help="402 once this is spent")
+    add(
+        "--fault",
+        type=_rule,
+        action="append",
+        default=[],
+        metavar="RULE",
+        help="a scripted fault; may be repeated",
+    )
+    add("--tiny", action="store_true", help="answer with tiny files instead of real videos")
+    add("--list-faults", action="store_true", help="print every fault and exit")
+    return parser
+
+
+def _rule(text: str) -> Rule:
+    try:
+        return Rule.parse(text)
+    except ValueError as problem:
+        raise argparse.ArgumentTypeError(str(problem)) from problem
+
+
+def _usd(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation as problem:
+        raise argparse.ArgumentTypeError(f"{text!r} is no amount of money") from problem
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return number
+
+
+def _print_faults() -> None:
+    for place, faults in FAULTS.items():
+        for name, effect in faults.items():
+            _say(f"{place}:{name:28} {effect}")
+
+
+async def _serve(emulator: Emulator) -> None:
+    async with emulator:
+        _say(f"export GMI_BASE_URL={emulator.base_url}")
+        _say(f"export GMI_API_KEY={emulator.api_key}")
+        _say(f"# storage at {emulator.storage_url}, {emulator.speed:g} times as fast as life; Ctrl-C stops")
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            async for _ in signals:
+                break
+        ledger = emulator.ledger
+        _say(
+            f"# {ledger.accepted} accepted of {ledger.submits} submits, {len(ledger.charges)} charged, "
+            f"{ledger.total_usd} USD, {len(ledger.duplicates())} paid more than once"
+        )
+
+
+def _say(line: str, *, error: bool = False) -> None:
+    stream = sys.stderr if error else sys.stdout
+    stream.write(line + "\n")
+    stream.flush()
