@@ -103,18 +103,22 @@ class _Adaptive:
         watched.errors = 0
         place, starts = watched.place, self._starts
         curve, unit = self._service.curve(watched.job_class)
-        starts.vote(place, curve, unit, sent, queued=stage is Stage.QUEUED, ended=stage.is_final)
+        starts.vote(place, curve, unit, sent, waits=stage is Stage.QUEUED, ended=stage.is_final)
         if scouted:
             self._step = 1 if stage is Stage.QUEUED else min(256, 2 * self._step)
+        front = starts.line.front
         if stage.is_final:
             self._finished(watched, received)
-            return
-        if stage is Stage.PROCESSING:
+        elif stage is Stage.PROCESSING:
             self._running(watched, sent, received)
         else:
             if watched.stage is Stage.PROCESSING:
                 starts.back(place, sent)
             starts.seen_waiting(place, sent)
+        if starts.in_line:
+            self._passed(front, received)
+        if stage.is_final:
+            return
         watched.stage = stage
         watched.last = max(watched.last, sent)
         watched.kappa = self._price()
@@ -134,7 +138,7 @@ class _Adaptive:
     def abandoned(self, job: int, now: float) -> None:
         watched = self._jobs.get(job)
         if watched is not None:
-            self._starts.leave(watched.place)
+            self._starts.left(watched.place)
             self._remove(watched)
 
     # -- asked
@@ -178,15 +182,32 @@ class _Adaptive:
         return Outlook(curve, unit, self._starts.starts(watched.place, unit), watched.last)
 
     def _longest(self, watched: _Watched) -> float:
-        age = watched.last - watched.place.submitted
-        if watched.stage is Stage.QUEUED:
-            longest = max(self._ceiling, 2.0 * age)
-        else:
+        """Seconds after which a job is asked whatever is believed."""
+        place, line = watched.place, self._starts.line
+        age = watched.last - place.submitted
+        if watched.stage is Stage.PROCESSING:
             longest = min(self._ceiling, max(60.0, 0.25 * age))
+        else:
+            longest = max(self._ceiling, 2.0 * age)
+            if self._starts.in_line and place.index > line.front:
+                longest = max(longest, line.expected(place)[0] - watched.last)
         return longest * (0.75 + 0.25 * watched.kappa / self._kappa / (1.0 + _JITTER))
 
+    def _due(self, watched: _Watched) -> float:
+        """When the next poll of this job is worth its price."""
+        outlook = self._outlook(watched)
+        hint = watched.due - watched.last if watched.due > watched.last else 0.3 * outlook.unit
+        due = outlook.due(watched.kappa, self._longest(watched), hint)
+        waiting = outlook.waiting(due)
+        if watched.stage is not Stage.QUEUED or self._starts.in_line or waiting < 0.5:
+            return due
+        rate = max(1e-9, (1.0 - waiting) / (due - watched.last))
+        unit = outlook.unit
+        search = 2.55 * math.sqrt(watched.kappa * self._service.spread * unit)
+        return min(due, watched.last + math.sqrt(unit * unit + 2.0 * (watched.kappa / rate + unit * search)))
+
     def _plan(self, watched: _Watched, now: float) -> None:
-        watched.due = self._outlook(watched).due(watched.kappa, self._longest(watched))
+        watched.due = self._due(watched)
         self._push(watched, self._next_look(watched, now))
 
     @staticmethod
@@ -236,8 +257,7 @@ class _Adaptive:
             watched = self._valid(entry)
             if watched is None:
                 continue
-            due = self._outlook(watched).due(watched.kappa, self._longest(watched))
-            watched.due = max(due, watched.wait_until)
+            watched.due = max(self._due(watched), watched.wait_until)
             if watched.due <= now + 0.05:
                 heapq.heappush(self._ready, (watched.due, entry[1], watched.job))
             else:
@@ -260,20 +280,27 @@ class _Adaptive:
             heapq.heappush(self._ready, entry)
         return rivals[0][2] if rivals else None
 
+    def _passed(self, front: int, now: float) -> None:
+        """The line's front moved on: those it passed have started, and are due sooner than was thought."""
+        for index in range(front + 1, self._starts.line.front):
+            watched = self._by_index.get(index)
+            if watched is not None and not watched.flying:
+                self._plan(watched, now)
+
     # -- scouts
 
     def _scout_due(self) -> float | None:
         starts = self._starts
-        if self._scout is not None or starts.opaque or starts.waiting < 3 or starts.trust[1] < 0.5:
+        if self._scout is not None or starts.opaque or starts.waiting < 3 or not starts.in_line:
             return None
         return max(self._scout_at, self._budget.free_at())
 
     def _front(self, now: float) -> _Watched | None:
         """The job whose answer tells most about where the line is now."""
-        starts = self._starts
-        index, at = starts.scout_target(now, self._rest(), self._step)
+        line = self._starts.line
+        index, at = line.scout(now, self._rest(), self._step)
         self._scout_at = max(at, now + 0.25)
-        while index is not None and index < starts.count:
+        while index is not None and index < line.count:
             watched = self._by_index.get(index)
             if watched is not None and not watched.place.loose:
                 return None if watched.flying or watched.wait_until > now else watched
@@ -284,7 +311,7 @@ class _Adaptive:
         first = next(iter(self._jobs.values()))
         unit = self._service.unit(first.job_class)
         spread = self._service.spread * unit
-        rest = 2.3 * self._kappa ** (1 / 6) * self._starts.gap ** (1 / 3) * math.sqrt(spread)
+        rest = 2.3 * self._kappa ** (1 / 6) * self._starts.line.gap ** (1 / 3) * math.sqrt(spread)
         return min(60.0, max(1.0, rest))
 
     # -- answers
@@ -293,34 +320,34 @@ class _Adaptive:
         starts, place = self._starts, watched.place
         starts.seen_processing()
         if watched.stage is Stage.PROCESSING:
-            self._service.survived(watched.job_class, [Start(place.middle, 1.0)], watched.last, sent, received)
-            return
-        unit = self._service.unit(watched.job_class)
-        believed = starts.starts(place, unit, received)
-        starts.seen_started(place, believed, received)
-        self._service.survived(watched.job_class, believed, -math.inf, sent, received)
+            believed, since = [Start(place.middle, 1.0)], watched.last
+        else:
+            believed, since = starts.starts(place, self._service.unit(watched.job_class), received), -math.inf
+            starts.seen_started(place, believed, received)
+        self._service.survived(watched.job_class, believed, since, sent)
 
     def _finished(self, watched: _Watched, received: float) -> None:
         starts, place, last = self._starts, watched.place, watched.last
         self._remove(watched)
-        self._totals.append((watched.job_class, max(0.3, last - place.submitted), received - place.submitted))
-        unit = self._service.unit(watched.job_class)
-        believed = starts.starts(place, unit, received)
-        ran = max(0.0, last - place.middle) if watched.stage is Stage.PROCESSING else 0.0
-        early = self._service.finished(watched.job_class, believed, last, received, received, ran)
-        if place.first_seen == math.inf:
-            if starts.seen_direct_end():
-                self._relearn(received)
-            if early:
-                starts.leave(place)
-            else:
-                starts.seen_started(place, believed, received)
+        self._totals.append((watched.job_class, last - place.submitted, received - place.submitted))
+        believed = starts.starts(place, self._service.unit(watched.job_class), received)
+        early = self._service.finished(
+            watched.job_class, believed, last, received, ran=watched.stage is Stage.PROCESSING
+        )
+        if place.first_seen < math.inf:
+            return
+        if starts.seen_direct_end():
+            self._relearn()
+        if early:
+            starts.left(place)
+        else:
+            starts.seen_started(place, believed, received)
 
-    def _relearn(self, now: float) -> None:
+    def _relearn(self) -> None:
         """Starts are not to be seen: learn from submission to end instead."""
         self._service = Belief(_guess)
         for job_class, since, until in self._totals:
-            self._service.finished(job_class, [Start(0.0, 1.0)], since, until, now)
+            self._service.finished(job_class, [Start(0.0, 1.0)], since, until, ran=False)
 
 
 @attrs.frozen

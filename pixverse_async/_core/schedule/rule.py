@@ -13,21 +13,23 @@ of T known this is within 1% of the exact inspection schedule of Barlow, Hunter 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from itertools import accumulate
+from collections.abc import Iterable, Sequence
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 STEP = 0.05
-"""The grid of durations is geometric, 5% a knot: a quarter of the narrowest spread worth knowing."""
+"""Durations live on a geometric grid, 5% a knot: half of the narrowest spread worth telling apart."""
 HALF = 80
 """Knots on either side of the unit: e**-4 to e**4, a fiftieth to fifty times the typical duration."""
 KNOTS = 2 * HALF + 1
-_X = [math.exp((k - HALF) * STEP) for k in range(KNOTS)]
-_FIRST, _LAST = _X[0], _X[-1]
-_WIDTHS = [b - a for a, b in zip(_X, _X[1:], strict=False)]
+X = [math.exp((k - HALF) * STEP) for k in range(KNOTS)]
+"""The knots, as multiples of the unit."""
+_FIRST, _LAST = X[0], X[-1]
+_HALVES = [0.5 * (b - a) for a, b in pairwise(X)]
 SOONEST = 0.25
-"""Seconds between two polls of one job at the least: no faster than an answer usually comes back."""
-_HOPELESS = 1e-9
+"""Seconds between two polls of one job at the least: an answer takes about as long to come back."""
+_GROW, _SHRINK, _EXACT = 1.7, 0.55, 0.02
+"""Steps of the search for the due time, and its precision: 2% of the interval costs nothing measurable."""
 
 
 class Curve:
@@ -36,9 +38,9 @@ class Curve:
     __slots__ = ("below", "share")
 
     def __init__(self, share: Sequence[float]) -> None:
-        self.share = list(share)
+        self.share = share
         """P(duration <= knot)."""
-        areas = (0.5 * w * (a + b) for w, a, b in zip(_WIDTHS, share, share[1:], strict=False))
+        areas = [w * (a + b) for w, a, b in zip(_HALVES, share, share[1:], strict=False)]
         self.below = list(accumulate(areas, initial=0.5 * share[0] * _FIRST))
         """The integral of the distribution function from 0 to each knot."""
 
@@ -50,11 +52,11 @@ class Curve:
         if x >= _LAST:
             f = self.share[-1]
             return f, self.below[-1] + f * (x - _LAST)
-        k = int((math.log(x) / STEP) + HALF)
-        left = _X[k]
-        f, over = self.share[k], x - left
-        slope = (self.share[k + 1] - f) / (_X[k + 1] - left)
-        return f + slope * over, self.below[k] + (f + 0.5 * slope * over) * over
+        k = int(math.log(x) / STEP + HALF)
+        left, share = X[k], self.share
+        f, over = share[k], x - left
+        rise = (share[k + 1] - f) / (X[k + 1] - left) * over
+        return f + rise, self.below[k] + (f + 0.5 * rise) * over
 
 
 class Start(NamedTuple):
@@ -72,56 +74,71 @@ class Outlook:
 
     __slots__ = ("_alive", "_parts", "_rest", "_since", "curve", "unit")
 
-    def __init__(self, curve: Curve, unit: float, starts: Sequence[Start], since: float) -> None:
+    def __init__(self, curve: Curve, unit: float, starts: Iterable[Start], since: float) -> None:
         self.curve, self.unit, self._since = curve, unit, since
         self._parts: list[tuple[float, float, float, float]] = []
-        self._rest = 1.0
-        self._alive = 0.0
+        whole = alive = 0.0
         for at, weight in starts:
             f, h = curve.at((since - at) / unit) if since > at else (0.0, 0.0)
             self._parts.append((at, weight, f, h))
-            self._rest -= weight
-            self._alive += weight * (1.0 - f)
-        self._rest = max(0.0, self._rest)
-        self._alive += self._rest
+            whole += weight
+            alive += weight * (1.0 - f)
+        self._rest = max(0.0, 1.0 - whole)
+        self._alive = alive + self._rest
 
-    def lateness(self, t: float) -> tuple[float, float]:
-        """E[(t - T)+] and P(T > t), both given that the job had not ended at `since`."""
-        if self._alive < _HOPELESS:
-            return 0.0, 1.0  # believed long over: left to the longest interval
-        unit, wait = self.unit, t - self._since
+    def value(self, t: float) -> float:
+        """What a poll at `t` is worth, in seconds of lateness."""
+        if self._alive < 1e-9:
+            return 0.0  # believed long over, and yet not: left to the longest interval
+        unit, wait, look = self.unit, t - self._since, self.curve.at
         late, alive = 0.0, self._rest
         for at, weight, f0, h0 in self._parts:
             if t <= at:
                 alive += weight
                 continue
-            f, h = self.curve.at((t - at) / unit)
+            f, h = look((t - at) / unit)
             late += weight * (unit * (h - h0) - f0 * wait)
             alive += weight * (1.0 - f)
-        return late / self._alive, alive / self._alive
+        return late / math.sqrt(max(alive, 1e-6) * self._alive)
 
-    def value(self, t: float) -> float:
-        """What a poll at `t` is worth, in seconds of lateness."""
-        late, alive = self.lateness(t)
-        return late / math.sqrt(max(alive, 1e-6))
+    def waiting(self, t: float) -> float:
+        """P(not started by `t`)."""
+        return self._rest + sum(weight for at, weight, _, _ in self._parts if at > t)
 
-    def due(self, kappa: float, longest: float) -> float:
-        """The first instant within `longest` seconds at which a poll is worth `kappa`."""
-        low, high = 0.0, SOONEST
-        v_low, v_high = 0.0, self.value(self._since + high)
-        while v_high < kappa and high < longest:
-            low, v_low = high, v_high
-            high = min(longest, 1.7 * high)
-            v_high = self.value(self._since + high)
-        if low == 0.0 or v_high < kappa:
-            return self._since + high
-        while high - low > max(0.05, 0.01 * high):
-            # Values grow about as the square of time: interpolate there, kept off the ends.
-            share = (math.sqrt(kappa) - math.sqrt(v_low)) / (math.sqrt(v_high) - math.sqrt(v_low))
-            middle = low + min(0.9, max(0.1, share)) * (high - low)
+    def due(self, kappa: float, longest: float, hint: float) -> float:
+        """The first instant within `longest` seconds at which a poll is worth `kappa`.
+
+        `hint`: seconds from the last answer at which to begin the search.
+        """
+        low, v_low, high, v_high = self._bracket(kappa, longest, min(longest, max(SOONEST, hint)))
+        root = math.sqrt(kappa)
+        while v_high >= kappa > v_low and high - low > max(0.05, _EXACT * high):
+            # The value grows about as the square of time: interpolate so, and keep off the ends.
+            share = (root - math.sqrt(v_low)) / (math.sqrt(v_high) - math.sqrt(v_low))
+            middle = low + min(0.92, max(0.08, share)) * (high - low)
             value = self.value(self._since + middle)
+            if abs(value - kappa) < _EXACT * kappa:
+                return self._since + middle
             if value >= kappa:
                 high, v_high = middle, value
             else:
                 low, v_low = middle, value
         return self._since + high
+
+    def _bracket(self, kappa: float, longest: float, high: float) -> tuple[float, float, float, float]:
+        """Two waits between which a poll becomes worth its price, with the values there."""
+        v_high = self.value(self._since + high)
+        low, v_low = 0.0, 0.0
+        if v_high < kappa:
+            while v_high < kappa and high < longest:
+                low, v_low = high, v_high
+                high = min(longest, _GROW * high)
+                v_high = self.value(self._since + high)
+            return low, v_low, high, v_high
+        while high > SOONEST:
+            low = max(SOONEST, _SHRINK * high)
+            v_low = self.value(self._since + low)
+            if v_low < kappa:
+                return low, v_low, high, v_high
+            high, v_high = low, v_low
+        return 0.0, kappa, high, v_high

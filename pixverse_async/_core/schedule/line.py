@@ -1,0 +1,133 @@
+"""The queue as a line: what one answer says about all the jobs ahead and behind.
+
+Jobs are numbered in the order of submission.  If one has started, so have all ahead of it; if one
+waits, so do all behind it.  Two staircases hold all of that: positions seen started and positions
+seen waiting, each with the time, both rising in both.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable
+
+_GAP, _GAP_WEIGHT = 5.0, 2.0
+"""Seconds a place before any start was seen, and what that guess is worth in places."""
+_PLACES = 20
+"""Places over which the pace of the line is measured."""
+
+
+class Place:
+    """What is known of one job's start."""
+
+    __slots__ = ("first_seen", "index", "loose", "middle", "queued_at", "submitted")
+
+    def __init__(self, index: int, now: float) -> None:
+        self.index = index
+        self.submitted = self.queued_at = self.middle = now
+        """`queued_at`: last known to wait. `middle`: mean of the believed start, once it was seen to have started."""
+        self.first_seen = math.inf
+        """First answer that it had started."""
+        self.loose = False
+        """It is no witness of the queue: sent back to it, or ended without running."""
+
+
+class Line:
+    """Where the front of the line is and how fast it moves."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.gap = _GAP
+        self._started: list[int] = []
+        self._started_at: list[float] = []
+        self._middle: list[float] = []
+        self._queued: list[int] = []
+        self._queued_at: list[float] = []
+
+    @property
+    def front(self) -> int:
+        """The last position known to have started, -1 before any."""
+        return self._started[-1] if self._started else -1
+
+    def join(self, now: float) -> Place:
+        """A job submitted after all others."""
+        self.count += 1
+        return Place(self.count - 1, now)
+
+    def seen_waiting(self, place: Place) -> bool:
+        """It waits at `queued_at`. True if somebody behind it had started clearly before."""
+        while self._queued and self._queued[-1] >= place.index:
+            self._queued.pop()
+            self._queued_at.pop()
+        self._queued.append(place.index)
+        self._queued_at.append(place.queued_at)
+        k = bisect_right(self._started, place.index)
+        return k < len(self._started) and self._started_at[k] < place.queued_at - 1.0
+
+    def seen_started(self, place: Place) -> None:
+        """It had started at `first_seen`, probably at `middle`."""
+        if place.index <= self.front:
+            return
+        low, high = self.bracket(place)
+        self._started.append(place.index)
+        self._started_at.append(place.first_seen)
+        self._middle.append(min(high, max(low, place.middle)))
+        k = bisect_left(self._started, place.index - _PLACES)
+        places, seconds = place.index - self._started[k], self._middle[-1] - self._middle[k]
+        if places < _PLACES:
+            places, seconds = places + _GAP_WEIGHT, seconds + _GAP_WEIGHT * _GAP
+        self.gap = max(0.02, seconds / places)
+
+    def bracket(self, place: Place) -> tuple[float, float]:
+        """The line's bounds on the start."""
+        k = bisect_left(self._started, place.index)
+        high = self._started_at[k] if k < len(self._started) else math.inf
+        k = bisect_right(self._queued, place.index) - 1
+        low = self._queued_at[k] if k >= 0 else -math.inf
+        return min(max(low, place.submitted), high), high
+
+    def expected(self, place: Place) -> tuple[float, float]:
+        """When the line will have come to this job: mean and spread."""
+        ahead, gap = place.index - self.front, self.gap
+        if self._middle:
+            first, unsure = self._middle[-1], 0.3 * min(10.0, self._started_at[-1] - self._middle[-1])
+        else:
+            first, unsure = place.submitted + _GAP, _GAP
+        mean = first + ahead * gap
+        k = bisect_right(self._queued, place.index) - 1
+        if k >= 0:
+            mean = max(mean, self._queued_at[k] + gap * (place.index - self._queued[k] + 0.5))
+        return max(mean, place.submitted), gap * math.sqrt(ahead) + 0.1 * ahead * gap + unsure
+
+    def chance(self, place: Place) -> Callable[[float], float]:
+        """P(started by t)."""
+        low, high = self.bracket(place)
+        if high < math.inf:
+            width = max(0.1, high - low)
+            return lambda t: min(1.0, max(0.0, (t - low) / width))
+        mean, spread = self.expected(place)
+        before = _logistic((low - mean) / spread)
+        return lambda t: (_logistic((t - mean) / spread) - before) / (1.0 - before) if t > low else 0.0
+
+    def scout(self, now: float, rest: float, step: int) -> tuple[int | None, float]:
+        """The position to ask about to find the front (or None), and when.
+
+        `step`: places beyond the front, doubled after each hit. `rest`: seconds for which a front
+        that is pinned down between a start and a waiting job is left alone.
+        """
+        front = self.front
+        if self._middle:
+            step = max(step, int((now - self._middle[-1]) / self.gap))
+        target = min(front + step, self.count - 1)
+        k = max(bisect_right(self._queued, front), bisect_right(self._queued_at, now - rest))
+        if k < len(self._queued):
+            pinned = self._queued[k]
+            if pinned - front <= max(1.0, 1.5 * rest / self.gap):
+                return None, self._queued_at[k] + rest
+            target = min(target, pinned - 1)
+        return max(front + 1, target), now
+
+
+def _logistic(z: float) -> float:
+    """Close to the normal distribution function, and cheap."""
+    return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, 1.7 * z))))
