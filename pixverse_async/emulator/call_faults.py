@@ -31,7 +31,12 @@ PAGES = {
 
 
 def call_fault(rule: Rule, honest: Response) -> Response:
-    """The answer as the rule's fault has it."""
+    """The answer as the rule's fault has it, after the latency that the honest one had."""
+    response = _changed(rule, honest)
+    return attrs.evolve(response, delay_s=response.delay_s + honest.delay_s)
+
+
+def _changed(rule: Rule, honest: Response) -> Response:
     if rule.fault in _ERRORS:
         status, text = _ERRORS[rule.fault]
         return json_response(status, {"error": text})

@@ -179,8 +179,9 @@ def _canvas(picture: Image.Image, width: int, height: int) -> _Canvas:
 
     across, down = (math.ceil(side * _MARGIN / 2) * 2 for side in (width, height))
     large = picture.resize((across, down), Image.Resampling.BICUBIC)
-    frame = av.VideoFrame.from_image(large).reformat(format="yuv420p")
-    raw = np.asarray(frame.to_ndarray(), dtype=np.uint8).ravel()
+    raw = np.asarray(
+        av.VideoFrame.from_image(large).reformat(format="yuv420p").to_ndarray(), dtype=np.uint8
+    ).ravel()
     luma, chroma = across * down, across * down // 4
     half = (down // 2, across // 2)
     return _Canvas(

@@ -7,13 +7,13 @@ cancellation changes the timetable. The key set of a record is verbatim that of 
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Mapping
 from typing import Final
 
 import attrs
 
+from .messages import encode
 from .outcomes import Ending
 from .settings import Settings
 
@@ -74,7 +74,7 @@ class Generation:
         """The full record as JSON."""
         step = self.timetable.step(now)
         if self._shown[0] != step:
-            self._shown = (step, json.dumps(self._record(step, now), separators=(",", ":")).encode())
+            self._shown = (step, encode(self._record(step, now)).encode())
         return self._shown[1]
 
     def cancel(self, now: float) -> None:

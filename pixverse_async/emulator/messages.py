@@ -23,6 +23,9 @@ endless: the body again and again until the client leaves."""
 Framing: TypeAlias = Literal["length", "chunked", "close"]
 """How the end of the body is told: Content-Length, chunks, or only by closing the connection."""
 
+encode = json.JSONEncoder(separators=(",", ":")).encode
+"""Compact JSON; one encoder for all, since json.dumps builds one per call when asked for separators."""
+
 _NO_HEADERS: Mapping[str, str] = {}
 
 
@@ -75,7 +78,7 @@ class Response:
 
 def json_response(status: int, content: Mapping[str, object], *, delay_s: float = 0.0) -> Response:
     """A JSON answer of the queue."""
-    return raw_json(status, json.dumps(content, separators=(",", ":")).encode(), delay_s=delay_s)
+    return raw_json(status, encode(content).encode(), delay_s=delay_s)
 
 
 def raw_json(status: int, body: bytes, *, delay_s: float = 0.0) -> Response:

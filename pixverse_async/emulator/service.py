@@ -79,31 +79,34 @@ class EmulatedService:
     def _route(self, request: Request, path: str, now: float) -> Response:
         if path.startswith("/requests/"):
             return self._one(request, path[len("/requests/") :], now)
+        latency = self.settings.poll_latency
         match request.method, path:
             case "POST", "/requests":
                 self._count("submit")
                 return self._desk.submit(request, now)
             case "GET", "/requests":
                 body = self.queue.listing(request.query.get("model_id"), now)
-                return self._answer("list", raw_json(200, body), now)
+                return self._answer("list", raw_json(200, body, delay_s=latency))
             case "POST", "/upload-url":
-                return self._answer("upload_url", self._grant(request, now), now)
+                return self._answer("upload_url", self._grant(request, now))
             case "GET", "/models":
-                return self._answer("models", json_response(200, {"model_ids": list(MODEL_IDS)}), now)
+                return self._answer("models", json_response(200, {"model_ids": list(MODEL_IDS)}, delay_s=latency))
             case "GET", _ if path.startswith("/models/"):
-                return self._answer("models", self._model(path[len("/models/") :]), now)
+                return self._answer("models", self._model(path[len("/models/") :]))
             case _:
                 return self._stray(path)
 
     def _one(self, request: Request, request_id: str, now: float) -> Response:
         found = self.queue.requests.get(request_id)
         if found is None or found.accepted_at + self.settings.poll_lag > now:
-            return self._answer("poll", json_response(404, {"error": "request not found"}), now, item=request_id)
+            unknown = json_response(404, {"error": "request not found"}, delay_s=self.settings.poll_latency)
+            return self._answer("poll", unknown, item=request_id)
         if request.method == "DELETE":
             return self._delete(request_id, now)
         if request.method != "GET":
             return self._stray(request.path)
-        return self._answer("poll", raw_json(200, found.record(now)), now, item=request_id, prompt=found.prompt)
+        response = raw_json(200, found.record(now), delay_s=self.settings.poll_latency)
+        return self._answer("poll", response, item=request_id, prompt=found.prompt)
 
     def _delete(self, request_id: str, now: float) -> Response:
         self._count("delete")
@@ -121,19 +124,20 @@ class EmulatedService:
             allowed = ", ".join(CONTENT_TYPES)
             return json_response(400, {"error": f"file_type (must be one of the allowed options: {allowed})"})
         links = self.storage.grant(str(file_type), self.queue.org_id, now=now)
-        return json_response(200, {"upload_url": links.upload_url, "public_url": links.public_url})
+        return json_response(200, links._asdict(), delay_s=self.settings.poll_latency)
 
     def _model(self, model: str) -> Response:
         if model == MODEL:
-            return json_response(200, model_detail(self.queue.org_id))
+            return json_response(200, model_detail(self.queue.org_id), delay_s=self.settings.poll_latency)
         return json_response(404, {"error": f"model {model} does not exist"})
 
-    def _answer(self, kind: On, honest: Response, now: float, *, item: str = "", prompt: str = "") -> Response:
-        """The honest answer, unless a rule strikes this call; after the latency of a call."""
+    def _answer(self, kind: On, honest: Response, *, item: str = "", prompt: str = "") -> Response:
+        """The honest answer, which has its latency already, unless a rule strikes this call."""
         self._count(kind)
         rule = self.faults.strike(kind, item=item, prompt=prompt)
-        response = honest if rule is None else call_fault(rule, honest)
-        return attrs.evolve(response, delay_s=response.delay_s + self.settings.poll_latency)
+        if rule is None:
+            return honest
+        return call_fault(rule, honest)
 
     def _stray(self, path: str) -> Response:
         self._count("other")
