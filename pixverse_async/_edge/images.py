@@ -41,7 +41,7 @@ MAX_FILE_BYTES: Final = 256 * 2**20
 MAX_AT_ONCE: Final = 16
 """Images read, converted or uploaded at the same time: at 20 MB each, 320 MB."""
 _PILLOW_REMEDY: Final = (
-    "Install the converter: pip install 'pixverse-async[images]'; or save it as an upright JPEG or PNG."
+    "Install the converter: pip install 'pixverse-async[{}]'; or save it as an upright JPEG or PNG."
 )
 _SOURCES: Final = "Give a path, an https URL, a data: URI or bytes."
 
@@ -198,7 +198,8 @@ def _ready(job: Job, data: bytes, facts: PictureFacts, needed: Plan) -> _Ready:
         from . import pixels
     except ImportError as missing:
         if needed.steps:
-            raise _invalid(job, f"{needed.why}, and Pillow is not installed", _PILLOW_REMEDY) from missing
+            remedy = _PILLOW_REMEDY.format("heic" if facts.format == "heic" else "images")
+            raise _invalid(job, f"{needed.why}, and Pillow is not installed", remedy) from missing
         return as_it_is
     try:
         if needed.steps:
@@ -214,14 +215,21 @@ def _ready(job: Job, data: bytes, facts: PictureFacts, needed: Plan) -> _Ready:
 def _content(job: Job) -> bytes:
     if isinstance(job.image, bytes):
         return job.image
+    if job.image_url is not None:
+        return _data_uri_content(job, job.image_url)
     try:
-        data = data_uri_bytes(job.image_url) if job.image_url is not None else _checked_path(job).read_bytes()
+        return _checked_path(job).read_bytes()
     except OSError as problem:
         raise _unreadable(job, problem) from problem
+
+
+def _data_uri_content(job: Job, uri: str) -> bytes:
+    try:
+        data = data_uri_bytes(uri)
     except ValueError as problem:
         raise _invalid(job, f"not a readable data: URI ({problem})", _SOURCES) from problem
     if not data:
-        raise _invalid(job, "empty", "Give the bytes of a JPEG, PNG or WebP file.")
+        raise _invalid(job, "a data: URI without content", _SOURCES)
     return data
 
 
