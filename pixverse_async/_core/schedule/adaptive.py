@@ -21,13 +21,14 @@ from ..job import JobClass, Stage
 from .belief import Belief
 from .budget import Budget
 from .policies import Jitter, Scheduler, pause_after
-from .rule import SOONEST, Outlook, Start
+from .rule import SOONEST, Curve, Outlook, Start
 from .starts import Place, Starts
 
 _GUESS = {"360p": 25.0, "540p": 35.0, "720p": 50.0, "1080p": 90.0}
 """Seconds for a clip of 5 s. Only the ratios matter after one finished job."""
 _LENGTH_POWER = 0.8
 """A longer clip takes longer, a little less than in proportion."""
+_DEARER = 8.0
 _JITTER = 0.15
 """Part of kappa by which jobs differ, so that two processes do not march in step; costs nothing measurable."""
 
@@ -41,6 +42,7 @@ class _Watched:
     """One job in flight."""
 
     __slots__ = (
+        "curve",
         "due",
         "errors",
         "flying",
@@ -63,6 +65,7 @@ class _Watched:
         self.serial = 0
         self.errors = 0
         self.flying = False
+        self.curve: Curve | None = None
 
 
 class _Adaptive:
@@ -196,6 +199,7 @@ class _Adaptive:
     def _due(self, watched: _Watched) -> float:
         """When the next poll of this job is worth its price."""
         outlook = self._outlook(watched)
+        watched.curve = outlook.curve
         hint = watched.due - watched.last if watched.due > watched.last else 0.3 * outlook.unit
         due = outlook.due(watched.kappa, self._longest(watched), hint)
         waiting = outlook.waiting(due)
@@ -213,7 +217,7 @@ class _Adaptive:
     @staticmethod
     def _next_look(watched: _Watched, now: float) -> float:
         wait = watched.due - now
-        return max(watched.due, now) if wait < 2.0 else now + max(2.0, 0.5 * wait)
+        return max(watched.due, now) if wait < 2.0 else now + max(2.0, 0.7 * wait)
 
     def _push(self, watched: _Watched, at: float) -> None:
         self._serial += 1
@@ -257,9 +261,15 @@ class _Adaptive:
             watched = self._valid(entry)
             if watched is None:
                 continue
-            watched.due = max(self._due(watched), watched.wait_until)
+            if watched.stage is Stage.QUEUED or watched.curve is not self._service.curve(watched.job_class)[0]:
+                watched.due = self._due(watched)
+            watched.due = max(watched.due, watched.wait_until)
             if watched.due <= now + 0.05:
-                heapq.heappush(self._ready, (watched.due, entry[1], watched.job))
+                order = watched.due
+                if self._ready and not self._budget.has_one(now):
+                    # Short of polls: in the order in which they would be due if a poll cost more.
+                    order = self._outlook(watched).due(_DEARER * watched.kappa, 3600.0, 2.0 * (now - watched.last))
+                heapq.heappush(self._ready, (order, entry[1], watched.job))
             else:
                 self._push(watched, self._next_look(watched, now))
 

@@ -19,8 +19,9 @@ from operator import mul
 from .histogram import Histogram
 from .rule import HALF, KNOTS, STEP, Curve, Start, X
 
-_PACES = 121
-"""The pace's grid: e**-3 to e**3, a twentieth to twenty times the guess, in the steps of the curves."""
+_PACES, _STRIDE = 61, 2
+"""The pace's grid: e**-3 to e**3, a twentieth to twenty times the guess, every other knot of the curves."""
+_STEP = _STRIDE * STEP
 _MIDDLE = _PACES // 2
 _INDEX = range(_PACES)
 _SQUARE = [j * j for j in _INDEX]
@@ -48,7 +49,7 @@ _STALE = 0.08
 _GRID = [(k - HALF) * STEP for k in range(KNOTS)]
 _STRAGGLERS = [_TAIL * (1.0 - (1.0 + x) ** -_TAIL_POWER) for x in X]
 _AT_ONCE = [1.0 - math.exp(-EARLY_UNIT * x / _EARLY_SECONDS) for x in X]
-_START = [math.exp(-0.5 * ((j - _MIDDLE) * STEP / _PACE_SPREAD) ** 2) for j in _INDEX]
+_START = [math.exp(-0.5 * ((j - _MIDDLE) * _STEP / _PACE_SPREAD) ** 2) for j in _INDEX]
 
 
 def normal(z: float) -> float:
@@ -70,7 +71,7 @@ class Belief:
         self.early_seen, self.ends_seen = _EARLY * _EARLY_WEIGHT, _EARLY_WEIGHT
         self.finished_count = 0
         self._now = 0.0
-        self._curves: dict[Hashable, tuple[tuple[float, float, float, int], Curve]] = {}
+        self._curves: dict[Hashable, tuple[tuple[float, float, float, int], Curve, float]] = {}
         self._set_pace(_START)
         self._set_shape()
 
@@ -97,10 +98,10 @@ class Belief:
     def curve(self, job_class: Hashable) -> tuple[Curve, float]:
         """The distribution of a duration, and the unit of its grid in seconds."""
         kept = self._curves.get(job_class)
-        mark = (self.pace, self.pace_var, self.spread, self.finished_count)
+        mark = (self._typical(job_class) + self.pace, self.pace_var, self.spread, self.finished_count)
         if kept is None or _moved(kept[0], mark):
-            kept = self._curves[job_class] = (mark, self._build(job_class))
-        return kept[1], math.exp(self._typical(job_class) + kept[0][0])
+            kept = self._curves[job_class] = (mark, self._build(job_class), math.exp(mark[0]))
+        return kept[1], kept[2]
 
     def _build(self, job_class: Hashable) -> Curve:
         """Pace, offset and residual together, and the early ends."""
@@ -135,12 +136,12 @@ class Belief:
             weights, whole = _START, sum(_START)
         self._paces = [w / whole for w in weights]
         at = sum(map(mul, self._paces, _INDEX))
-        self.pace = (at - _MIDDLE) * STEP
-        self.pace_var = max(1e-4, (sum(map(mul, self._paces, _SQUARE)) - at * at) * STEP**2)
+        self.pace = (at - _MIDDLE) * _STEP
+        self.pace_var = max(1e-4, (sum(map(mul, self._paces, _SQUARE)) - at * at) * _STEP**2)
 
     def expect(self, pace: float, spread: float) -> None:
         """Begin with a pace known from an earlier run."""
-        self._set_pace([math.exp(-0.5 * (((j - _MIDDLE) * STEP - pace) / spread) ** 2) for j in _INDEX])
+        self._set_pace([math.exp(-0.5 * (((j - _MIDDLE) * _STEP - pace) / spread) ** 2) for j in _INDEX])
 
     def _advance(self, now: float) -> None:
         """Time passes: the pace drifts and may have changed."""
@@ -149,7 +150,7 @@ class Belief:
             return
         self._now = now
         change = min(0.2, passed * _CHANGE)
-        aside = min(0.3, 0.5 * _DRIFT * passed / STEP**2)
+        aside = min(0.3, 0.5 * _DRIFT * passed / _STEP**2)
         keep, aside, fresh = (1.0 - change) * (1.0 - 2.0 * aside), (1.0 - change) * aside, change / sum(_START)
         p = self._paces
         left, right = [p[0], *p[:-1]], [*p[1:], p[-1]]
@@ -166,11 +167,12 @@ class Belief:
         """P(duration <= seconds) for each pace, early ends left out."""
         if seconds <= 0.02:
             return [0.0] * _PACES
-        z = (math.log(seconds) - self._typical(job_class)) / STEP + HALF + _MIDDLE
+        z = (math.log(seconds) - self._typical(job_class)) / STEP + HALF + _STRIDE * _MIDDLE
         whole = math.floor(z)
         part = z - whole
         k = len(self._reverse) - 1 - _PAD - min(max(whole, -100), KNOTS + 100)
-        pairs = zip(self._reverse[k : k + _PACES], self._reverse[k - 1 : k - 1 + _PACES], strict=True)
+        end = k + _STRIDE * _PACES
+        pairs = zip(self._reverse[k:end:_STRIDE], self._reverse[k - 1 : end - 1 : _STRIDE], strict=True)
         return [x + part * (y - x) for x, y in pairs]
 
     def _early_by(self, seconds: float) -> float:

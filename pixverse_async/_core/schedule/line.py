@@ -11,6 +11,8 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 
+from .rule import Start
+
 _GAP, _GAP_WEIGHT = 5.0, 2.0
 """Seconds a place before any start was seen, and what that guess is worth in places."""
 _PLACES = 20
@@ -20,7 +22,7 @@ _PLACES = 20
 class Place:
     """What is known of one job's start."""
 
-    __slots__ = ("first_seen", "index", "loose", "middle", "queued_at", "submitted")
+    __slots__ = ("first_seen", "index", "loose", "middle", "queued_at", "started", "submitted")
 
     def __init__(self, index: int, now: float) -> None:
         self.index = index
@@ -28,6 +30,8 @@ class Place:
         """`queued_at`: last known to wait. `middle`: mean of the believed start, once it was seen to have started."""
         self.first_seen = math.inf
         """First answer that it had started."""
+        self.started: list[Start] = []
+        """What is believed of the start, once it was seen to have started."""
         self.loose = False
         """It is no witness of the queue: sent back to it, or ended without running."""
 

@@ -18,9 +18,9 @@ from .line import Line, Place
 from .rule import Curve, Start
 from .waits import Waits
 
-_AHEAD = (0.06, 0.12, 0.2, 0.3, 0.42, 0.6, 0.85, 1.2, 1.7, 2.5)
+_AHEAD = (0.08, 0.18, 0.3, 0.5, 0.8, 1.3, 2.2)
 """Ends of the intervals, in typical durations, into which a start to come is put: fine near now."""
-_BETWEEN = (0.12, 0.35, 0.65, 0.88, 1.0)
+_BETWEEN = (0.15, 0.5, 0.85, 1.0)
 """The same for a start known to lie between two answers."""
 _FADE = 0.995
 """An explanation's record is forgotten over 200 answers, so that a changed queue is noticed."""
@@ -72,7 +72,7 @@ class Starts:
 
     def seen_started(self, place: Place, starts: list[Start], now: float) -> None:
         """First answer that it had started; `starts` is what is believed of when."""
-        place.first_seen = now
+        place.first_seen, place.started = now, starts
         place.middle = sum(at * weight for at, weight in starts) / sum(weight for _, weight in starts)
         self.waiting -= 1
         if place.loose:
@@ -104,7 +104,7 @@ class Starts:
     def back(self, place: Place, sent: float) -> None:
         """It ran and waits again."""
         self.waiting += place.first_seen < math.inf
-        place.loose, place.first_seen = True, math.inf
+        place.loose, place.first_seen, place.started = True, math.inf, []
         place.submitted = place.queued_at = sent
 
     def vote(self, place: Place, curve: Curve, unit: float, sent: float, *, waits: bool, ended: bool) -> None:
@@ -137,7 +137,8 @@ class Starts:
         """
         if self.opaque:
             return [Start(place.submitted, 1.0)]
-        until = min(until, place.first_seen)
+        if place.started:
+            return place.started
         if until - place.queued_at < 1.0:
             return [Start(0.5 * (place.queued_at + until), 1.0)]
         if until == math.inf:

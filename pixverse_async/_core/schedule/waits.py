@@ -16,6 +16,8 @@ _EDGES = (0.0, *_ENDS)
 _WIDTHS = [b - a for a, b in pairwise(_EDGES)]
 _GUESS, _GUESS_WEIGHT = 10.0, 4.0
 """A typical wait in seconds before any was seen, lognormal with spread 1, worth four starts."""
+_REFRESH = 8
+"""Changes after which the chances are added up anew."""
 _MEMORY = 200.0
 """Starts that are remembered."""
 
@@ -33,10 +35,12 @@ class Waits:
         risks = [max(1e-9, math.log(a / b)) for a, b in pairwise(above)]
         self._waited = [n * w / r for n, w, r in zip(self._starts, _WIDTHS, risks, strict=True)]
         self._risks: list[float] = []
+        self._changes = _REFRESH + 1
 
     def _risk(self, age: float) -> float:
         """The chance to start, added up over all ages before this one."""
-        if not self._risks:
+        if self._changes > _REFRESH:
+            self._changes = 0
             starts, waited = _smooth(self._starts), _smooth(self._waited)
             rates = (n / s * w for n, s, w in zip(starts, waited, _WIDTHS, strict=True))
             self._risks = list(accumulate(rates, initial=0.0))
@@ -51,7 +55,7 @@ class Waits:
         """A job waited from the one age to the other without starting."""
         for k in range(_bin(since), _bin(until) + 1):
             self._waited[k] += share * max(0.0, min(until, _EDGES[k + 1]) - max(since, _EDGES[k]))
-        self._risks = []
+        self._changes += 1
 
     def started(self, since: float, until: float) -> None:
         """It started at some age between the two: half by belief, half evenly, or belief would feed itself."""
@@ -67,7 +71,7 @@ class Waits:
             left -= part
         self._starts = [n * (1.0 - 1.0 / _MEMORY) for n in self._starts]
         self._waited = [s * (1.0 - 1.0 / _MEMORY) for s in self._waited]
-        self._risks = []
+        self._changes += 1
 
 
 def _bin(age: float) -> int:
