@@ -6,17 +6,26 @@ is the pipeline's to survive.  It counts what the tests ask about: calls by kind
 
 from __future__ import annotations
 
+import random
+import struct
+import zlib
 from collections import Counter
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
 
 import anyio
 import attrs
 
+from pixverse_async import BatchResult, Client, Job, Outcome
 from pixverse_async._core.errors import TransportError
+from pixverse_async._core.mp4 import Bytes
 from pixverse_async._core.wire import Call, Reply
+from pixverse_async._edge.plan import Jobs
+from pixverse_async._edge.run import utc_now
 from pixverse_async._edge.transport import STALL_TIMEOUT, MediaReply
-from pixverse_async.emulator import EmulatedCloud, Response
+from pixverse_async.emulator import EmulatedCloud, Response, Rule, Settings
 
 
 @attrs.define(eq=False)
@@ -89,3 +98,136 @@ class MemoryTransport:
         if response.fate in ("hang", "drop") or wait > timeout:
             raise TransportError("no answer", sent=None)
         return response
+
+
+def tiny_png(n: int) -> bytes:
+    """A valid 2x2 PNG, another one for each `n`."""
+    pixels = b"".join(b"\0" + n.to_bytes(3, "big") * 2 for _ in range(2))
+    header = struct.pack(">IIBBBBB", 2, 2, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(pixels)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks
+    )
+
+
+@attrs.define(eq=False)
+class Scene:
+    """An emulated service and an output folder, on which batches are run one after the other."""
+
+    folder: Path
+    cloud: EmulatedCloud
+    transport: MemoryTransport
+
+    @classmethod
+    def set(cls, folder: Path, *rules: str, seed: int = 1, **settings: Any) -> Scene:
+        """Rules in the emulator's own notation, such as `submit:drop_after_commit:nth=1`."""
+        chosen = Settings(rules=tuple(Rule.parse(rule) for rule in rules), **{"epoch_utc": utc_now(), **settings})
+        cloud = EmulatedCloud(chosen, seed)
+        return cls(folder, cloud, MemoryTransport(cloud))
+
+    @property
+    def submits(self) -> int:
+        """POSTs to the queue, of whatever fate."""
+        return self.transport.calls["POST /requests"]
+
+    @property
+    def charges(self) -> int:
+        """Jobs that the service has charged for, or will when they are done."""
+        return len(self.cloud.ledger.committed)
+
+    def content_of(self, outcome: Outcome) -> bytes:
+        """The bytes that the service holds for a job."""
+        bucket = self.cloud.bucket
+        stored = next(one for one in bucket.objects.values() if one.request_id == outcome.request_id)
+        if stored.content is not None:
+            return stored.content
+        assert stored.order is not None
+        return bucket.film(stored.order)
+
+    def paid_twice(self) -> list[str]:
+        """Prompts that were charged more than once; the tests give each job a prompt of its own."""
+        counted = Counter(charge.prompt for charge in self.cloud.ledger.committed)
+        return [prompt for prompt, times in counted.items() if times > 1]
+
+    def client(self) -> Client:
+        """A client whose chance is always the same."""
+        return Client(
+            self.cloud.api_key,
+            base_url=self.cloud.base_url,
+            transport=self.transport,
+            rng=random.Random(7),
+        )
+
+    async def run(self, jobs: Jobs, **options: Any) -> BatchResult:
+        """`generate_many` over this service and folder."""
+        found: list[Outcome] = []
+        options.setdefault("output_dir", self.folder)
+        async with self.client() as client, client.as_completed(jobs, **options) as outcomes:
+            found.extend([outcome async for outcome in outcomes])
+        return BatchResult(sorted(found, key=lambda outcome: outcome.index))
+
+
+def some_jobs(count: int, **parameters: Any) -> list[Job]:
+    """Jobs that differ in image and prompt."""
+    return [Job(tiny_png(n), f"scene {n}", name=f"job-{n}", **parameters) for n in range(count)]
+
+
+def kinds(batch: BatchResult) -> list[str]:
+    """What became of each job, in input order."""
+    return [type(outcome).__name__ for outcome in batch]
+
+
+@attrs.define(eq=False)
+class MemorySink:
+    """A sink that keeps its files in a dict, for tests of thousands of jobs."""
+
+    files: dict[str, bytes] = attrs.field(factory=dict[str, bytes])
+
+    async def prepare(self) -> None:
+        """Nothing to do."""
+
+    async def open(self, name: str) -> MemoryPart:
+        return MemoryPart(self, name)
+
+    async def exists(self, name: str) -> bool:
+        return name in self.files
+
+    async def verify(self, place: str, size_bytes: int, sha256: str | None) -> bool:
+        return len(self.files.get(place, b"")) == size_bytes
+
+
+@attrs.define(eq=False)
+class MemoryPart:
+    """A file of a `MemorySink` while it is received."""
+
+    sink: MemorySink
+    name: str
+    content: bytearray = attrs.field(factory=bytearray)
+    validator: str | None = None
+
+    @property
+    def received_bytes(self) -> int:
+        return len(self.content)
+
+    async def restart(self, validator: str | None) -> None:
+        self.content.clear()
+        self.validator = validator
+
+    async def write(self, data: Bytes) -> None:
+        self.content += data
+
+    async def replay(self, feed: Callable[[Bytes], None]) -> None:
+        feed(self.content)
+
+    async def commit(self, size_bytes: int, sha256: str) -> str:
+        if self.name in self.sink.files:
+            raise FileExistsError(self.name)
+        self.sink.files[self.name] = bytes(self.content)
+        return self.name
+
+    async def discard(self) -> None:
+        self.content.clear()
+
+    async def aclose(self) -> None:
+        """Nothing is open."""

@@ -103,6 +103,9 @@ class Planner:
         assert saved is not None, "the lifecycle table saves no job without its file"
         if not await self._sink.verify(saved.path, saved.size_bytes, saved.sha256):
             await self._run.note(flight, SavedFileMissing(problem="gone, or not the bytes that were saved"))
+            # What lies there now is somebody's: a video that was edited, perhaps. It is not replaced.
+            if await self._sink.exists(flight.name + SUFFIX):
+                flight.name = await self._free_name(flight.name)
 
 
 def saved_earlier(record: JobRecord) -> Saved:

@@ -39,8 +39,9 @@ class Poller:
         self._on_ready = on_ready
         self._flights: dict[int, Flight] = {}
         self._deadlines: deque[tuple[float, int]] = deque()
+        self._due, self._dues = anyio.create_memory_object_stream[Flight](0)
+        self._sleeps_until = -math.inf
         self._woken = anyio.Event()
-        self._calls = anyio.Semaphore(MAX_CALLS)
 
     def add(self, flight: Flight, accepted_at: float) -> None:
         """Watch a request that was accepted at `accepted_at`, loop time; in the past when taken over."""
@@ -49,7 +50,7 @@ class Poller:
         self._flights[flight.index] = flight
         self._deadlines.append((now + self._run.limits.job_timeout, flight.index))
         self._scheduler.submitted(flight.index, flight.job.job_class, min(accepted_at, now))
-        self._woken.set()
+        self._wake()
 
     @property
     def waiting(self) -> tuple[Flight, ...]:
@@ -58,11 +59,24 @@ class Poller:
 
     async def run(self) -> None:
         """Poll for ever. *Cancellation*: ends it; calls under way are dropped, which harms nothing."""
-        async with anyio.create_task_group() as group:
-            while True:
-                await self._calls.acquire()
-                flight = await self._next()
-                group.start_soon(self._look, flight, name=f"poll {flight.name}")
+        with self._due, self._dues:
+            async with anyio.create_task_group() as group:
+                for n in range(MAX_CALLS):
+                    group.start_soon(self._look_each, name=f"poll {n}")
+                while True:
+                    await self._due.send(await self._next())
+
+    async def _look_each(self) -> None:
+        async for flight in self._dues:
+            await self._run.guard(flight, self._ask)
+            if flight.is_finished:
+                self._flights.pop(flight.index, None)
+            self._wake()
+
+    def _wake(self) -> None:
+        """Let the loop look at the plan again, if the plan is now for an earlier time."""
+        if self._next_time() < self._sleeps_until:
+            self._woken.set()
 
     async def _next(self) -> Flight:
         """Wait for the next flight that is due."""
@@ -81,9 +95,11 @@ class Poller:
         return deadline if look_at is None else min(look_at, deadline)
 
     async def _sleep_until(self, time: float) -> None:
-        """Until then, or until a new flight may change the plan."""
+        """Until then, or until the plan is for an earlier time."""
+        self._sleeps_until = time
         with anyio.CancelScope(deadline=time):
             await self._woken.wait()
+        self._sleeps_until = -math.inf
         self._woken = anyio.Event()
 
     async def _leave_overdue(self, now: float) -> None:
@@ -98,15 +114,6 @@ class Poller:
     def _forget(self, flight: Flight, now: float) -> None:
         if self._flights.pop(flight.index, None) is not None:
             self._scheduler.abandoned(flight.index, now)
-
-    async def _look(self, flight: Flight) -> None:
-        try:
-            await self._run.guard(flight, self._ask)
-        finally:
-            self._calls.release()
-            if flight.is_finished:
-                self._flights.pop(flight.index, None)
-            self._woken.set()
 
     async def _ask(self, flight: Flight) -> None:
         request_id = flight.record.request_id

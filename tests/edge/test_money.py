@@ -1,0 +1,293 @@
+"""Nothing is paid twice and nothing paid is lost: lost replies, resumed runs, cancelled runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import anyio
+import pytest
+
+from pixverse_async import Job, JournalError, Outcome, SubmitUnknownError
+from pixverse_async._edge.client import JOURNAL_NAME
+from tests.memory import Scene, kinds, some_jobs, tiny_png
+
+pytestmark = pytest.mark.anyio
+
+COMMITTED = [
+    "drop_after_commit",
+    "hang_after_commit",
+    "error_500_after_commit",
+    "502_html_after_commit",
+    "504_html_after_commit",
+    "503_request_id",
+    "200_html",
+    "200_truncated_json",
+    "200_without_request_id",
+]
+NOT_COMMITTED = [
+    "drop_before_commit",
+    "hang_before_commit",
+    "error_500_before_commit",
+    "502_html_before_commit",
+    "504_html_before_commit",
+    "503_plain",
+    "503_request_id_absent",
+    "500_backend_400",
+    "307_redirect",
+]
+
+
+@pytest.mark.parametrize("fault", COMMITTED)
+async def test_a_lost_reply_is_found_in_the_list(tmp_path: Path, fault: str) -> None:
+    """The reply to a submit that landed is lost: its request is adopted, and it was sent once."""
+    scene = Scene.set(tmp_path, f"submit:{fault}:nth=2")
+    batch = await scene.run(some_jobs(3))
+    assert ["Succeeded"] * 3 == kinds(batch)
+    assert scene.submits == scene.charges == 3
+    assert not scene.paid_twice()
+
+
+@pytest.mark.parametrize("fault", NOT_COMMITTED)
+async def test_a_submit_of_unknown_fate_is_held(tmp_path: Path, fault: str) -> None:
+    """A submit that did not land, as only the service knows, is Unknown, counted as spent and never sent again."""
+    scene = Scene.set(tmp_path, f"submit:{fault}:nth=2")
+    batch = await scene.run(some_jobs(3), max_in_flight=1)
+    assert ["Succeeded", "Unknown", "Succeeded"] == kinds(batch)
+    assert scene.submits == 3
+    held = batch.unknown[0]
+    assert isinstance(held.error, SubmitUnknownError)
+    assert held.error.may_be_billed
+    assert held.usd > 0
+    again = await scene.run(some_jobs(3))
+    assert ["Succeeded", "Unknown", "Succeeded"] == kinds(again)
+    assert scene.submits == 3
+
+
+@pytest.mark.parametrize("fault", ["429", "429_bare", "429_absurd", "429_retry_after"])
+async def test_a_refusal_by_rate_is_sent_again(tmp_path: Path, fault: str) -> None:
+    """A 429 of any shape costs nothing but time."""
+    scene = Scene.set(tmp_path, f"submit:{fault}:nth=1,2")
+    batch = await scene.run(some_jobs(4))
+    assert ["Succeeded"] * 4 == kinds(batch)
+    assert scene.charges == 4
+    assert scene.submits == 6
+
+
+async def test_a_connection_never_made_is_sent_again(tmp_path: Path) -> None:
+    """While no connection can be made the submit waits; then it is sent, and charged once."""
+    scene = Scene.set(tmp_path)
+    scene.transport.is_down = True
+    batches: list[Outcome] = []
+
+    async def come_back() -> None:
+        await anyio.sleep(10.0)
+        scene.transport.is_down = False
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(come_back)
+        batches.extend(await scene.run([Job("https://pictures.example/cat.jpg", "yawns")]))
+    assert ["Succeeded"] == [type(outcome).__name__ for outcome in batches]
+    assert scene.charges == 1
+
+
+async def test_hold_asks_no_list(tmp_path: Path) -> None:
+    """With on_unknown="hold" a lost reply is Unknown at once and the list is not read."""
+    scene = Scene.set(tmp_path, "submit:drop_after_commit:nth=1")
+    assert ["Unknown"] == kinds(await scene.run(some_jobs(1), on_unknown="hold"))
+    assert ["Succeeded"] == kinds(await scene.run(some_jobs(1)))
+    assert scene.submits == 1
+
+
+@pytest.mark.parametrize(("list_lag", "submits"), [(0.0, 4), (90.0, 4)])
+async def test_resubmit_waits_longer_than_the_list_lags(tmp_path: Path, list_lag: float, submits: int) -> None:
+    """With on_unknown="resubmit" every job finishes, and none is paid twice when the list lags less than the wait."""
+    scene = Scene.set(
+        tmp_path, "submit:drop_after_commit:nth=1", "submit:drop_before_commit:nth=2", list_lag=list_lag
+    )
+    batch = await scene.run(some_jobs(3), on_unknown="resubmit", resubmit_after=120.0)
+    assert ["Succeeded"] * 3 == kinds(batch)
+    assert submits == scene.submits
+    assert not scene.paid_twice()
+
+
+@pytest.mark.parametrize("fault", ["405", "500", "200_html", "429", "drop"])
+async def test_a_list_that_fails_proves_nothing(tmp_path: Path, fault: str) -> None:
+    """Where the list cannot be read even resubmit holds what it does not know."""
+    scene = Scene.set(tmp_path, "submit:drop_before_commit:nth=1", f"list:{fault}")
+    batch = await scene.run(some_jobs(1), on_unknown="resubmit", resubmit_after=30.0)
+    assert ["Unknown"] == kinds(batch)
+    assert scene.submits == 1
+
+
+async def test_a_list_without_echo_proves_nothing(tmp_path: Path) -> None:
+    """Where records echo an empty payload no record is adopted, and nothing is paid twice."""
+    scene = Scene.set(tmp_path, "submit:drop_after_commit:nth=1", echo="empty")
+    assert ["Unknown", "Succeeded"] == sorted(kinds(await scene.run(some_jobs(2))), reverse=True)
+    assert not scene.paid_twice()
+
+
+async def test_a_users_seed_does_not_swap_videos(tmp_path: Path) -> None:
+    """Two jobs alike but for the image, both replies lost: each is given the request of its own image."""
+    scene = Scene.set(tmp_path, "submit:drop_after_commit:nth=1,2")
+    jobs = [Job(tiny_png(n), "same", seed=5, name=f"job-{n}") for n in range(2)]
+    batch = await scene.run(jobs)
+    assert ["Succeeded"] * 2 == kinds(batch)
+    for outcome in batch.succeeded:
+        assert scene.content_of(outcome) == Path(outcome.path).read_bytes()
+    images = {order.request_id: order.order for order in scene.cloud.bucket.objects.values() if order.order}
+    assert len({str(images[outcome.request_id or ""]) for outcome in batch}) == 2
+    assert scene.submits == 2
+
+
+async def test_the_same_call_again_does_nothing(tmp_path: Path) -> None:
+    """A finished folder costs no submit, no upload, no poll and no download."""
+    scene = Scene.set(tmp_path)
+    first = await scene.run(some_jobs(5))
+    before = dict(scene.transport.calls)
+    second = await scene.run(some_jobs(5))
+    assert before == dict(scene.transport.calls)
+    assert [one.path for one in first.succeeded] == [one.path for one in second.succeeded]
+    assert [one.sha256 for one in first.succeeded] == [one.sha256 for one in second.succeeded]
+
+
+async def test_a_lost_file_is_fetched_and_not_bought(tmp_path: Path) -> None:
+    """A video that somebody removed or damaged is downloaded again by its id."""
+    scene = Scene.set(tmp_path)
+    first = await scene.run(some_jobs(3))
+    Path(first.succeeded[0].path).unlink()
+    Path(first.succeeded[1].path).write_bytes(b"half a file")
+    second = await scene.run(some_jobs(3))
+    assert ["Succeeded"] * 3 == kinds(second)
+    assert scene.submits == 3
+    for outcome in second.succeeded:
+        assert scene.content_of(outcome) == Path(outcome.path).read_bytes()
+
+
+async def test_a_renamed_image_is_no_new_job_and_a_changed_one_is(tmp_path: Path) -> None:
+    """Identity is what would be made: the image's content, the prompt and the parameters."""
+    scene = Scene.set(tmp_path / "out")
+    image = tmp_path / "cat.png"
+    image.write_bytes(tiny_png(1))
+    await scene.run([Job(image, "yawns")])
+    renamed = image.rename(tmp_path / "dog.png")
+    await scene.run([Job(renamed, "yawns")])
+    assert scene.submits == 1
+    renamed.write_bytes(tiny_png(2))
+    await scene.run([Job(renamed, "yawns")])
+    await scene.run([Job(renamed, "yawns", duration=6)])
+    assert scene.submits == 3
+
+
+async def test_failed_jobs_are_sent_again_only_on_request(tmp_path: Path) -> None:
+    """A failed generation stays failed in the next run, unless retry_failed asks for it."""
+    scene = Scene.set(tmp_path, "submit:high_load:nth=1")
+    assert ["Failed"] == kinds(await scene.run(some_jobs(1)))
+    assert ["Failed"] == kinds(await scene.run(some_jobs(1)))
+    assert scene.submits == 1
+    assert ["Succeeded"] == kinds(await scene.run(some_jobs(1), retry_failed=True))
+    assert scene.submits == 2
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.05, 0.3, 0.31, 0.4, 1.0, 20.0, 60.0, 75.0, 90.0, 120.0])
+async def test_a_run_cancelled_at_any_time_is_finished_by_the_next(tmp_path: Path, seconds: float) -> None:
+    """Whenever a run is cancelled, the next one finishes the remainder, and every job is sent and paid once."""
+    scene = Scene.set(tmp_path)
+    with anyio.move_on_after(seconds):
+        await scene.run(some_jobs(8), max_in_flight=3)
+    batch = await scene.run(some_jobs(8))
+    assert ["Succeeded"] * 8 == kinds(batch)
+    assert scene.submits == scene.charges == 8
+
+
+async def test_a_post_under_way_is_heard_out(tmp_path: Path) -> None:
+    """A batch cancelled while a POST is under way records the answer before it ends."""
+    scene = Scene.set(tmp_path, "submit:slow:value=5")
+    with anyio.move_on_after(2.0):
+        await scene.run(some_jobs(1))
+    assert b"SubmitAccepted" in (tmp_path / JOURNAL_NAME).read_bytes()
+
+
+async def test_a_post_that_never_answers_does_not_hold_a_cancelled_batch(tmp_path: Path) -> None:
+    """Ten seconds after the cancellation the batch is over, and the next run settles the submit from the list."""
+    scene = Scene.set(tmp_path, "submit:hang_after_commit:nth=1")
+    with anyio.move_on_after(2.0):
+        await scene.run(some_jobs(1))
+    assert anyio.current_time() <= 12.5
+    assert ["Succeeded"] == kinds(await scene.run(some_jobs(1)))
+    assert scene.submits == scene.charges == 1
+
+
+async def test_nothing_is_sent_after_the_cancellation(tmp_path: Path) -> None:
+    """A cancelled batch sends none of the jobs that were still waiting for a slot."""
+    scene = Scene.set(tmp_path)
+    with anyio.move_on_after(1.0):
+        await scene.run(some_jobs(10), max_in_flight=2)
+    await anyio.sleep(100)
+    assert scene.submits == 2
+
+
+async def test_cancel_queued_asks_the_service_to_drop_what_waits(tmp_path: Path) -> None:
+    """With on_cancel="cancel_queued" requests that wait at the service are deleted, those that run are not."""
+    scene = Scene.set(tmp_path, workers=1, delete_enabled=True, generation_median=300.0, generation_sigma=0.0)
+    with anyio.move_on_after(60.0):
+        await scene.run(some_jobs(4), on_cancel="cancel_queued")
+    assert scene.transport.calls["DELETE /requests"] >= 3
+    assert scene.charges <= 1
+
+
+async def test_a_consumer_that_leaves_early_loses_nothing(tmp_path: Path) -> None:
+    """Leaving as_completed after the first outcome ends every task; the next run finishes the rest unpaid."""
+    scene = Scene.set(tmp_path)
+    async with (
+        scene.client() as client,
+        client.as_completed(some_jobs(6), output_dir=tmp_path) as outcomes,
+    ):
+        async for _ in outcomes:
+            break
+    assert ["Succeeded"] * 6 == kinds(await scene.run(some_jobs(6)))
+    assert scene.submits == 6
+
+
+async def test_two_runs_cannot_share_a_folder(tmp_path: Path) -> None:
+    """The second run over a folder that is in use stops before it sends anything."""
+    scene = Scene.set(tmp_path)
+    async with (
+        scene.client() as client,
+        client.as_completed(some_jobs(2), output_dir=tmp_path) as outcomes,
+    ):
+        with pytest.raises(JournalError, match="process"):
+            await scene.run(some_jobs(3))
+        async for _ in outcomes:
+            pass
+    assert scene.submits == 2
+
+
+async def test_every_ambiguity_at_once(tmp_path: Path) -> None:
+    """200 jobs under all ambiguity and storage faults: nothing escapes, nothing is paid twice, every file is right."""
+    rules = [f"submit:{fault}:probability=0.02" for fault in (*COMMITTED, *NOT_COMMITTED, "429", "429_bare")]
+    rules += [f"poll:{fault}:probability=0.02" for fault in ("500", "502_html", "drop", "hang", "200_html", "429")]
+    rules += [
+        f"media:{fault}:probability=0.03"
+        for fault in (
+            "truncate",
+            "reset_mid_body",
+            "truncate_unframed",
+            "zero_tail",
+            "503",
+            "403",
+            "404",
+            "html_200",
+            "ignore_range",
+            "changed_etag",
+        )
+    ]
+    scene = Scene.set(tmp_path, *rules, list_lag=4.0)
+    batch = await scene.run(some_jobs(200))
+    assert 200 == len(batch)
+    assert not scene.paid_twice()
+    assert not batch.pending
+    for outcome in batch.succeeded:
+        assert scene.content_of(outcome) == Path(outcome.path).read_bytes()
+    known = {outcome.request_id for outcome in batch}
+    assert all(charge.request_id in known for charge in scene.cloud.ledger.committed)
+    assert not scene.cloud.bucket.leaks
