@@ -131,15 +131,20 @@ class Emulator:
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> bool | None:
         self.stop()
-        return await self._resources.__aexit__(kind, problem, trace)
+        if kind is None or issubclass(kind, anyio.get_cancelled_exc_class()):
+            return await self._resources.__aexit__(kind, problem, trace)
+        # A task group would wrap the user's own exception in a group; it leaves this block as it is.
+        await self._resources.aclose()
+        return None
 
     async def _start(self, resources: AsyncExitStack) -> None:
         if self._film is None:
             # Importing PyAV and numpy takes half a second, too long for the loop.
             await asyncio.to_thread(require_film)
-        sockets = [socket.create_server(address) for address in (self._api_address, self._storage_address)]
-        for listener in sockets:
-            resources.callback(listener.close)
+        sockets: list[socket.socket] = []
+        for address in (self._api_address, self._storage_address):
+            sockets.append(_listen(address))
+            resources.callback(sockets[-1].close)
         api_origin, storage_origin = map(_origin, sockets)
         settings = self._settings
         if settings.epoch_utc is None:
@@ -165,7 +170,7 @@ class Emulator:
         server = web.Server(handler, handler_cancellation=True, access_log=None)
         runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN)
         await runner.setup()
-        resources.push_async_callback(runner.cleanup)
+        resources.push_async_callback(_clean_up, runner)
         await web.SockSite(runner, listener).start()
 
     # -- answers ---------------------------------------------------------------------------------------
@@ -232,6 +237,16 @@ class _Studio:
             self._storage.deliver(path, content)
             await asyncio.to_thread(self._storage.objects[path].checks, content)
         self._under_way.pop(path).set()
+
+
+async def _clean_up(runner: web.ServerRunner) -> None:
+    with anyio.move_on_after(_SHUTDOWN * 3, shield=True):
+        await runner.cleanup()
+
+
+def _listen(address: tuple[str, int]) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    return socket.create_server(address, family=family, backlog=1024)
 
 
 def _origin(listener: socket.socket) -> str:
