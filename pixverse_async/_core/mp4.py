@@ -88,6 +88,11 @@ class BoxWalk:
         """What is wrong already, before the end."""
         return self._broken
 
+    @property
+    def held_bytes(self) -> int:
+        """How much of the file it keeps: the beginning of a header, no more."""
+        return len(self._held)
+
     def problem(self, duration: int | None) -> str | None:
         """What is wrong, now that all was fed; None for a whole video of `duration` seconds (None: of any)."""
         if self._broken is not None:

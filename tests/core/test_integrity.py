@@ -1,0 +1,68 @@
+"""The check knows a file by its hashes, whichever of them storage names."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pixverse_async._core.integrity import Check, find_crc32c
+from pixverse_async._core.mp4 import Bytes
+from tests.mp4_files import video
+
+DATA = video(500)
+MD5 = hashlib.md5(DATA).digest()
+
+
+def crc32c(data: Bytes, crc: int = 0) -> int:
+    """Castagnoli's CRC, a bit at a time."""
+    crc ^= 0xFFFFFFFF
+    for byte in bytes(data):
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc >> 1) ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+@given(st.lists(st.integers(0, len(DATA)), max_size=5))
+def test_hashes_do_not_depend_on_the_pieces(cuts: list[int]) -> None:
+    """sha256, md5 and crc32c of the pieces are those of the whole."""
+    edges = [0, *sorted(cuts), len(DATA)]
+    check = Check({"md5": MD5}, None)
+    crc = Check({"crc32c": crc32c(DATA).to_bytes(4)}, crc32c)
+    for start, stop in itertools.pairwise(edges):
+        check.feed(DATA[start:stop])
+        crc.feed(memoryview(DATA)[start:stop])
+    assert check.sha256 == hashlib.sha256(DATA).hexdigest() == crc.sha256
+    assert (check.wrong_hash(), crc.wrong_hash()) == (None, None)
+    assert check.received_bytes == len(DATA)
+
+
+def test_a_wrong_byte_has_a_wrong_hash() -> None:
+    """Whichever hash is compared, one changed byte is noticed and the hash is named."""
+    md5, crc = Check({"md5": MD5}, None), Check({"crc32c": crc32c(DATA).to_bytes(4)}, crc32c)
+    for check in (md5, crc):
+        check.feed(b"\1" + DATA[1:])
+    assert (md5.wrong_hash(), crc.wrong_hash()) == ("md5", "crc32c")
+
+
+def test_the_cheaper_hash_is_preferred() -> None:
+    """With a crc32c at hand md5 is not compared; without one it is; with neither named, nothing is."""
+    wrong_md5 = {"md5": bytes(16), "crc32c": crc32c(DATA).to_bytes(4)}
+    with_crc, without = Check(wrong_md5, crc32c), Check(wrong_md5, None)
+    unnamed = Check({}, crc32c)
+    for check in (with_crc, without, unnamed):
+        check.feed(DATA)
+    assert [check.wrong_hash() for check in (with_crc, without, unnamed)] == [None, "md5", None]
+    assert [check.is_named for check in (with_crc, without, unnamed)] == [True, True, False]
+
+
+def test_an_installed_crc32c_is_castagnolis() -> None:
+    """A library that is found gives the checksum of the standard's test vector, also in two steps."""
+    found = find_crc32c()
+    if found is None:
+        pytest.skip("neither crc32c nor google-crc32c is installed")
+    assert found(b"123456789", 0) == 0xE3069283 == found(memoryview(b"56789"), found(b"1234", 0))
