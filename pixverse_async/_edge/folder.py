@@ -1,24 +1,30 @@
-"""The blocking half of the folder sink: what it does on worker threads, one function for each hop.
+"""The blocking half of the folder sink: what it does on worker threads, one method for each hop.
 
-A download has three files: the final name, `.part` beside it, and from 4 MiB on `.part.version`, a note of which
-version of the object the part's bytes are of.  Nothing planted under these names is followed or written through:
-a part is taken up only when it is a plain file with no other name.
+A download has three files: the final name, `.part` beside it, and `.part.version`, a note of which version of the
+object the part's bytes are of.  Nothing planted under these names is followed or written through: a part is taken
+up only when it is a plain file with no other name.
+
+A cancelled task cannot stop its thread, so a write may still run when the file is closed: a lock makes the
+closing wait for it, and what it wrote is counted by whoever opens the part next.
 """
 
 from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import os
 import stat
 import tempfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
-
-import attrs
+from typing import TYPE_CHECKING, Final
 
 from .._core.mp4 import Bytes
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 NOTE_CHARS: Final = 300
 """Longer than any ETag in use: Google's and S3's are of 34 characters."""
@@ -29,26 +35,25 @@ _NO_LINKS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errn
 _NO_FOLLOW: Final = getattr(os, "O_NOFOLLOW", 0)
 
 
-@attrs.define(eq=False)
-class PartFiles:
-    """The files of one download. `received_bytes` and `validator` are what `open_safely` found."""
+class PartFile(io.FileIO):
+    """The part of one download, open for appending. Every method may raise `OSError`.
 
-    final_path: Path
-    received_bytes: int = 0
-    validator: str | None = None
+    `received_bytes` and `validator` begin as what an earlier try left. `link` is how a file gets its name.
+    """
 
-    @property
-    def part_path(self) -> Path:
-        return self.final_path.with_name(self.final_path.name + ".part")
+    def __init__(self, final_path: Path, link: Callable[[Path, Path], None] = os.link) -> None:
+        self.final_path = final_path
+        self.part_path = final_path.with_name(final_path.name + ".part")
+        self.note_path = final_path.with_name(final_path.name + ".part.version")
+        self.received_bytes = 0
+        self.validator: str | None = None
+        self._link = link
+        self._busy = threading.RLock()
+        super().__init__(str(self.part_path), "a+", opener=self._open_safely)
 
-    @property
-    def note_path(self) -> Path:
-        return self.final_path.with_name(self.final_path.name + ".part.version")
-
-    def open_safely(self, path: str, flags: int) -> int:
-        """An opener: what an earlier try left is taken up if it is a plain file of ours, else replaced."""
+    def _open_safely(self, path: str, flags: int) -> int:
         try:
-            return self._reopen(path, flags)
+            return self._take_up(path, flags)
         except FileNotFoundError:
             pass
         except OSError as problem:
@@ -57,7 +62,7 @@ class PartFiles:
             self.part_path.unlink()
         return os.open(path, flags | os.O_CREAT | os.O_EXCL | _NO_FOLLOW, _FILE_MODE)
 
-    def _reopen(self, path: str, flags: int) -> int:
+    def _take_up(self, path: str, flags: int) -> int:
         descriptor = os.open(path, flags & ~os.O_CREAT | _NO_FOLLOW)
         facts = os.fstat(descriptor)
         if not stat.S_ISREG(facts.st_mode) or facts.st_nlink != 1:
@@ -82,48 +87,72 @@ class PartFiles:
             os.close(descriptor)
         return text if text and text.isprintable() else None
 
+    def write(self, data: ReadableBuffer, /) -> int:
+        """Append all of it: a disk that fills up takes a part first, and refuses then."""
+        view = memoryview(data)
+        with self._busy:
+            while len(view):
+                written = super().write(view) or 0
+                self.received_bytes += written
+                view = view[written:]
+        return len(memoryview(data))
+
+    def close(self) -> None:
+        """Wait for a write that still runs, and release the file."""
+        with self._busy:
+            super().close()
+
+    def restart(self, validator: str | None) -> None:
+        """Forget all bytes. The note goes first: no version's name may stand beside the bytes of another."""
+        with self._busy:
+            self.note_path.unlink(missing_ok=True)
+            os.ftruncate(self.fileno(), 0)
+            self.received_bytes, self.validator = 0, validator
+
     def write_note(self) -> None:
-        self.remove_note()
+        """Note the version, so that another process can go on from these bytes."""
+        self.note_path.unlink(missing_ok=True)
         if self.validator is not None:
             with self.note_path.open("x", encoding="utf-8") as note:
                 note.write(self.validator)
 
-    def replay(self, descriptor: int, feed: Callable[[Bytes], None]) -> None:
+    def replay(self, feed: Callable[[Bytes], None]) -> None:
         """Feed what the part holds, in pieces that one reading fills."""
-        os.lseek(descriptor, 0, os.SEEK_SET)
         left_bytes = self.received_bytes
-        while left_bytes and (data := os.read(descriptor, min(READ_BYTES, left_bytes))):
+        self.seek(0)
+        while left_bytes and (data := self.read(min(READ_BYTES, left_bytes))):
             feed(data)
             left_bytes -= len(data)
 
-    def remove_note(self) -> None:
-        self.note_path.unlink(missing_ok=True)
+    def sync(self) -> None:
+        """Bring the bytes to the disk."""
+        os.fsync(self.fileno())
 
-    def remove(self) -> None:
-        self.remove_note()
-        self.part_path.unlink(missing_ok=True)
-
-    def publish(self) -> None:
+    def publish(self, size_bytes: int, sha256: str) -> None:
+        """Close it and give it the final name, which nothing else may have, unless it is the very same file."""
+        self.close()
         try:
-            os.link(self.part_path, self.final_path, follow_symlinks=False)
+            self._name()
+        except FileExistsError:
+            if not is_whole(self.final_path, size_bytes, sha256):
+                raise
+        self.remove()
+
+    def _name(self) -> None:
+        try:
+            self._link(self.part_path, self.final_path)
         except OSError as problem:
             if problem.errno not in _NO_LINKS:
                 raise
             if os.path.lexists(self.final_path):
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(self.final_path)) from problem
             self.part_path.replace(self.final_path)
-        else:
-            self.part_path.unlink()
 
-    def publish_once(self, size_bytes: int, sha256: str) -> None:
-        """Publish, unless the very same file is there already."""
-        try:
-            self.publish()
-        except FileExistsError:
-            if not is_whole(self.final_path, size_bytes, sha256):
-                raise
-            self.part_path.unlink()
-        self.remove_note()
+    def remove(self) -> None:
+        """Leave nothing of the part behind. The note goes first, as in `restart`."""
+        self.close()
+        self.note_path.unlink(missing_ok=True)
+        self.part_path.unlink(missing_ok=True)
 
 
 def is_whole(path: Path, size_bytes: int, sha256: str | None) -> bool:

@@ -16,22 +16,39 @@ import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar, TypeVarTuple
 
-import aiofiles
+import aiofiles.threadpool
 import anyio
 import attrs
 
 from .._core.errors import ConfigError
 from .._core.mp4 import Bytes
-from .folder import PartFiles, is_whole, sync_folder, try_folder
+from .folder import PartFile, is_whole, sync_folder, try_folder
 
 if TYPE_CHECKING:
     from aiofiles.threadpool.binary import AsyncFileIO
 
+_T = TypeVar("_T")
+_Ts = TypeVarTuple("_Ts")
+
 NOTE_AFTER_BYTES: Final = 4 * 2**20
 """From here on the version is noted beside the part, so that even a killed process can go on from its bytes.
 Less is fetched again in a second, and a note would cost as much as the rest of the bookkeeping."""
+
+
+async def in_thread(work: Callable[[*_Ts], _T], *args: *_Ts) -> _T:
+    """Do blocking work on a worker thread, to its end: a cancellation waits, since a thread cannot be stopped.
+
+    Otherwise the next run of the same name could meet a thread of the last one at the same file.
+    """
+    running = asyncio.get_running_loop().run_in_executor(None, work, *args)
+    try:
+        return await asyncio.shield(running)
+    finally:
+        if not running.done():
+            with anyio.CancelScope(shield=True):
+                await asyncio.wait([running])
 
 
 class Part(Protocol):
@@ -112,25 +129,31 @@ class DirectorySink:
     async def prepare(self) -> None:
         """See `Sink.prepare`: makes the folder, and tries it with a file that is removed at once."""
         try:
-            await asyncio.to_thread(try_folder, self.folder)
+            await in_thread(try_folder, self.folder)
         except OSError as problem:
             remedy = "Give a folder that can be written to."
             raise ConfigError("output_dir", f"{self.folder}: {problem.strerror}", remedy) from problem
 
     async def open(self, name: str) -> DirectoryPart:
         """See `Sink.open`. *Raises* `ConfigError` for a name that would leave the folder."""
-        files = PartFiles(self._inside(name))
-        await asyncio.to_thread(self.folder.mkdir, parents=True, exist_ok=True)
-        file = await aiofiles.open(files.part_path, "a+b", buffering=0, opener=files.open_safely)
-        return DirectoryPart(files, file, self._sync)
+        opened: list[PartFile] = []
+        path = self._inside(name)
+        try:
+            await in_thread(lambda: opened.append(_open_part(path)))
+            file = opened.pop()
+        finally:
+            # Cancelled: the thread has opened it all the same, and nobody else will close it.
+            for unused in opened:
+                unused.close()
+        return DirectoryPart(file, aiofiles.threadpool.wrap(file), self._sync)
 
     async def exists(self, name: str) -> bool:
         """See `Sink.exists`: a dangling link has the name too."""
-        return await asyncio.to_thread(os.path.lexists, self._inside(name))
+        return await in_thread(os.path.lexists, self._inside(name))
 
     async def verify(self, place: str, size_bytes: int, sha256: str | None) -> bool:
         """See `Sink.verify`. A second for each GB when the hash is compared."""
-        return await asyncio.to_thread(is_whole, Path(place), size_bytes, sha256)
+        return await in_thread(is_whole, Path(place), size_bytes, sha256)
 
     def _inside(self, name: str) -> Path:
         if name in ("", ".", "..") or any(char in name for char in "/\\\0"):
@@ -157,16 +180,22 @@ class FolderSync:
             if self._served >= mine:
                 return
             serving = self._asked
-            await asyncio.to_thread(sync_folder, self._folder)
+            await in_thread(sync_folder, self._folder)
             self._served, self.syncs = serving, self.syncs + 1
+
+
+def _open_part(final_path: Path) -> PartFile:
+    final_path.parent.mkdir(parents=True, exist_ok=True)
+    return PartFile(final_path)
 
 
 @attrs.define(eq=False)
 class DirectoryPart:
     """See `Part`: a file beside its final name."""
 
-    _files: PartFiles
-    _file: AsyncFileIO
+    _file: PartFile
+    _async_file: AsyncFileIO
+    """The same, whose methods run on a worker thread."""
     _sync: FolderSync
     _is_noted: bool = attrs.field(init=False)
     _is_kept: bool = True
@@ -178,54 +207,52 @@ class DirectoryPart:
     @property
     def received_bytes(self) -> int:
         """See `Part.received_bytes`."""
-        return self._files.received_bytes
+        return self._file.received_bytes
 
     @property
     def validator(self) -> str | None:
         """See `Part.validator`."""
-        return self._files.validator
+        return self._file.validator
 
     async def restart(self, validator: str | None) -> None:
         """See `Part.restart`."""
-        if self._files.received_bytes or self._is_noted:
-            # The note goes first: bytes of one version must not stand beside the name of another.
-            await asyncio.to_thread(self._files.remove_note)
-            await self._file.truncate(0)
-        self._files.received_bytes, self._files.validator, self._is_noted = 0, validator, False
+        if self.received_bytes or self._is_noted:
+            await in_thread(self._file.restart, validator)
+        self._file.validator, self._is_noted = validator, False
 
     async def write(self, data: Bytes) -> None:
         """See `Part.write`. One hop to a worker thread, however large the data."""
-        view = memoryview(data)
-        while len(view):
-            # A disk that fills up writes a part of it first.
-            written = await self._file.write(view)
-            self._files.received_bytes += written
-            view = view[written:]
+        await self._async_file.write(data)
         if self.received_bytes >= NOTE_AFTER_BYTES:
             await self._note()
 
     async def replay(self, feed: Callable[[Bytes], None]) -> None:
         """See `Part.replay`."""
-        await asyncio.to_thread(self._files.replay, self._file.fileno(), feed)
+        await in_thread(self._file.replay, feed)
 
     async def commit(self, size_bytes: int, sha256: str) -> str:
         """See `Part.commit`. A failed sync is never repeated: the bytes are dropped and fetched again."""
-        try:
-            await asyncio.to_thread(os.fsync, self._file.fileno())
-        except OSError:
-            await self.discard()
-            raise
-        await self._file.close()
-        await asyncio.to_thread(self._files.publish_once, size_bytes, sha256)
         self._is_kept = False
+        await in_thread(self._publish, size_bytes, sha256)
         await self._sync()
-        return str(self._files.final_path)
+        return str(self._file.final_path)
+
+    def _publish(self, size_bytes: int, sha256: str) -> None:
+        try:
+            self._file.sync()
+        except OSError:
+            self._file.remove()
+            raise
+        try:
+            self._file.publish(size_bytes, sha256)
+        except OSError:
+            self._is_kept = True
+            raise
 
     async def discard(self) -> None:
         """See `Part.discard`."""
         self._is_kept = False
-        await self._file.close()
-        await asyncio.to_thread(self._files.remove)
+        await in_thread(self._file.remove)
 
     async def aclose(self) -> None:
         """See `Part.aclose`. A part that holds nothing is removed."""
@@ -233,9 +260,9 @@ class DirectoryPart:
             if self._is_kept:
                 await (self._note() if self.received_bytes else self.discard())
         with contextlib.suppress(OSError):
-            await self._file.close()
+            await self._async_file.close()
 
     async def _note(self) -> None:
         if not self._is_noted:
-            await asyncio.to_thread(self._files.write_note)
+            await in_thread(self._file.write_note)
             self._is_noted = True

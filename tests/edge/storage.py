@@ -1,4 +1,4 @@
-"""A storage host in memory whose answers are scripted, and small MP4 files for it to hold."""
+"""A storage host in memory whose answers are scripted."""
 
 from __future__ import annotations
 
@@ -17,25 +17,6 @@ from pixverse_async._core.wire import Call, Reply
 URL = "https://storage.example/video.mp4?X-Goog-Signature=c0ffee"
 
 
-def box(kind: bytes, body: bytes) -> bytes:
-    """One MP4 box."""
-    return (len(body) + 8).to_bytes(4) + kind + body
-
-
-def mvhd(seconds: float, *, scale: int = 1000) -> bytes:
-    """The box that tells the duration."""
-    return box(b"mvhd", bytes(12) + scale.to_bytes(4) + round(seconds * scale).to_bytes(4) + bytes(80))
-
-
-def video(size_bytes: int = 5000, seconds: float = 5.042, *, salt: int = 0) -> bytes:
-    """A file that is an MP4 as far as its boxes tell, laid out as the service's encoder does: moov last."""
-    head = box(b"ftyp", b"isom\0\0\2\0isomiso2avc1mp41") + box(b"free", b"")
-    tail = box(b"moov", mvhd(seconds) + box(b"trak", bytes(100)))
-    body_bytes = size_bytes - len(head) - len(tail) - 8
-    pattern = hashlib.sha256(salt.to_bytes(4)).digest()
-    return head + box(b"mdat", (pattern * (body_bytes // 32 + 1))[:body_bytes]) + tail
-
-
 def google_hash(data: bytes) -> str:
     """The header that Google's storage names an object's md5 in."""
     return "md5=" + base64.b64encode(hashlib.md5(data).digest()).decode()
@@ -47,7 +28,7 @@ class Answer:
 
     status: int = 200
     headers: Mapping[str, str] = attrs.field(factory=dict[str, str])
-    body: bytes = b""
+    body: bytes = attrs.field(default=b"", repr=False)
     piece_bytes: int = 1000
     breaks: bool = False
     delay: float = 0.0
@@ -84,7 +65,7 @@ Script: TypeAlias = "Answer | Exception | Callable[[Mapping[str, str]], Answer]"
 class Storage:
     """A `Transport` that gives its answers one after the other, the last one for ever, and notes what was asked."""
 
-    script: list[Script]
+    script: list[Script] = attrs.field(repr=False)
     asked: list[tuple[float, dict[str, str]]] = attrs.field(factory=list[tuple[float, dict[str, str]]])
     is_open: bool = False
 

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import hashlib
+import os
 import random
+import tempfile
+from collections.abc import Callable, Coroutine, Generator, Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import anyio
+import attrs
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pixverse_async._core.errors import DownloadError, TransportError
 from pixverse_async._core.lifecycle import DownloadAbandoned, LinkExpired, Saved
 from pixverse_async._core.transfer import DownloadLimits
 from pixverse_async._edge.download import DownloadEnd, download
 from pixverse_async._edge.sinks import DirectorySink
-from tests.edge.storage import URL, Answer, Script, Storage, honest, rest, video, whole
+from tests.edge.small_sink import SmallSink
+from tests.edge.storage import URL, Answer, Script, Storage, honest, rest, whole
+from tests.mp4_files import video
+from tests.virtual_time import VirtualTimeLoop
 
 pytestmark = pytest.mark.anyio
 FILE = video()
@@ -52,6 +65,42 @@ def assert_abandoned(end: DownloadEnd, folder: Path, *words: str) -> None:
     assert [word for word in words if word not in end.problem] == []
     assert "c0ffee" not in end.problem
     assert "cat.mp4" not in names(folder)
+
+
+def flaky(data: bytes, cut: int, piece_bytes: int, *, hangs: bool) -> Callable[[Mapping[str, str]], Answer]:
+    """An honest storage whose bodies stop after `cut` bytes, with an error or without a word."""
+    serve = honest(data, piece_bytes=piece_bytes)
+
+    def answer(headers: Mapping[str, str]) -> Answer:
+        full = serve(headers)
+        return attrs.evolve(full, body=full.body[:cut], hangs=hangs, breaks=cut < len(full.body))
+
+    return answer
+
+
+@attrs.define
+class CancelAt:
+    """Runs a coroutine, and calls `cancel` when it waits for the n-th time."""
+
+    left: int
+    inner: Coroutine[Any, Any, object]
+    cancel: Callable[[], object]
+
+    def __await__(self) -> Generator[Any, Any, object]:
+        waiting = self.inner.__await__()
+        advance: Callable[[], Any] = partial(next, waiting)
+        while True:
+            try:
+                step = advance()
+            except StopIteration as done:
+                return done.value
+            self.left -= 1
+            if self.left == 0:
+                self.cancel()
+            try:
+                advance = partial(waiting.send, (yield step))
+            except BaseException as thrown:  # noqa: BLE001 - it is handed on, whatever it is
+                advance = partial(waiting.throw, thrown)
 
 
 async def test_a_whole_video_is_saved(tmp_path: Path) -> None:
@@ -270,3 +319,89 @@ async def test_a_file_that_was_saved_already_is_taken(tmp_path: Path) -> None:
     (tmp_path / "cat.mp4").write_bytes(FILE)
     end, _ = await bring(tmp_path, whole(FILE))
     assert_saved(end, tmp_path)
+
+
+async def test_events_do_not_name_what_storage_is_not_to_know(tmp_path: Path) -> None:
+    """Only `Range` and `If-Range` are ever sent."""
+    answers = [whole(FILE, upto=2000), Answer(503), whole(FILE, upto=1000), honest(FILE)]
+    _, storage = await bring(tmp_path, *answers)
+    assert {name for headers in storage.requests for name in headers} == {"Range", "If-Range"}
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.integers(0, 2**31), st.integers(1, 4000), st.integers(300, 4000), st.lists(st.integers(0, 5000), max_size=4)
+)
+def test_any_chunking_and_any_resume_point_give_the_same_file(
+    seed: int, piece_bytes: int, aggregate_bytes: int, cuts: list[int]
+) -> None:
+    """However the body is cut, aggregated and broken off, in however many runs, the saved file is storage's."""
+
+    async def scenario(folder: Path) -> None:
+        rng = random.Random(seed)
+        limits = DownloadLimits(aggregate_bytes=aggregate_bytes)
+        for cut in cuts:
+            hangs = rng.random() < 0.5
+            serve = flaky(FILE, cut, piece_bytes, hangs=hangs)
+            with anyio.move_on_after(rng.choice([0.0, 30.0, 90.0])):
+                await bring(folder, serve, serve, honest(FILE) if rng.random() < 0.2 else serve, limits=limits)
+            assert not (folder / "cat.mp4").exists() or (folder / "cat.mp4").read_bytes() == FILE
+        end, _ = await bring(folder, honest(FILE, piece_bytes=piece_bytes), limits=limits)
+        assert_saved(end, folder)
+
+    with tempfile.TemporaryDirectory() as folder:
+        anyio.run(scenario, Path(folder), backend_options={"loop_factory": VirtualTimeLoop})
+
+
+@pytest.mark.parametrize("is_native", [False, True], ids=["by a scope", "by the task"])
+async def test_a_cancellation_anywhere_leaves_the_next_run_whole(tmp_path: Path, is_native: bool) -> None:
+    """Cancelled at its n-th wait, for every n, a download leaves no half file, and the next run saves the video."""
+    cancelled = 0
+    for step in range(1, 1000):
+        folder = tmp_path / str(step)
+        if not await _is_cancelled(folder, step, is_native=is_native):
+            break
+        cancelled += 1
+        final = folder / "cat.mp4"
+        assert not final.exists() or final.read_bytes() == FILE
+        assert_saved((await bring(folder, honest(FILE)))[0], folder)
+    assert cancelled >= 15
+
+
+async def _is_cancelled(folder: Path, step: int, *, is_native: bool) -> bool:
+    """One download, cancelled at its `step`-th wait, if it has so many."""
+    task = asyncio.current_task()
+    assert task is not None
+    scope, coroutine = anyio.CancelScope(), bring(folder, whole(FILE, upto=3100), honest(FILE))
+    run = CancelAt(step, coroutine, task.cancel if is_native else scope.cancel)
+    with scope:
+        try:
+            await run
+        except asyncio.CancelledError:
+            if not is_native:
+                raise
+            task.uncancel()
+    return run.left <= 0
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
+@pytest.mark.parametrize("room", [0, 2000])
+async def test_a_full_disk_is_named(number: int, room: int) -> None:
+    """The place's refusal ends the download at once, says which it was, and closes the part."""
+    sink = SmallSink(room, OSError(number, os.strerror(number)))
+    storage = Storage([whole(FILE)])
+    end = await download(storage, sink, "cat.mp4", URL, duration=5, rng=random.Random(7), limits=SHORT)
+    assert isinstance(end, DownloadAbandoned)
+    assert os.strerror(number) in end.problem or errno.errorcode[number] in end.problem
+    assert len(storage.requests) == 1
+    assert sink.open_parts == 0
+
+
+async def test_a_sink_need_not_be_a_folder() -> None:
+    """A place that can append and cannot resume, such as an object store, takes a video that broke off."""
+    sink = SmallSink(10**6, OSError())
+    end = await download(
+        Storage([whole(FILE, upto=3000), honest(FILE)]), sink, "cat.mp4", URL, duration=5, rng=random.Random(7)
+    )
+    assert end == Saved(path="small:cat.mp4", size_bytes=len(FILE), sha256=hashlib.sha256(FILE).hexdigest())
+    assert (sink.files, sink.open_parts) == ({"cat.mp4": FILE}, 0)

@@ -1,0 +1,68 @@
+"""A sink in memory with little room: how an object store's would look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+
+from pixverse_async._core.mp4 import Bytes
+
+
+@attrs.define(eq=False)
+class SmallSink:
+    """Takes `room` bytes; the next write raises `refusal`."""
+
+    room: int
+    refusal: OSError
+    files: dict[str, bytes] = attrs.field(factory=dict[str, bytes])
+    open_parts: int = 0
+
+    async def prepare(self) -> None:
+        """Always ready."""
+
+    async def open(self, name: str) -> SmallPart:
+        self.open_parts += 1
+        return SmallPart(self, name)
+
+    async def exists(self, name: str) -> bool:
+        return name in self.files
+
+    async def verify(self, place: str, size_bytes: int, sha256: str | None) -> bool:
+        return len(self.files.get(place.removeprefix("small:"), b"")) == size_bytes
+
+
+@attrs.define(eq=False)
+class SmallPart:
+    """A part that no other process can take up."""
+
+    _sink: SmallSink
+    _name: str
+    validator: str | None = None
+    _held: bytearray = attrs.field(factory=bytearray)
+
+    @property
+    def received_bytes(self) -> int:
+        return len(self._held)
+
+    async def restart(self, validator: str | None) -> None:
+        self._held.clear()
+        self.validator = validator
+
+    async def write(self, data: Bytes) -> None:
+        if len(self._held) + len(data) > self._sink.room:
+            raise self._sink.refusal
+        self._held += data
+
+    async def replay(self, feed: Callable[[Bytes], None]) -> None:
+        feed(bytes(self._held))
+
+    async def commit(self, size_bytes: int, sha256: str) -> str:
+        self._sink.files[self._name] = bytes(self._held)
+        return f"small:{self._name}"
+
+    async def discard(self) -> None:
+        self._held.clear()
+
+    async def aclose(self) -> None:
+        self._sink.open_parts -= 1

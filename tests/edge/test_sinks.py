@@ -1,0 +1,261 @@
+"""The folder sink shows whole files only, follows nothing that was planted, and replaces nothing."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import anyio
+import pytest
+
+from pixverse_async._core.errors import ConfigError
+from pixverse_async._edge.folder import PartFile
+from pixverse_async._edge.sinks import DirectorySink, FolderSync
+
+pytestmark = pytest.mark.anyio
+DATA = bytes(range(256)) * 40
+SHA256 = hashlib.sha256(DATA).hexdigest()
+
+
+def names(folder: Path) -> list[str]:
+    """What is in the folder."""
+    return sorted(path.name for path in folder.iterdir())
+
+
+def content(place: str) -> bytes:
+    """What is at a place."""
+    return Path(place).read_bytes()
+
+
+async def test_the_name_appears_with_the_last_byte_only(tmp_path: Path) -> None:
+    """Until commit the final name does not exist; after it, it holds all and is alone."""
+    sink = DirectorySink(tmp_path / "new" / "folder")
+    part = await sink.open("cat.mp4")
+    for start in range(0, len(DATA), 3000):
+        await part.write(DATA[start : start + 3000])
+        assert not await sink.exists("cat.mp4")
+    place = await part.commit(len(DATA), SHA256)
+    await part.aclose()
+    assert Path(place) == tmp_path / "new" / "folder" / "cat.mp4"
+    assert content(place) == DATA
+    assert names(sink.folder) == ["cat.mp4"]
+    assert await sink.exists("cat.mp4")
+
+
+async def test_a_saved_file_is_nobody_elses_to_write(tmp_path: Path) -> None:
+    """Its mode is at most 0644, and never that of a temporary file."""
+    part = await DirectorySink(tmp_path).open("cat.mp4")
+    await part.write(DATA)
+    await part.commit(len(DATA), SHA256)
+    mode = stat.S_IMODE((tmp_path / "cat.mp4").stat().st_mode)
+    assert mode | 0o644 == 0o644
+    assert mode & 0o600 == 0o600
+
+
+async def test_a_closed_part_is_taken_up_again(tmp_path: Path) -> None:
+    """Another process finds the bytes, their version, and reads them in order."""
+    first = await DirectorySink(tmp_path).open("cat.mp4")
+    await first.restart('"v1"')
+    await first.write(DATA[:7000])
+    await first.aclose()
+    second = await DirectorySink(tmp_path).open("cat.mp4")
+    assert (second.received_bytes, second.validator) == (7000, '"v1"')
+    seen = bytearray()
+    await second.replay(seen.extend)
+    await second.write(DATA[7000:])
+    assert bytes(seen) == DATA[:7000]
+    assert content(await second.commit(len(DATA), SHA256)) == DATA
+    await second.aclose()
+    assert names(tmp_path) == ["cat.mp4"]
+
+
+async def test_restart_forgets_bytes_and_version(tmp_path: Path) -> None:
+    """What was held of another version is in no file afterwards."""
+    part = await DirectorySink(tmp_path).open("cat.mp4")
+    await part.restart('"v1"')
+    await part.write(b"old" * 3_000_000)
+    assert names(tmp_path) == ["cat.mp4.part", "cat.mp4.part.version"]
+    await part.restart('"v2"')
+    assert (part.received_bytes, part.validator) == (0, '"v2"')
+    assert names(tmp_path) == ["cat.mp4.part"]
+    await part.write(DATA)
+    assert content(await part.commit(len(DATA), SHA256)) == DATA
+
+
+async def test_a_long_part_survives_a_kill(tmp_path: Path) -> None:
+    """From 4 MiB on the version is noted while the part is open: no orderly end is needed."""
+    part = await DirectorySink(tmp_path).open("cat.mp4")
+    await part.restart('"v1"')
+    await part.write(bytes(4 * 2**20))
+    after_kill = await DirectorySink(tmp_path).open("cat.mp4")
+    assert (after_kill.received_bytes, after_kill.validator) == (4 * 2**20, '"v1"')
+    await after_kill.aclose()
+    await part.aclose()
+
+
+async def test_bytes_without_a_version_are_not_taken_up(tmp_path: Path) -> None:
+    """Nobody knows of what file they are."""
+    (tmp_path / "cat.mp4.part").write_bytes(b"stale")
+    part = await DirectorySink(tmp_path).open("cat.mp4")
+    assert (part.received_bytes, part.validator) == (0, None)
+    await part.write(DATA)
+    assert content(await part.commit(len(DATA), SHA256)) == DATA
+
+
+def _symlink(victim: Path, part: Path) -> None:
+    part.symlink_to(victim)
+
+
+def _hard_link(victim: Path, part: Path) -> None:
+    part.hardlink_to(victim)
+
+
+@pytest.mark.parametrize("plant", [_symlink, _hard_link])
+@pytest.mark.parametrize("suffix", [".part", ".part.version"])
+async def test_a_planted_link_is_not_written_through(
+    tmp_path: Path, plant: Callable[[Path, Path], None], suffix: str
+) -> None:
+    """The file that it leads to keeps its bytes, and the video still arrives."""
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    folder = tmp_path / "out"
+    folder.mkdir()
+    plant(victim, folder / f"cat.mp4{suffix}")
+    part = await DirectorySink(folder).open("cat.mp4")
+    await part.restart('"v1"')
+    await part.write(DATA)
+    await part.aclose()
+    part = await DirectorySink(folder).open("cat.mp4")
+    assert part.received_bytes == len(DATA)
+    assert content(await part.commit(len(DATA), SHA256)) == DATA
+    assert victim.read_bytes() == b"precious"
+    assert names(folder) == ["cat.mp4"]
+
+
+def _other_file(final: Path) -> None:
+    final.write_bytes(b"mine")
+
+
+def _dangling(final: Path) -> None:
+    final.symlink_to("nowhere")
+
+
+@pytest.mark.parametrize("occupy", [_other_file, _dangling, Path.mkdir])
+async def test_nothing_is_replaced(tmp_path: Path, occupy: Callable[[Path], None]) -> None:
+    """Whatever has the final name stays what it was, and the bytes stay in the part."""
+    part = await DirectorySink(tmp_path).open("cat.mp4")
+    await part.restart('"v1"')
+    await part.write(DATA)
+    occupy(tmp_path / "cat.mp4")
+    before = (tmp_path / "cat.mp4").lstat()
+    with pytest.raises(FileExistsError):
+        await part.commit(len(DATA), SHA256)
+    await part.aclose()
+    assert (tmp_path / "cat.mp4").lstat().st_ino == before.st_ino
+    assert (tmp_path / "cat.mp4.part").read_bytes() == DATA
+
+
+async def test_the_same_file_is_taken_for_this_one(tmp_path: Path) -> None:
+    """A run that was killed between commit and record commits again without an error."""
+    (tmp_path / "cat.mp4").write_bytes(DATA)
+    part = await DirectorySink(tmp_path).open("cat.mp4")
+    await part.write(DATA)
+    assert await part.commit(len(DATA), SHA256) == str(tmp_path / "cat.mp4")
+    await part.aclose()
+    assert names(tmp_path) == ["cat.mp4"]
+
+
+async def test_a_kill_between_the_two_names_harms_nothing(tmp_path: Path) -> None:
+    """A part that has the final name as well is a finished video: it is left, not written into."""
+    (tmp_path / "cat.mp4").write_bytes(DATA)
+    (tmp_path / "cat.mp4.part").hardlink_to(tmp_path / "cat.mp4")
+    (tmp_path / "cat.mp4.part.version").write_text('"v1"')
+    part = await DirectorySink(tmp_path).open("cat.mp4")
+    assert part.received_bytes == 0
+    await part.write(b"other")
+    await part.discard()
+    await part.aclose()
+    assert (tmp_path / "cat.mp4").read_bytes() == DATA
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../cat.mp4", "/etc/cat.mp4", "a/cat.mp4", "a\\cat.mp4", "a\0"])
+async def test_a_name_that_leaves_the_folder_is_refused(tmp_path: Path, name: str) -> None:
+    """Nothing is opened for it."""
+    with pytest.raises(ConfigError):
+        await DirectorySink(tmp_path / "out").open(name)
+    assert names(tmp_path) == []
+
+
+def refuse_links(_from: Path, _to: Path) -> None:
+    """What FAT answers to link()."""
+    raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+
+def test_a_file_system_without_links_still_replaces_nothing(tmp_path: Path) -> None:
+    """The part is moved to a free name, and left when the name is taken."""
+    first = PartFile(tmp_path / "cat.mp4", refuse_links)
+    first.write(DATA)
+    first.publish(len(DATA), SHA256)
+    assert names(tmp_path) == ["cat.mp4"]
+    second = PartFile(tmp_path / "cat.mp4", refuse_links)
+    second.write(b"other")
+    with pytest.raises(FileExistsError):
+        second.publish(5, hashlib.sha256(b"other").hexdigest())
+    assert (tmp_path / "cat.mp4").read_bytes() == DATA
+
+
+async def test_one_sync_of_the_folder_serves_all_who_wait(tmp_path: Path) -> None:
+    """Fifty commits at once cost one sync."""
+    sync = FolderSync(tmp_path)
+    async with anyio.create_task_group() as group:
+        for _ in range(50):
+            group.start_soon(sync)
+    assert sync.syncs == 1
+
+
+async def test_a_cancelled_sync_leaves_nobody_waiting(tmp_path: Path) -> None:
+    """The one who was syncing is cancelled; the others get a sync of their own."""
+    sync = FolderSync(tmp_path)
+    finished: list[int] = []
+
+    async def commit(number: int, scope: anyio.CancelScope) -> None:
+        with scope:
+            await sync()
+            finished.append(number)
+
+    scopes = [anyio.CancelScope() for _ in range(5)]
+    async with anyio.create_task_group() as group:
+        for number, scope in enumerate(scopes):
+            group.start_soon(commit, number, scope)
+        await anyio.lowlevel.checkpoint()
+        scopes[0].cancel()
+    assert finished == [1, 2, 3, 4]
+    assert sync.syncs == 1
+
+
+async def test_verify_tells_whole_from_changed(tmp_path: Path) -> None:
+    """Size alone catches a cut file, the hash a changed one; a link or nothing is not the file."""
+    sink, place = DirectorySink(tmp_path), tmp_path / "cat.mp4"
+    place.write_bytes(DATA)
+    (tmp_path / "link").symlink_to(place)
+    assert await sink.verify(str(place), len(DATA), None)
+    assert await sink.verify(str(place), len(DATA), SHA256)
+    assert not await sink.verify(str(place), len(DATA) - 1, None)
+    assert not await sink.verify(str(tmp_path / "link"), len(DATA), None)
+    assert not await sink.verify(str(tmp_path / "nothing"), 0, None)
+    place.write_bytes(b"?" + DATA[1:])
+    assert await sink.verify(str(place), len(DATA), None)
+    assert not await sink.verify(str(place), len(DATA), SHA256)
+
+
+async def test_prepare_refuses_a_place_that_takes_nothing(tmp_path: Path) -> None:
+    """A folder is made; a file in its place is an error that names it, before anything is paid."""
+    await DirectorySink(tmp_path / "a" / "b").prepare()
+    assert names(tmp_path / "a" / "b") == []
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="file"):
+        await DirectorySink(tmp_path / "file").prepare()
