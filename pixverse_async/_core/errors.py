@@ -20,21 +20,40 @@ import attrs
 MAX_QUOTED_CHARS = 300
 """How much of a foreign text an error quotes: a screenful of terminal, three lines."""
 
+MAX_READ_CHARS = 2048
+"""How much of a foreign text is looked at: 64 MB of "https://" in a row would keep the patterns busy for days."""
+
 _TOKEN = re.compile(r"eyJ[\w-]{6,}(?:\.[\w-]*)*|(?i:bearer)\s+[\w.~+/=-]{8,}")
 # GMI keys are JWTs, which all begin with eyJ (base64 of '{"').
-_QUERY = re.compile(r"(https?://[^\s\"'<>?#]+)[?#][^\s\"'<>]+")
-_DATA_URI = re.compile(r"(data:[\w/+.-]+;base64,)[\w+/=]{24,}")
+_DATA_URI = re.compile(r"((?i:data):[\w/+.;=-]{0,120},)[^\s\"'<>]{24,}")
+_LOGIN = re.compile(r"((?i:https?):(?:\\?/){2})[^\s\"'<>/?#]*@")
+_QUERY = re.compile(r"((?i:https?):(?:\\?/){2}[^\s\"'<>?#]+)[?#][^\s\"'<>]+")
+# The slashes may be escaped, as in a piece of JSON that could not be read whole.
+_SIGNED = re.compile(r"(?i)\b((?:x-(?:goog|amz|oss)-[\w-]+|signature|sig|token|api_?key)=)[^\s&\"'<>\[]+")
+# What is left of a link whose beginning is missing.
+_UNPRINTABLE = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u202a-\\u202e\\u2066-\\u2069\\ud800-\\udfff]")
+# Terminal escapes, text that runs backwards, and what no encoding can print.
 
 
 def redact(text: str, limit_chars: int = MAX_QUOTED_CHARS) -> str:
-    """The text without tokens, without the query of any link, and not longer than `limit_chars`.
+    """The text without tokens, logins or the query of any link, printable, and not longer than `limit_chars`.
 
     >>> redact("PUT https://storage.example/a.png?X-Goog-Signature=1f failed for Bearer abcdefghij")
     'PUT https://storage.example/a.png?[redacted] failed for [redacted]'
     """
-    clean = _DATA_URI.sub(r"\1[...]", _QUERY.sub(r"\1?[redacted]", _TOKEN.sub("[redacted]", text)))
-    clean = " ".join(clean.split())
+    clean = _DATA_URI.sub(r"\1[...]", _TOKEN.sub("[redacted]", text[:MAX_READ_CHARS]))
+    clean = _QUERY.sub(r"\1?[redacted]", _LOGIN.sub(r"\1[redacted]@", clean))
+    clean = _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", " ".join(_SIGNED.sub(r"\1[redacted]", clean).split()))
     return clean if len(clean) <= limit_chars else clean[: limit_chars - 1] + "…"
+
+
+_MAY_BE_CHARGED = "It may have been charged: look for the request in the console before sending it again."
+_SEND_AGAIN = "Send it again with retry_failed=True; the service is reported not to charge failures."
+_AFTER_FAILURE = {
+    "moderation": "Change the prompt or the image; the same job would be refused again.",
+    "image": "Give another image; the same one would be refused again.",
+    "credits": f"Add credit in the console. {_SEND_AGAIN}",
+}
 
 
 class PixverseError(Exception):
@@ -102,16 +121,17 @@ class ConfigError(PixverseError, ValueError):
 
 @attrs.define(eq=False, slots=False, str=False)
 class ApiError(PixverseError):
-    """The service answered, and the answer is no. `status` is the HTTP status; nothing was charged."""
+    """The service answered, and the answer is no. `status` is the HTTP status; nothing was charged for the call."""
 
     status: int
     reason: str
 
     def describe(self) -> str:
-        return f"the service answered {self.status}: {self.reason or 'no reason given'}. {self._advice()}"
+        advice = _MAY_BE_CHARGED if self.may_be_billed else self._advice()
+        return f"the service answered {self.status}: {self.reason or 'no reason given'}. {advice}"
 
     def _advice(self) -> str:
-        return "Nothing was charged for this call."
+        return "Nothing was charged for this call; run it again."
 
 
 @attrs.define(eq=False, slots=False, str=False)
@@ -157,7 +177,7 @@ class TransportError(PixverseError):
 
     def describe(self) -> str:
         fate = "it never reached the service" if self.sent is False else "whether it was received is unknown"
-        return f"{self.what}; {fate}."
+        return f"{self.what}; {fate}. Run the same call again: what was paid is not paid twice."
 
 
 @attrs.define(eq=False, slots=False, str=False)
@@ -169,7 +189,11 @@ class ProtocolError(PixverseError):
     got: str
 
     def describe(self) -> str:
-        return f"the service's answer has no readable {self.path}: expected {self.expected}, got {self.got}."
+        found = f"expected {self.expected}, got {self.got}"
+        return (
+            f"the service's answer has no readable {self.path}: {found}. Run the same call again; if it stays, "
+            "check base_url, and please report it."
+        )
 
 
 @attrs.define(eq=False, slots=False, str=False)
@@ -199,7 +223,8 @@ class GenerationError(PixverseError):
     kind: str = "unknown"
 
     def describe(self) -> str:
-        return f"the generation failed ({self.kind}): {self.reason or 'the service gave no reason'}."
+        advice = _MAY_BE_CHARGED if self.may_be_billed else _AFTER_FAILURE.get(self.kind, _SEND_AGAIN)
+        return f"the generation failed ({self.kind}): {self.reason or 'the service gave no reason'}. {advice}"
 
 
 @attrs.define(eq=False, slots=False, str=False)
