@@ -16,7 +16,6 @@ import unicodedata
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path, PurePosixPath
-from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeAlias, cast, get_args
 from urllib.parse import unquote, urlsplit
 
@@ -35,6 +34,7 @@ MAX_SEED = 2**31 - 1
 """Source: GMI Cloud's page of pixverse-v6-i2v, 2026-10."""
 
 ImageSource: TypeAlias = "str | os.PathLike[str] | bytes"
+_SOURCES = "Give a path, an https URL, a data: URI or bytes."
 
 
 class Stage(enum.StrEnum):
@@ -60,15 +60,29 @@ class JobClass(NamedTuple):
     audio: bool
 
 
-def _shown(image: ImageSource) -> str:
-    if isinstance(image, bytes):
-        return f"<{len(image)} bytes>"
-    return repr(redact(os.fspath(image)))
+def _shown(image: object) -> str:
+    """The image for people: no bytes, no signature. Of a row that is no job, whatever was there."""
+    match image:
+        case bytes():
+            return f"<{len(image)} bytes>"
+        case str():
+            return repr(redact(image))
+        case Path():
+            return repr(redact(str(image)))
+        case _:
+            return _safe_repr(image)
+
+
+def _safe_repr(value: object) -> str:
+    try:
+        return redact(repr(value), 80)
+    except (ValueError, RecursionError):
+        # Python refuses to print an int of more than 4300 digits.
+        return f"<{type(value).__name__}>"
 
 
 def _invalid(job: Job, field: str, value: object, problem: str, remedy: str) -> InvalidJobError:
-    shown = redact(repr(value), 80)
-    return InvalidJobError(field, shown, problem, remedy).about(job_name=_name_for_error(job))
+    return InvalidJobError(field, _safe_repr(value), problem, remedy).about(job_name=_name_for_error(job))
 
 
 def _name_for_error(job: Job) -> str | None:
@@ -83,24 +97,38 @@ def _check_image(job: Job, _: object, image: object) -> None:
         if not image:
             raise _invalid(job, "image", image, "no bytes", "Give the bytes of a JPEG, PNG or WebP file.")
         return
-    if not isinstance(image, str | os.PathLike):
-        raise _invalid(
-            job, "image", image, "not an image source", "Give a path, an https URL, a data: URI or bytes."
-        )
-    _check_location(job, os.fspath(cast("str | os.PathLike[str]", image)))
+    text: object = None
+    if isinstance(image, str | os.PathLike):
+        text = os.fspath(cast("str | os.PathLike[str]", image))
+    if not isinstance(text, str):
+        raise _invalid(job, "image", cast("object", image), "not an image source", _SOURCES)
+    _check_location(job, text)
 
 
 def _check_location(job: Job, text: str) -> None:
     scheme = url_scheme(text)
     if not text or "\0" in text:
-        problem, remedy = "not a path", "Give a path, an https URL, a data: URI or bytes."
+        problem, remedy = "not a path", _SOURCES
+    elif scheme and _has_surrogate(text):
+        problem, remedy = "a lone surrogate in the URL", "Decode the text as UTF-8."
     elif scheme and scheme not in ("https", "http", "data"):
         problem, remedy = f"the service cannot fetch {scheme}: links", "Use an https URL or a path."
-    elif scheme in ("https", "http") and not urlsplit(text).hostname:
+    elif scheme in ("https", "http") and not _has_host(text):
         problem, remedy = "the URL has no host", "Use a full https URL."
     else:
         return
     raise _invalid(job, "image", text, problem, remedy)
+
+
+def _has_host(url: str) -> bool:
+    try:
+        return bool(urlsplit(url).hostname)
+    except ValueError:
+        return False
+
+
+def _has_surrogate(text: str) -> bool:
+    return any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def _check_prompt(job: Job, _: object, prompt: object) -> None:
@@ -111,7 +139,7 @@ def _check_prompt(job: Job, _: object, prompt: object) -> None:
     if len(prompt) > MAX_PROMPT_CHARS:
         problem = f"{len(prompt)} characters long"
         raise _invalid(job, "prompt", prompt, problem, f"Shorten it to {MAX_PROMPT_CHARS} characters.")
-    if any("\ud800" <= char <= "\udfff" for char in prompt):
+    if _has_surrogate(prompt):
         raise _invalid(job, "prompt", prompt, "a lone surrogate in the text", "Decode the text as UTF-8.")
 
 
@@ -173,9 +201,7 @@ class Job:
     multi_clip: bool = attrs.field(default=False, kw_only=True, validator=_check_flag)
     seed: int | None = attrs.field(default=None, kw_only=True, validator=_check_seed)
     name: str | None = attrs.field(default=None, kw_only=True, validator=_check_name)
-    metadata: Mapping[str, object] = attrs.field(
-        factory=lambda: MappingProxyType({}), kw_only=True, eq=False, repr=False
-    )
+    metadata: Mapping[str, object] = attrs.field(factory=dict[str, object], kw_only=True, eq=False, repr=False)
 
     @property
     def image_url(self) -> str | None:
@@ -214,8 +240,11 @@ def job_from_row(row: object) -> tuple[Job, InvalidJobError | None]:
     """
     if isinstance(row, Job):
         return row, None
-    fields = cast("Mapping[str, object]", row) if isinstance(row, Mapping) else {}
-    problem = _row_problem(row, fields)
+    if not isinstance(row, Mapping):
+        problem, remedy = "neither a Job nor a mapping", "Give Job(image, prompt, ...)."
+        return _unchecked({}), InvalidJobError("jobs", _safe_repr(row), problem, remedy)
+    fields = cast("Mapping[str, object]", row)
+    problem = _row_problem(fields)
     if problem is not None:
         return _unchecked(fields), problem
     try:
@@ -224,14 +253,11 @@ def job_from_row(row: object) -> tuple[Job, InvalidJobError | None]:
         return _unchecked(fields), error
 
 
-def _row_problem(row: object, fields: Mapping[str, object]) -> InvalidJobError | None:
-    if not isinstance(row, Mapping):
-        shown = redact(repr(row), 80)
-        return InvalidJobError("jobs", shown, "neither a Job nor a mapping", "Give Job(image, prompt, ...).")
+def _row_problem(fields: Mapping[str, object]) -> InvalidJobError | None:
     known = [field.name for field in attrs.fields(Job)]
     for name in fields:
         if name not in known:
-            return InvalidJobError(str(name), "...", "no such parameter", f"Use {', '.join(known)}.")
+            return InvalidJobError(redact(str(name), 80), "...", "no such parameter", f"Use {', '.join(known)}.")
     for name in ("image", "prompt"):
         if name not in fields:
             return InvalidJobError(name, "...", "missing", "Every job needs an image and a prompt.")
