@@ -24,8 +24,11 @@ def url_scheme(text: str) -> str | None:
     return (match[1] or match[2]).lower() if match else None
 
 
-_UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*\u202a-\u202e\u2066-\u2069]+')
-_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+_UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f<>:"/\\|?*\u2028-\u202e\u2066-\u2069]+')
+_RESERVED = re.compile(
+    r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[\d\u00b9\u00b2\u00b3])\s*(\..*)?", re.IGNORECASE
+)
+# Windows takes the superscripts 1 to 3 for digits, and a device for a device whatever suffix follows.
 
 
 def safe_stem(text: str) -> str:
@@ -38,7 +41,7 @@ def safe_stem(text: str) -> str:
     stem = stem.strip(" .-") if stem != text else stem.strip(" .")
     stem = stem.encode()[:MAX_NAME_BYTES].decode("utf-8", "ignore").rstrip(" .")
     if _RESERVED.fullmatch(stem):
-        stem += "-"
+        stem = stem[: MAX_NAME_BYTES // 2] + "-"
     return stem or "video"
 
 
@@ -71,9 +74,14 @@ def stem_identity(stem: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFKC", stem).casefold())
 
 
-_SIGNATURE_PREFIXES = ("x-goog-", "x-amz-")
-# The signatures of GCS V2, S3 V2 and CloudFront.
-_SIGNATURE_NAMES = frozenset({"signature", "expires", "googleaccessid", "awsaccesskeyid", "key-pair-id", "policy"})
+_SIGNATURES = re.compile(r"(x-(goog|amz|oss)-|q-)?signature|sig", re.IGNORECASE)
+_SIGNING = re.compile(
+    r"x-(goog|amz)-.+|signature|expires|policy|googleaccessid|awsaccesskeyid|key-pair-id"  # GCS, S3, CloudFront
+    r"|x-oss-(signature(-version)?|credential|date|expires|security-token)|ossaccesskeyid|security-token"  # OSS
+    r"|q-(signature|sign-algorithm|ak|sign-time|key-time|header-list|url-param-list)|x-cos-security-token"  # COS
+    r"|sig|s[eprtv]|sip|spr|sk(e|oid|s|t|tid|v)",  # Azure
+    re.IGNORECASE,
+)
 
 
 def url_identity(url: str) -> str:
@@ -84,11 +92,7 @@ def url_identity(url: str) -> str:
     """
     parts = urlsplit(url)
     pairs = parse_qsl(parts.query, keep_blank_values=True)
-    if not any(name.lower() in ("x-goog-signature", "x-amz-signature", "signature") for name, _ in pairs):
+    if not any(_SIGNATURES.fullmatch(name) for name, _ in pairs):
         return url
-    kept = [(name, value) for name, value in pairs if not _is_signature(name.lower())]
+    kept = [(name, value) for name, value in pairs if not _SIGNING.fullmatch(name)]
     return urlunsplit(parts._replace(query=urlencode(kept)))
-
-
-def _is_signature(name: str) -> bool:
-    return name in _SIGNATURE_NAMES or name.startswith(_SIGNATURE_PREFIXES)
