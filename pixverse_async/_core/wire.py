@@ -13,7 +13,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, cast
 from urllib.parse import quote, urlsplit
 
@@ -50,8 +50,10 @@ _STAGES: Final[Mapping[str, Stage]] = {
     "failure": Stage.FAILED,
     "canceled": Stage.CANCELLED,
 }
-_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,200}")
-# The official sample is no UUID (it holds a g), so none is required.
+_REQUEST_ID: Final = re.compile(r"(?!\.+\Z)[A-Za-z0-9._:-]{1,200}")
+# The official sample is no UUID (it holds a g), so none is required. An id of dots alone would be another path.
+_MAX_DEPTH: Final = 32
+"""Levels of nesting in a reply; a record has four. Code that walks a deeper one could run out of stack."""
 
 
 @attrs.frozen(kw_only=True)
@@ -85,10 +87,29 @@ class Echo:
     """What the service says it was asked: the ground on which a lost submit is recognised."""
 
     seed: int
-    prompt: str | None
-    duration: int | None
-    quality: str | None
-    payload_sha256: str
+    _content: Mapping[str, object] = attrs.field(alias="content", repr=False)
+
+    @property
+    def prompt(self) -> str | None:
+        """None when it is not echoed."""
+        prompt = self._content.get("prompt")
+        return prompt if isinstance(prompt, str) else None
+
+    @property
+    def duration(self) -> int | None:
+        """None when it is not echoed."""
+        return _integer(self._content.get("duration"))
+
+    @property
+    def quality(self) -> str | None:
+        """None when it is not echoed."""
+        quality = self._content.get("quality")
+        return quality if isinstance(quality, str) else None
+
+    @property
+    def payload_sha256(self) -> str:
+        """The fingerprint of all that is echoed. Made when asked for: a poll does not need it."""
+        return payload_sha256(self._content)
 
 
 @attrs.frozen(kw_only=True)
@@ -112,6 +133,8 @@ class Listing:
 
     records: tuple[Status, ...]
     is_complete: bool
+    unreadable: int = 0
+    """How many entries could not be read: each may be anybody's."""
 
 
 @attrs.frozen(kw_only=True)
@@ -204,7 +227,8 @@ def read_listing(reply: Reply) -> Listing:
     raw = cast("list[object]", items)
     records = tuple(_readable(raw))
     total = _integer(_get(body, "total"))
-    return Listing(records=records, is_complete=total is not None and total == len(raw) == len(records))
+    unreadable = len(raw) - len(records)
+    return Listing(records=records, is_complete=total == len(raw) and not unreadable, unreadable=unreadable)
 
 
 def read_grant(reply: Reply) -> Grant:
@@ -262,11 +286,33 @@ def read_retry_after_ms(reply: Reply) -> float | None:
 
 def _json(reply: Reply) -> object:
     try:
-        return cast("object", json.loads(reply.body))
+        value = cast("object", json.loads(reply.body))
     except (ValueError, RecursionError) as problem:
         # json.JSONDecodeError and UnicodeDecodeError are ValueErrors; a hostile nesting overflows the parser.
-        shown = redact(reply.body[:80].decode("utf-8", "replace"), 60)
-        raise ProtocolError("body", "JSON", shown or "nothing") from problem
+        raise _no_json(reply, "JSON") from problem
+    if _is_too_deep(value):
+        raise _no_json(reply, f"JSON of at most {_MAX_DEPTH} levels")
+    return value
+
+
+def _no_json(reply: Reply, expected: str) -> ProtocolError:
+    shown = redact(reply.body[:80].decode("utf-8", "replace"), 60)
+    return ProtocolError("body", expected, shown or "nothing")
+
+
+def _is_too_deep(value: object) -> bool:
+    level = [value]
+    for _ in range(_MAX_DEPTH):
+        level = [inner for outer in level for inner in _inside(outer) if isinstance(inner, dict | list)]
+        if not level:
+            return False
+    return True
+
+
+def _inside(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return cast("dict[str, object]", value).values()
+    return cast("list[object]", value) if isinstance(value, list) else ()
 
 
 def _get(value: object, key: str) -> object:
@@ -315,14 +361,14 @@ def _record(body: object) -> Status:
         raise ProtocolError("request_id", "an id", _shown(request_id))
     status = _get(body, "status")
     word = status if isinstance(status, str) else ""
-    stage = _STAGES.get(word.strip().lower(), Stage.QUEUED)
+    stage = _STAGES.get(word.strip().lower())
     model = _get(body, "model")
     return Status(
         request_id=request_id,
-        stage=stage,
-        word=redact(word, 40),
+        stage=Stage.QUEUED if stage is None else stage,
+        word=redact(word, 40) if stage is None else word,
         media=_media(_get(body, "outcome")) if stage is Stage.SUCCEEDED else None,
-        reason=_reason(body) if stage.is_final else None,
+        reason=_reason(body) if stage is not None and stage.is_final else None,
         model=model if isinstance(model, str) else None,
         created_at_utc=_number(_get(body, "created_at")),
         echo=_echo(_get(body, "payload")),
@@ -362,13 +408,4 @@ def _sentence(place: object) -> str | None:
 
 def _echo(content: object) -> Echo | None:
     seed = _integer(_get(content, "seed"))
-    if seed is None:
-        return None
-    prompt, quality = _get(content, "prompt"), _get(content, "quality")
-    return Echo(
-        seed=seed,
-        prompt=prompt if isinstance(prompt, str) else None,
-        duration=_integer(_get(content, "duration")),
-        quality=quality if isinstance(quality, str) else None,
-        payload_sha256=payload_sha256(cast("dict[str, object]", content)),
-    )
+    return None if seed is None else Echo(seed=seed, content=cast("dict[str, object]", content))
