@@ -205,18 +205,22 @@ class JobRecord:
     ending: SubmitRejected | GenerationFailed | None = None
     saved: Saved | None = None
     why: str | None = None
+    is_paid: bool = attrs.field(default=False, converter=bool)
+    """The service called this request a success once, whatever it said later."""
+    sunk_usd: Decimal = attrs.field(default=Decimal(0), converter=Decimal)
+    """What requests before this one, since given up, may have cost."""
 
     @property
     def usd(self) -> Decimal:
-        """What may have been spent on it so far: its price, unless it is known to be free."""
+        """What may have been spent on its present request: its price, unless it is known to be free."""
         if self.started is None or self.state is State.NEW:
             return Decimal(0)
         return self.started.usd if self.state is not State.FAILED or self.is_billed_failure else Decimal(0)
 
     @property
     def is_billed_failure(self) -> bool:
-        """The service called it a success and gave no video: that may have been charged."""
-        return isinstance(self.ending, GenerationFailed) and self.ending.kind == NO_MEDIA
+        """The service called it a success and then gave no video: that may have been charged."""
+        return isinstance(self.ending, GenerationFailed) and (self.is_paid or self.ending.kind == NO_MEDIA)
 
 
 NEW_JOB: Final = JobRecord()
@@ -227,7 +231,7 @@ def advance(record: JobRecord, event: Event) -> JobRecord:
     state = TABLE[record.state].get(type(event))
     if state is None:
         raise IllegalTransitionError(f"{type(event).__name__} cannot happen to a job in state {record.state}")
-    return _learn(attrs.evolve(record, state=state), event)
+    return attrs.evolve(_learn(record, event), state=state)
 
 
 def fold(events: Iterable[Event], record: JobRecord = NEW_JOB) -> JobRecord:
@@ -240,17 +244,19 @@ def fold(events: Iterable[Event], record: JobRecord = NEW_JOB) -> JobRecord:
 def _learn(record: JobRecord, event: Event) -> JobRecord:
     match event:
         case SubmitStarted(name=name):
-            return attrs.evolve(
-                record, name=name, started=event, attempts=record.attempts + 1, named_id=None, why=None
-            )
+            attempts = record.attempts + 1
+            return attrs.evolve(record, name=name, started=event, attempts=attempts, named_id=None, why=None)
         case SubmitAccepted(request_id=request_id) | Reconciled(request_id=request_id):
             return attrs.evolve(record, request_id=request_id)
         case SubmitInterrupted(why=why, request_id=named_id):
             return attrs.evolve(record, why=why, named_id=named_id)
+        case GenerationSucceeded():
+            return attrs.evolve(record, is_paid=True)
         case SubmitRejected() | GenerationFailed():
             return attrs.evolve(record, ending=event)
         case RetryRequested():
-            return attrs.evolve(record, ending=None, request_id=None)
+            sunk_usd = record.sunk_usd + record.usd
+            return attrs.evolve(record, ending=None, request_id=None, is_paid=False, sunk_usd=sunk_usd)
         case Saved():
             return attrs.evolve(record, saved=event)
         case SavedFileMissing():
