@@ -2,8 +2,9 @@
 
 GMI documents no numbers for this model, so none is assumed.  Submits leave freely until a 429 comes; its body
 names the limit (so many in so many seconds) and the wait, and from then on the pacer keeps within them.  A refusal
-without a body doubles a pause.  Refusals of submits that left before the last lesson belong to the same episode
-and teach nothing new.  Pure: told of starts and refusals with `now`, asked when the next submit may leave.
+without a body doubles a pause, and so does one after another whose waits turn out too short.  Refusals of submits
+that left before the last lesson belong to the same episode and teach nothing new.
+Pure: told of starts and refusals with `now`, asked when the next submit may leave.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from collections import deque
 
 import attrs
 
-from .retry import backoff
+from .retry import BACKOFF_BASE, backoff
 from .wire import RateHint
 
 WINDOW_MARGIN = 1.02
 """The service's window is measured on its own clock and at its own door: stay two percent inside."""
 FIRST_PAUSE = 2.0
 """Seconds of pause after the first refusal that names no wait."""
+SHORTEST_PAUSE = 0.1
+"""Seconds, even if the service says 0: a hint that lies must not become a storm."""
 LONGEST_PAUSE = 120.0
 """Seconds; GMI's attested windows are a minute long."""
 STAGGER = 0.1
@@ -32,7 +35,8 @@ class Pacer:
     limit: RateHint | None = None
     _resume_at: float = 0.0
     _taught_at: float = float("-inf")
-    _blind_refusals: int = 0
+    _refusals: int = 0
+    """Episodes in a row, with no submit accepted between them."""
     _starts: deque[float] = attrs.field(factory=deque[float])
 
     def next_start(self, now: float) -> float:
@@ -45,19 +49,24 @@ class Pacer:
 
     def accepted(self) -> None:
         """A submit was taken: the service is open."""
-        self._blind_refusals = 0
+        self._refusals = 0
 
     def refused(self, started_at: float, now: float, wait: float | None, hint: RateHint | None, u: float) -> None:
         """A submit that left at `started_at` was refused by rate; `u` in [0, 1) is random."""
         if hint is not None:
             self.limit = hint
-        if started_at < self._taught_at:
+        if started_at <= self._taught_at:
             return
         self._taught_at = now
+        self._resume_at = max(self._resume_at, now + self._pause(wait, u) * (1.0 + STAGGER * u))
+        self._refusals += 1
+
+    def _pause(self, wait: float | None, u: float) -> float:
         if wait is None:
-            wait = backoff(self._blind_refusals, u, base=FIRST_PAUSE, ceiling=LONGEST_PAUSE)
-            self._blind_refusals += 1
-        self._resume_at = max(self._resume_at, now + wait * (1.0 + STAGGER * u))
+            return backoff(self._refusals, u, base=FIRST_PAUSE, ceiling=LONGEST_PAUSE)
+        if not self._refusals:
+            return max(wait, SHORTEST_PAUSE)
+        return max(wait, backoff(self._refusals - 1, u, base=BACKOFF_BASE, ceiling=LONGEST_PAUSE))
 
     def _window_opens(self, now: float) -> float:
         if self.limit is None:
