@@ -71,12 +71,14 @@ def check_base_url(base_url: str) -> str:
 def _problem_with(base: str) -> str | None:
     try:
         parts = urlsplit(base)
-        host = parts.hostname or ""
+        host, _ = parts.hostname or "", parts.port
     except ValueError:
+        return "is not a URL"
+    if not base.isprintable() or " " in base:
         return "is not a URL"
     if parts.scheme not in ("https", "http") or not host:
         return "is not an https URL"
-    if parts.query or parts.fragment or parts.username or parts.password:
+    if parts.query or parts.fragment or "@" in parts.netloc:
         return "carries a query, a fragment or credentials"
     if host in _LLM_HOSTS:
         return "is the host of the language models"
@@ -96,15 +98,28 @@ def is_loopback_host(host: str) -> bool:
 
 
 def is_public_address(address: str) -> bool:
-    """True for an address that belongs to the open internet; the IPv4 inside a mapped IPv6 decides.
+    """True for an address that belongs to the open internet; an IPv4 address inside an IPv6 one decides.
 
     >>> is_public_address("169.254.169.254"), is_public_address("::ffff:10.0.0.1"), is_public_address("8.8.8.8")
     (False, False, True)
     """
     ip = ipaddress.ip_address(address.split("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
-        ip = ip.ipv4_mapped
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip.is_site_local or ip in _LOCAL_NAT64:
+            return False
+        ip = _ipv4_inside(ip) or ip
     return ip.is_global and not ip.is_multicast
+
+
+_IPV4_CARRIERS = tuple(ipaddress.IPv6Network(net) for net in ("::/96", "::ffff:0:0/96", "64:ff9b::/96"))
+# IPv4-compatible, IPv4-mapped, and NAT64, which a gateway turns back into IPv4.
+_LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")
+
+
+def _ipv4_inside(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    if any(ip in net for net in _IPV4_CARRIERS):
+        return ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
+    return ip.sixtofour
 
 
 def _check_header(setting: str, value: str, remedy: str) -> str:
