@@ -5,12 +5,16 @@ none, and the record echoes the payload.  An equal payload is proof.  A payload 
 link, say) is proof enough only when we drew the seed ourselves, and everything else that is echoed agrees.  With a
 seed of the user's, two jobs may differ in nothing but the image, and guessing would hand one the other's video.
 
-A record is given away once, and never one that a job already holds.  Pure: values in, values out.
+A record is given away once, and never one that a job already holds.  To call a submit absent takes more than that
+no record is proof: no record that nobody holds may so much as be it.  Pure: values in, values out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Container, Sequence
+from itertools import pairwise
+from math import inf
 from typing import Final
 
 import attrs
@@ -42,22 +46,32 @@ class Lost:
 
 
 def claim(
-    lost: Sequence[Lost], records: Iterable[Status], claimed: Container[str], skew: float = 0.0
+    lost: Sequence[Lost], records: Sequence[Status], claimed: Container[str], skew: float = 0.0
 ) -> dict[str, str]:
     """Job key -> request id, for each lost submit that a record proves to have been accepted.
 
     `claimed`: ids that some job already holds. `skew`: the service's clock minus ours, in seconds.
     """
     found: dict[str, str] = {}
-    free = [record for record in records if record.echo is not None and record.request_id not in claimed]
+    taken: set[str] = set()
+    by_seed: defaultdict[int, list[Lost]] = defaultdict(list)
+    for one in lost:
+        by_seed[one.started.seed].append(one)
+    # Oldest first: an old record can be that of an early submit only, a young one that of any.
     for is_proof in (_is_equal, _is_alike):
-        taken = set(found.values())
-        for record in free:
-            owner = next((one for one in lost if one.key not in found and is_proof(one, record, skew)), None)
-            if owner is not None and record.request_id not in taken:
+        for record in sorted(records, key=_age_order):
+            if record.echo is None or record.request_id in taken or record.request_id in claimed:
+                continue
+            rivals = by_seed.get(record.echo.seed, ())
+            owner = next((one for one in rivals if one.key not in found and is_proof(one, record, skew)), None)
+            if owner is not None:
                 found[owner.key] = record.request_id
                 taken.add(record.request_id)
     return found
+
+
+def _age_order(record: Status) -> float:
+    return inf if record.created_at_utc is None else record.created_at_utc
 
 
 def is_same(one: Lost, record: Status) -> bool:
@@ -65,15 +79,29 @@ def is_same(one: Lost, record: Status) -> bool:
     return record.echo is None or record.echo.seed == one.started.seed
 
 
-def is_conclusive(one: Lost, listing: Listing, skew: float = 0.0) -> bool:
-    """Whether the listing would have to show the submit: it is complete, or reaches back past it."""
-    if listing.is_complete:
-        return True
-    oldest = min(
-        (record.created_at_utc for record in listing.records if record.created_at_utc is not None),
-        default=None,
-    )
-    return oldest is not None and oldest < one.started.at_utc + skew - CLOCK_TOLERANCE
+def is_conclusive(one: Lost, listing: Listing, skew: float = 0.0, claimed: Container[str] = ()) -> bool:
+    """Whether the listing shows that the service has no such submit: it would have to be there, and cannot be.
+
+    It would have to be there when the listing is complete, or newest first and reaches back past the submit; in
+    which order the service lists is not documented, so an order that is not seen is not believed in.
+    It could be there when an entry cannot be read, or is nobody's, young enough, and echoes nothing or its seed.
+    """
+    since = one.started.at_utc + min(skew, 0.0) - CLOCK_TOLERANCE
+    if listing.unreadable or any(_could_be(one, record, since, claimed) for record in listing.records):
+        return False
+    return listing.is_complete or _reaches_back(listing.records, since)
+
+
+def _could_be(one: Lost, record: Status, since: float, claimed: Container[str]) -> bool:
+    is_young = record.created_at_utc is None or record.created_at_utc >= since
+    has_seed = record.echo is None or record.echo.seed == one.started.seed
+    return is_young and has_seed and record.request_id not in claimed
+
+
+def _reaches_back(records: Sequence[Status], since: float) -> bool:
+    times = [record.created_at_utc for record in records if record.created_at_utc is not None]
+    is_newest_first = len(set(times)) > 1 and all(newer >= older for newer, older in pairwise(times))
+    return is_newest_first and times[-1] < since
 
 
 def _is_equal(one: Lost, record: Status, skew: float) -> bool:
