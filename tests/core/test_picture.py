@@ -53,7 +53,8 @@ def encoded(kind: Format, image: Image.Image | None = None, *, exif: Image.Exif 
 
 
 WHOLE = {kind: encoded(kind) for kind in FORMATS}
-WITH_THUMBNAIL = WHOLE["jpeg"][:2] + b"\xff\xe1" + struct.pack(">H", 400) + WHOLE["jpeg"][:398] + WHOLE["jpeg"][2:]
+PREVIEW = encoded("jpeg", drawn().resize((8, 8)))
+WITH_THUMBNAIL = b"\xff\xd8\xff\xe1" + struct.pack(">H", len(PREVIEW) + 2) + PREVIEW + WHOLE["jpeg"][2:]
 
 
 @pytest.mark.parametrize("kind", FORMATS)

@@ -220,23 +220,24 @@ async def test_each_content_is_uploaded_once(tmp_path: Path) -> None:
 
 
 async def test_a_failed_upload_is_told_to_all_and_kept_for_none() -> None:
-    """Those who wait share the failure, each in an error of its own; who comes later tries anew."""
+    """Those who wait share the failure, each in an error of its own; whoever asks after it tries anew."""
     storage = MemoryStorage(grant_script=[refusal(404, error="not today")])
     host = host_on(storage)
     errors: list[ApiError] = []
+    urls: list[str] = []
 
     async def one() -> None:
         with pytest.raises(ApiError) as caught:
             await hosted(host, PNG)
         errors.append(caught.value)
+        urls.append((await hosted(host, PNG)).url)
 
     async with anyio.create_task_group() as group:
         for _ in range(5):
             group.start_soon(one)
-    assert (len(storage.grants), len({id(error) for error in errors})) == (1, 5)
+    assert len({id(error) for error in errors}) == 5
     assert {error.reason for error in errors} == {"not today"}
-    await hosted(host, PNG)
-    assert len(storage.grants) == 2
+    assert (urls, len(storage.grants)) == (["https://storage.example/2"] * 5, 2)
 
 
 async def test_a_cancelled_upload_is_taken_over() -> None:
