@@ -15,6 +15,7 @@ from decimal import Decimal, InvalidOperation
 import anyio
 
 from .faults import FAULTS, Rule
+from .ledger import Ledger
 from .server import DEFAULT_SPEED, Emulator
 from .settings import Settings
 from .tiny import tiny_film
@@ -112,18 +113,20 @@ def _print_faults() -> None:
 
 
 async def _serve(emulator: Emulator) -> None:
-    async with emulator:
-        _say(f"export GMI_BASE_URL={emulator.base_url}")
-        _say(f"export GMI_API_KEY={emulator.api_key}")
-        _say(f"# storage at {emulator.storage_url}, {emulator.speed:g} times as fast as life; Ctrl-C stops")
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+    # The receiver comes first: whoever reads the first line may interrupt at once.
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async with emulator:
+            _say(f"export GMI_BASE_URL={emulator.base_url}")
+            _say(f"export GMI_API_KEY={emulator.api_key}")
+            _say(f"# storage at {emulator.storage_url}, {emulator.speed:g} times as fast as life; Ctrl-C stops")
             async for _ in signals:
                 break
-        ledger = emulator.ledger
-        _say(
-            f"# {ledger.accepted} accepted of {ledger.submits} submits, {len(ledger.charges)} charged, "
-            f"{ledger.total_usd} USD, {len(ledger.duplicates())} paid more than once"
-        )
+            _say(_bill(emulator.ledger))
+
+
+def _bill(ledger: Ledger) -> str:
+    counts = f"{ledger.accepted} accepted of {ledger.submits} submits, {len(ledger.charges)} charged"
+    return f"# {counts}, {ledger.total_usd} USD, {len(ledger.duplicates())} paid more than once"
 
 
 def _say(line: str, *, error: bool = False) -> None:

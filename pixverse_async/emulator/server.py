@@ -129,13 +129,13 @@ class Emulator:
 
     async def __aexit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
-    ) -> bool | None:
+    ) -> None:
         self.stop()
-        if kind is None or issubclass(kind, anyio.get_cancelled_exc_class()):
-            return await self._resources.__aexit__(kind, problem, trace)
-        # A task group would wrap the user's own exception in a group; it leaves this block as it is.
-        await self._resources.aclose()
-        return None
+        if kind is not None and issubclass(kind, anyio.get_cancelled_exc_class()):
+            await self._resources.__aexit__(kind, problem, trace)
+        else:
+            # A task group would wrap the user's own exception in a group; it shall leave this block as it is.
+            await self._resources.aclose()
 
     async def _start(self, resources: AsyncExitStack) -> None:
         if self._film is None:
