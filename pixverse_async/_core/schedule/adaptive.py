@@ -12,14 +12,13 @@ from __future__ import annotations
 import heapq
 import math
 from collections import deque
-from collections.abc import Hashable
-from typing import cast
 
 import attrs
 
 from ..job import JobClass, Stage
 from .belief import Belief
 from .budget import Budget
+from .memory import recall, remember
 from .policies import Jitter, Scheduler, pause_after
 from .rule import SOONEST, Curve, Outlook, Start
 from .starts import Place, Starts
@@ -28,14 +27,15 @@ _GUESS = {"360p": 25.0, "540p": 35.0, "720p": 50.0, "1080p": 90.0}
 """Seconds for a clip of 5 s. Only the ratios matter after one finished job."""
 _LENGTH_POWER = 0.8
 """A longer clip takes longer, a little less than in proportion."""
+_STALL_SECONDS, _STALL_UNITS = 600.0, 10.0
+_LAST, _LAST_PART = 4.0, 0.1
 _DEARER = 8.0
 _JITTER = 0.15
 """Part of kappa by which jobs differ, so that two processes do not march in step; costs nothing measurable."""
 
 
-def _guess(job_class: Hashable) -> float:
-    quality, duration, _ = cast("JobClass", job_class)
-    return math.log(_GUESS.get(quality, 50.0) * (duration / 5) ** _LENGTH_POWER)
+def _guess(job_class: JobClass) -> float:
+    return math.log(_GUESS.get(job_class.quality, 50.0) * (job_class.duration / 5) ** _LENGTH_POWER)
 
 
 class _Watched:
@@ -71,7 +71,9 @@ class _Watched:
 class _Adaptive:
     """See `Scheduler`."""
 
-    def __init__(self, kappa: float, ceiling: float, polls_per_second: float, seed: int) -> None:
+    def __init__(
+        self, kappa: float, ceiling: float, polls_per_second: float, seed: int, learned: str | None
+    ) -> None:
         self._kappa, self._ceiling = kappa, ceiling
         self._budget = Budget(polls_per_second)
         self._jitter = Jitter(seed)
@@ -81,11 +83,13 @@ class _Adaptive:
         self._by_index: dict[int, _Watched] = {}
         self._looks: list[tuple[float, int, int]] = []
         self._ready: list[tuple[float, int, int]] = []
-        self._serial = 0
+        self._serial = self._most = 0
         self._scout_at = 0.0
         self._scout: int | None = None
         self._step = 1
         self._totals: deque[tuple[JobClass, float, float]] = deque(maxlen=32)
+        note = None if learned is None else recall(learned, self._service, self._starts.waits)
+        self.notes: tuple[str, ...] = () if note is None else (note,)
 
     # -- told
 
@@ -95,6 +99,7 @@ class _Adaptive:
         place = self._starts.place(now)
         watched = _Watched(job, job_class, place, self._price())
         self._jobs[job] = self._by_index[place.index] = watched
+        self._most = max(self._most, len(self._jobs))
         self._plan(watched, now)
 
     def observed(self, job: int, stage: Stage, sent: float, received: float) -> None:
@@ -121,6 +126,7 @@ class _Adaptive:
         if starts.in_line:
             self._passed(front, received)
         if stage.is_final:
+            self._hurry(received)
             return
         watched.stage = stage
         watched.last = max(watched.last, sent)
@@ -170,15 +176,32 @@ class _Adaptive:
         return None if watched is None else self._send(watched, now)
 
     def stalled(self, now: float) -> tuple[int, ...]:
-        return ()
+        return tuple(w.job for w in self._jobs.values() if self._is_stalled(w, now))
+
+    def _is_stalled(self, watched: _Watched, now: float) -> bool:
+        place = watched.place
+        if watched.stage is Stage.QUEUED and not self._starts.opaque:
+            return False
+        started = place.submitted if self._starts.opaque else place.middle
+        return now - started > max(_STALL_SECONDS, _STALL_UNITS * self._service.unit(watched.job_class))
 
     def learned(self) -> str | None:
-        return None
+        return remember(self._service, self._starts.waits)
 
     # -- one job
 
     def _price(self) -> float:
-        return self._kappa * (1.0 + _JITTER * self._jitter.next())
+        """What a poll must be worth now: less for the last jobs, which keep a whole batch waiting."""
+        left = len(self._jobs) / min(_LAST, max(1.0, _LAST_PART * self._most))
+        return self._kappa * min(1.0, left) ** 2 * (1.0 + _JITTER * self._jitter.next())
+
+    def _hurry(self, now: float) -> None:
+        """One job fewer: the last few are worth polling sooner."""
+        if len(self._jobs) < min(_LAST, _LAST_PART * self._most):
+            for watched in self._jobs.values():
+                watched.kappa = self._price()
+                if not watched.flying:
+                    self._plan(watched, now)
 
     def _outlook(self, watched: _Watched) -> Outlook:
         curve, unit = self._service.curve(watched.job_class)
@@ -373,4 +396,4 @@ class AdaptivePolling:
 
     def scheduler(self, *, polls_per_second: float, seed: int, learned: str | None = None) -> Scheduler:
         """See `PollPolicy`."""
-        return _Adaptive(self.kappa, self.ceiling, polls_per_second, seed)
+        return _Adaptive(self.kappa, self.ceiling, polls_per_second, seed, learned)

@@ -13,9 +13,10 @@ seconds, is for jobs that end almost at once, refused or served from a cache.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import mul
 
+from ..job import JobClass
 from .histogram import Histogram
 from .rule import HALF, KNOTS, STEP, Curve, Start, X
 
@@ -60,29 +61,29 @@ def normal(z: float) -> float:
 class Belief:
     """What is known about the durations of many classes that share a pace."""
 
-    def __init__(self, guess: Callable[[Hashable], float]) -> None:
+    def __init__(self, guess: Callable[[JobClass], float]) -> None:
         self._guess = guess
         """Logarithm of the guessed seconds of a class."""
         self.spread, self._squares, self._square_weight = _SPREAD, 4.0 * _SPREAD**2, 4.0
-        self.offsets: dict[Hashable, tuple[float, float]] = {}
+        self.offsets: dict[JobClass, tuple[float, float]] = {}
         """Sum of the deviations and their number."""
         self.shape = Histogram([normal(x / _SPREAD) for x in _GRID], 4.0)
         self.early = Histogram(_AT_ONCE, 2.0)
         self.early_seen, self.ends_seen = _EARLY * _EARLY_WEIGHT, _EARLY_WEIGHT
         self.finished_count = 0
         self._now = 0.0
-        self._curves: dict[Hashable, tuple[tuple[float, float, float, int], Curve, float]] = {}
+        self._curves: dict[JobClass, tuple[tuple[float, float, float, int], Curve, float]] = {}
         self._set_pace(_START)
         self._set_shape()
 
     # -- what is believed
 
-    def _typical(self, job_class: Hashable) -> float:
+    def _typical(self, job_class: JobClass) -> float:
         """The logarithm of a typical duration, but for the pace."""
         total, count = self.offsets.get(job_class, (0.0, 0.0))
         return self._guess(job_class) + total / (count + (self.spread / _CLASS_SPREAD) ** 2)
 
-    def _class_var(self, job_class: Hashable) -> float:
+    def _class_var(self, job_class: JobClass) -> float:
         """How unsure the class's offset is."""
         return self.spread**2 / (self.offsets.get(job_class, (0.0, 0.0))[1] + (self.spread / _CLASS_SPREAD) ** 2)
 
@@ -91,11 +92,11 @@ class Belief:
         """The part of jobs that end almost at once."""
         return self.early_seen / self.ends_seen
 
-    def unit(self, job_class: Hashable) -> float:
+    def unit(self, job_class: JobClass) -> float:
         """The typical duration now, in seconds."""
         return math.exp(self._typical(job_class) + self.pace)
 
-    def curve(self, job_class: Hashable) -> tuple[Curve, float]:
+    def curve(self, job_class: JobClass) -> tuple[Curve, float]:
         """The distribution of a duration, and the unit of its grid in seconds."""
         kept = self._curves.get(job_class)
         mark = (self._typical(job_class) + self.pace, self.pace_var, self.spread, self.finished_count)
@@ -103,7 +104,7 @@ class Belief:
             kept = self._curves[job_class] = (mark, self._build(job_class), math.exp(mark[0]))
         return kept[1], kept[2]
 
-    def _build(self, job_class: Hashable) -> Curve:
+    def _build(self, job_class: JobClass) -> Curve:
         """Pace, offset and residual together, and the early ends."""
         var = self.pace_var + self._class_var(job_class)
         out = [0.0] * KNOTS
@@ -139,10 +140,6 @@ class Belief:
         self.pace = (at - _MIDDLE) * _STEP
         self.pace_var = max(1e-4, (sum(map(mul, self._paces, _SQUARE)) - at * at) * _STEP**2)
 
-    def expect(self, pace: float, spread: float) -> None:
-        """Begin with a pace known from an earlier run."""
-        self._set_pace([math.exp(-0.5 * (((j - _MIDDLE) * _STEP - pace) / spread) ** 2) for j in _INDEX])
-
     def _advance(self, now: float) -> None:
         """Time passes: the pace drifts and may have changed."""
         passed = min(600.0, now - self._now)
@@ -158,12 +155,12 @@ class Belief:
             [keep * a + aside * (b + c) + fresh * d for a, b, c, d in zip(p, left, right, _START, strict=True)]
         )
 
-    def _learn(self, job_class: Hashable, likelihoods: list[float]) -> None:
+    def _learn(self, job_class: JobClass, likelihoods: list[float]) -> None:
         """Bayes' rule. Of the evidence counts what the class's unsure offset leaves."""
         power = self.spread**2 / (self.spread**2 + self._class_var(job_class))
         self._set_pace([p * max(x, 1e-12) ** power for p, x in zip(self._paces, likelihoods, strict=True)])
 
-    def _by(self, job_class: Hashable, seconds: float) -> list[float]:
+    def _by(self, job_class: JobClass, seconds: float) -> list[float]:
         """P(duration <= seconds) for each pace, early ends left out."""
         if seconds <= 0.02:
             return [0.0] * _PACES
@@ -183,13 +180,13 @@ class Belief:
 
     # -- answers
 
-    def survived(self, job_class: Hashable, starts: Sequence[Start], since: float, until: float) -> None:
+    def survived(self, job_class: JobClass, starts: Sequence[Start], since: float, until: float) -> None:
         """A job known to run at `since` still ran at `until`; -inf if it is seen to run for the first time."""
         self._advance(until)
         alive, after = self._alive(job_class, starts, since), self._alive(job_class, starts, until)
         self._learn(job_class, [b / max(_DEEP, a) for a, b in zip(alive, after, strict=True)])
 
-    def _alive(self, job_class: Hashable, starts: Sequence[Start], at: float) -> list[float]:
+    def _alive(self, job_class: JobClass, starts: Sequence[Start], at: float) -> list[float]:
         """P(runs still) for each pace."""
         e = self.early_share
         ended = [0.0] * _PACES
@@ -200,7 +197,7 @@ class Belief:
         return [1.0 - x for x in ended]
 
     def finished(
-        self, job_class: Hashable, starts: Sequence[Start], since: float, until: float, *, ran: bool
+        self, job_class: JobClass, starts: Sequence[Start], since: float, until: float, *, ran: bool
     ) -> bool:
         """A job that had not ended at `since` had ended at `until`; True if it counts as an early end.
 
@@ -237,7 +234,7 @@ class Belief:
         return e * quick / max(1e-12, e * quick + (1.0 - e) * usual)
 
     def _remember(
-        self, job_class: Hashable, base: float, spans: list[tuple[float, float, float]], early: float
+        self, job_class: JobClass, base: float, spans: list[tuple[float, float, float]], early: float
     ) -> None:
         """Put the duration into the histograms, the offset and the spread."""
         width = max(0.03, 0.8 * self.spread * (self.shape.total + 1.0) ** -0.2)
@@ -271,6 +268,26 @@ class Belief:
         self._squares, self._square_weight = self._squares * keep, self._square_weight * keep
         self.spread = max(0.05, math.sqrt(self._squares / self._square_weight))
         self.shape.guess = [normal(x / self.spread) for x in _GRID]
+
+    def recall(
+        self,
+        pace: float,
+        doubt: float,
+        spread: float,
+        early: float,
+        offsets: Mapping[JobClass, tuple[float, float]],
+    ) -> None:
+        """Begin with what an earlier run knew; `doubt` is the spread of the pace since."""
+        self._set_pace([math.exp(-0.5 * (((j - _MIDDLE) * _STEP - pace) / doubt) ** 2) for j in _INDEX])
+        self.spread, self._squares, self._square_weight = spread, 12.0 * spread**2, 12.0
+        self.early_seen = early * self.ends_seen
+        self.offsets.update(offsets)
+        self.shape.guess = [normal(x / spread) for x in _GRID]
+
+    def refresh(self) -> None:
+        """Bring the curves up to date with the histograms."""
+        self._curves.clear()
+        self._set_shape()
 
     def _set_shape(self) -> None:
         """The residual's distribution with its tail, padded for shifts in either direction."""

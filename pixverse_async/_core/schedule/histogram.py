@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from operator import mul
 
 from .rule import HALF, KNOTS, STEP
@@ -65,6 +65,12 @@ class Histogram:
         w, whole = self._weight, self._weight + self.total
         self.share = [(w * g + m) / whole for g, m in zip(self.guess, accumulate(self._mass), strict=True)]
         self.mean = sum(map(mul, self._mass, _POSITIONS)) / whole
+
+    def recall(self, positions: Sequence[float], weight: float) -> None:
+        """Values seen in an earlier run, each with this weight."""
+        ends = [positions[0] - 2.0, *(0.5 * (a + b) for a, b in pairwise(positions)), positions[-1] + 2.0]
+        for low, high in pairwise(ends):
+            self.add(low, high, weight)
 
     def quantile(self, p: float) -> float:
         """The position below which `p` of the values lie."""

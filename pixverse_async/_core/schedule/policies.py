@@ -61,6 +61,11 @@ class Scheduler(Protocol):
         """What the next run may start from, as a few hundred bytes of JSON; None when nothing was learned."""
         ...
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should be told, such as that the timing of an earlier run was of no use."""
+        ...
+
 
 class PollPolicy(Protocol):
     """A frozen value that makes the scheduler of one run."""
@@ -164,6 +169,10 @@ class _Intervals:
 
     def learned(self) -> str | None:
         return None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return ()
 
     def _forget_gone(self) -> None:
         while self._due and self._due[0][1] not in self._jobs:

@@ -51,6 +51,14 @@ class Waits:
         """P(started by `age`), given that it waited at `since`."""
         return -math.expm1(self._risk(since) - self._risk(age)) if age > since else 0.0
 
+    def quantile(self, p: float) -> float:
+        """The age by which this part of the jobs has started."""
+        aim = -math.log1p(-p)
+        self._risk(0.0)
+        k = min(len(_ENDS), max(1, bisect_left(self._risks, aim)))
+        low, high = self._risks[k - 1], self._risks[k]
+        return _EDGES[k - 1] + min(1.0, (aim - low) / max(1e-9, high - low)) * _WIDTHS[k - 1]
+
     def waited(self, since: float, until: float, share: float = 1.0) -> None:
         """A job waited from the one age to the other without starting."""
         for k in range(_bin(since), _bin(until) + 1):
