@@ -53,8 +53,8 @@ _FIELDS: Final[Mapping[type[Any], tuple[str, ...]]] = {
 }
 _PROSE_OF: Final = {kind: [name for name in _FIELDS[kind] if name in _PROSE] for kind in get_args(Event)}
 
-_REPAIR: Final = (
-    "Run `pixverse-async repair` on it: it keeps what can be read, holds the jobs that cannot, and sends nothing"
+_RESTORE: Final = (
+    "Restore it from a copy; without one, start a new output folder with the jobs that the console does not show"
 )
 
 
@@ -186,9 +186,9 @@ class _Reader:
             if number > 1:
                 self._learn(content)
         except IllegalTransitionError as problem:
-            raise self._refusal(number, f"{problem}: a line was changed or lost", _REPAIR) from problem
+            raise self._refusal(number, f"{problem}: a line was changed or lost", _RESTORE) from problem
         except (ValueError, TypeError, LookupError, ArithmeticError) as problem:
-            raise self._refusal(number, f"cannot be understood ({problem})", _REPAIR) from problem
+            raise self._refusal(number, f"cannot be understood ({problem})", _RESTORE) from problem
         self._next_seq += 1
 
     def refuse_unless_torn(self, number: int, line: bytes, *, is_last: bool) -> None:
@@ -198,12 +198,12 @@ class _Reader:
         if number == 1 and line[: len(_HEADER_START)] != _HEADER_START[: len(line)]:
             raise self._foreign()
         if not is_last or _SEALED_INSIDE.search(line):
-            raise self._refusal(number, "the line is not as it was written (its checksum is wrong)", _REPAIR)
+            raise self._refusal(number, "the line is not as it was written (its checksum is wrong)", _RESTORE)
 
     def _check_order(self, number: int, content: Any) -> None:
         if content["seq"] != self._next_seq:
             problem = f"line {self._next_seq} of the log should be here, but this is line {content['seq']}"
-            raise self._refusal(number, problem, _REPAIR)
+            raise self._refusal(number, problem, _RESTORE)
 
     def _check_header(self, content: Any) -> None:
         if content.get("journal") != "pixverse_async":

@@ -90,7 +90,7 @@ class Journal:
     _last_word: dict[str, str] = attrs.field(factory=dict[str, str], init=False)
     _filling: _Group | None = attrs.field(default=None, init=False)
     _writing: _Group | None = attrs.field(default=None, init=False)
-    _flush: asyncio.TimerHandle | None = attrs.field(default=None, init=False)
+    _has_timer: bool = attrs.field(default=False, init=False)
     _failure: BaseException | None = attrs.field(default=None, init=False)
     _is_closing: bool = attrs.field(default=False, init=False)
     _closed: anyio.Event = attrs.field(factory=anyio.Event, init=False)
@@ -146,9 +146,8 @@ class Journal:
         What appends promised was kept before. Only a `NOT_SYNCED` event can be lost here, so nothing is raised.
         *Cancellation*: shielded for `CLOSE_TIMEOUT` seconds; the worker thread ends its work in any case.
         """
-        if not self._is_closing:
-            self._is_closing = True
-            self._loop.call_soon(self._write)
+        self._is_closing = True
+        self._loop.call_soon(self._write)
         with anyio.move_on_after(CLOSE_TIMEOUT, shield=True):
             await self._closed.wait()
 
@@ -178,12 +177,13 @@ class Journal:
         if is_durable and not group.is_durable:
             group.is_durable = True
             self._loop.call_soon(self._write)
-        elif self._flush is None and not is_durable:
-            self._flush = self._loop.call_later(FLUSH_AFTER, self._write_late)
+        elif not is_durable and not self._has_timer:
+            self._has_timer = True
+            self._loop.call_later(FLUSH_AFTER, self._write_late)
         return group
 
     def _write_late(self) -> None:
-        self._flush = None
+        self._has_timer = False
         self._write()
 
     def _write(self) -> None:
@@ -218,8 +218,6 @@ class Journal:
 
     def _let_go(self, closing: asyncio.Future[None]) -> None:
         closing.exception()
-        if self._flush is not None:
-            self._flush.cancel()
         self._worker.shutdown(wait=False)
         self._closed.set()
 

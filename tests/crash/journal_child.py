@@ -1,7 +1,7 @@
 """A process that appends to a journal as its parent asks, and says what became of each append.
 
-Commands on stdin: `append KEY`, and `storm N` for N appends of 64 tasks at once.  Answers on stdout: `open`, then
-`ok KEY` once an append has returned, or the error.
+Commands on stdin: `append KEY`, and `storm N` for N appends of 64 tasks at once.  None is waited for before
+the next is read.  Answers on stdout: `open`, then `ok KEY` once an append has returned, or the error.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ async def main(path: str) -> None:
         say(f"JournalError {problem}")
         return
     say("open")
-    while command := (await asyncio.to_thread(sys.stdin.readline)).split():
-        keys = iter([command[1]] if command[0] == "append" else [f"s{n}" for n in range(int(command[1]))])
-        async with anyio.create_task_group() as tasks:
+    async with anyio.create_task_group() as tasks:
+        while command := (await asyncio.to_thread(sys.stdin.readline)).split():
+            keys = iter([command[1]] if command[0] == "append" else [f"s{n}" for n in range(int(command[1]))])
             for _ in range(64):
                 tasks.start_soon(append, journal, keys)
     await journal.aclose()

@@ -1,4 +1,4 @@
-/* LD_PRELOAD: every sync fails with EIO for as long as the file named by SYNC_FAULT exists. */
+/* LD_PRELOAD: the sync that finds the file named by SYNC_FAULT takes it away, lasts long, and fails with EIO. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -7,7 +7,7 @@
 
 static int fault(void) {
     const char *sign = getenv("SYNC_FAULT");
-    return sign != NULL && access(sign, F_OK) == 0;
+    return sign != NULL && unlink(sign) == 0 && usleep(500 * 1000) == 0;
 }
 
 static int sync_with(const char *name, int fd) {
