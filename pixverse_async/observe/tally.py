@@ -1,0 +1,213 @@
+"""How a batch stands, counted from its events; `now` is an argument.
+
+The cost of an event does not depend on how many jobs there are, and a job that has ended leaves nothing behind but
+its share of the sums.  What earlier runs paid is not counted as spent here, but what they left at stake is.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final
+
+import attrs
+
+from .. import Failed, JobEvent, Outcome, Pending, State, Succeeded
+from .words import clean
+
+ENOUGH_TO_GUESS: Final = 3
+"""Jobs that must have finished before the time of the rest may be guessed from them."""
+ZERO: Final = Decimal(0)
+_PAID_BEFORE: Final = frozenset({"LinkExpired", "SavedFileMissing"})
+"""Events that are a job's first in a run only if an earlier run saw its video made."""
+_PROCESSING_WORDS: Final = frozenset({"processing", "running", "in_progress"})
+
+
+class Phase(StrEnum):
+    """Where a job is, in the words of the display."""
+
+    WAITING = "waiting"
+    """Not sent yet: its image is being read or uploaded, or it waits for its turn."""
+    SUBMITTING = "submitting"
+    QUEUED = "queued"
+    GENERATING = "generating"
+    DOWNLOADING = "downloading"
+    CHECKING = "checking"
+    """The submit's answer was lost; the service's list is being asked."""
+    DONE = "done"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    PENDING = "pending"
+
+
+ENDS: Final = (Phase.DONE, Phase.FAILED, Phase.UNKNOWN, Phase.PENDING)
+
+
+@attrs.define(eq=False)
+class _Open:
+    """One job that was heard of and has not ended."""
+
+    phase: Phase = Phase.WAITING
+    submitted_at: float | None = None
+    reserved_usd: Decimal = ZERO
+    spent_usd: Decimal = ZERO
+    is_paid: bool = False
+    """An earlier run paid for it; this one only fetches the video."""
+
+
+@attrs.define(eq=False, kw_only=True)
+class Tally:
+    """One batch. Times are seconds of whatever clock the caller uses throughout."""
+
+    total: int | None = None
+    """How many jobs there will be; None when nobody knows, as for an endless iterable."""
+    started_at: float
+    kept: int = attrs.field(default=0, init=False)
+    """Of those done, how many an earlier run had saved."""
+    spent_usd: Decimal = attrs.field(default=ZERO, init=False)
+    reserved_usd: Decimal = attrs.field(default=ZERO, init=False)
+    errors: deque[str] = attrs.field(factory=lambda: deque[str](maxlen=2), init=False)
+    """The last two."""
+    _counts: Counter[Phase] = attrs.field(factory=Counter[Phase], init=False)
+    _open: dict[int, _Open] = attrs.field(factory=dict[int, _Open], init=False)
+    _busiest: int = attrs.field(default=1, init=False)
+    _timed: int = attrs.field(default=0, init=False)
+    _sum: float = attrs.field(default=0.0, init=False)
+    _slowest: float = attrs.field(default=0.0, init=False)
+
+    @property
+    def ended(self) -> int:
+        """Jobs that have their outcome."""
+        return sum(self._counts[phase] for phase in ENDS)
+
+    @property
+    def under_way(self) -> int:
+        """Jobs that were heard of and have not ended."""
+        return len(self._open)
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that the service has accepted and not ended."""
+        return self._counts[Phase.QUEUED] + self._counts[Phase.GENERATING]
+
+    def count(self, phase: Phase) -> int:
+        """Jobs in the phase. Those that nothing was heard of yet wait, if the total is known."""
+        if phase is Phase.WAITING and self.total is not None:
+            return max(0, self.total - self.ended - len(self._open)) + self._counts[phase]
+        return self._counts[phase]
+
+    def seconds_left(self, now: float) -> float | None:
+        """A guess at the time to the end, or None while nothing supports one.
+
+        Those in flight take as long as the slowest so far; those that wait follow at the pace seen.
+        """
+        if self.total is None or self._timed < ENOUGH_TO_GUESS or self.ended >= self.total:
+            return None
+        sent = (job.submitted_at for job in reversed(self._open.values()) if job.submitted_at is not None)
+        youngest = next(sent, now)
+        left = self.count(Phase.WAITING) * self._sum / self._timed / self._busiest + self._slowest
+        return left - (now - youngest) if left > now - youngest else None
+
+    # -- events --------------------------------------------------------------------------------------
+
+    def take(self, event: JobEvent, now: float) -> None:
+        """Count the event."""
+        if event.outcome is not None:
+            self._end(event.index, event.outcome, now)
+            return
+        job = self._open.get(event.index)
+        if job is None:
+            job = self._open[event.index] = _Open(is_paid=type(event.event).__name__ in _PAID_BEFORE)
+            self._counts[job.phase] += 1
+        self._move(job, _phase_after(event, job.phase))
+        self._reckon(job, event, now)
+
+    def _move(self, job: _Open, phase: Phase) -> None:
+        self._counts[job.phase] -= 1
+        self._counts[phase] += 1
+        job.phase = phase
+        self._busiest = max(self._busiest, self.in_flight)
+
+    def _reckon(self, job: _Open, event: JobEvent, now: float) -> None:
+        """The money and the time of a job under way."""
+        price: object = getattr(event.event, "usd", None)
+        if isinstance(price, Decimal):
+            job.submitted_at = now
+            self._book(job, reserved=price)
+        elif event.state is State.NEW:
+            self._book(job)
+        elif event.state is State.READY:
+            self._book(job, spent=job.spent_usd + job.reserved_usd)
+
+    def _book(self, job: _Open, *, reserved: Decimal = ZERO, spent: Decimal = ZERO) -> None:
+        self.reserved_usd += reserved - job.reserved_usd
+        self.spent_usd += spent - job.spent_usd
+        job.reserved_usd, job.spent_usd = reserved, spent
+
+    def _end(self, index: int, outcome: Outcome, now: float) -> None:
+        heard_of = self._open.pop(index, None)
+        if heard_of is not None:
+            self._counts[heard_of.phase] -= 1
+        job = _Open(is_paid=True) if heard_of is None else heard_of
+        self._settle(job, outcome)
+        self._counts[phase_of(outcome)] += 1
+        if isinstance(outcome, Succeeded):
+            self.kept += is_kept(outcome)
+            self._time(job, now)
+        else:
+            self.errors.append(f"{clean(outcome.name)}: {clean(outcome.error.describe())}")
+
+    def _settle(self, job: _Open, outcome: Outcome) -> None:
+        if isinstance(outcome, Succeeded | Failed):
+            self._book(job, spent=ZERO if job.is_paid else outcome.usd)
+        else:
+            self._book(job, reserved=outcome.usd)
+
+    def _time(self, job: _Open, now: float) -> None:
+        if job.submitted_at is not None:
+            took = now - job.submitted_at
+            self._timed += 1
+            self._sum += took
+            self._slowest = max(self._slowest, took)
+
+
+def phase_of(outcome: Outcome) -> Phase:
+    """The outcome in one word."""
+    match outcome:
+        case Succeeded():
+            return Phase.DONE
+        case Failed():
+            return Phase.FAILED
+        case Pending():
+            return Phase.PENDING
+        case _:
+            return Phase.UNKNOWN
+
+
+def is_kept(outcome: Outcome) -> bool:
+    """Nothing was downloaded for it in this run: an earlier one had saved it."""
+    return isinstance(outcome, Succeeded) and outcome.timings.downloading is None
+
+
+def _phase_after(event: JobEvent, before: Phase) -> Phase:
+    match event.state:
+        case State.NEW:
+            return Phase.WAITING
+        case State.SUBMITTING:
+            return Phase.SUBMITTING
+        case State.UNKNOWN:
+            return Phase.CHECKING
+        case State.QUEUED:
+            return _phase_in_queue(event, before)
+        case State.READY | State.SAVED:
+            return Phase.DOWNLOADING
+        case State.FAILED:
+            return before
+
+
+def _phase_in_queue(event: JobEvent, before: Phase) -> Phase:
+    word: object = getattr(event.event, "status", None)
+    if isinstance(word, str):
+        return Phase.GENERATING if word.strip().lower() in _PROCESSING_WORDS else Phase.QUEUED
+    return before if before in (Phase.GENERATING, Phase.DOWNLOADING) else Phase.QUEUED
