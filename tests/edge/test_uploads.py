@@ -222,15 +222,16 @@ async def test_each_content_is_uploaded_once(tmp_path: Path) -> None:
 async def test_a_failed_upload_is_told_to_all_and_kept_for_none() -> None:
     """Those who wait share the failure, each in an error of its own; whoever asks after it tries anew."""
     storage = MemoryStorage(grant_script=[refusal(404, error="not today")])
-    host = host_on(storage)
+    host, job = host_on(storage), Job(PNG, "x")
+    identity = await identify(job)
     errors: list[ApiError] = []
     urls: list[str] = []
 
     async def one() -> None:
         with pytest.raises(ApiError) as caught:
-            await hosted(host, PNG)
+            await host.url_for(job, identity)
         errors.append(caught.value)
-        urls.append((await hosted(host, PNG)).url)
+        urls.append((await host.url_for(job, identity)).url)
 
     async with anyio.create_task_group() as group:
         for _ in range(5):
