@@ -256,7 +256,7 @@ def _checked_path(job: Job) -> Path:
 
 def _unreadable(job: Job, problem: OSError) -> InvalidJobError:
     if isinstance(problem, FileNotFoundError | NotADirectoryError):
-        return _invalid(job, "no such file", f"Check the path; it is relative to {redact(str(Path.cwd()))}.")
+        return _invalid(job, "no such file", "Check the path; a relative one starts from the working directory.")
     if isinstance(problem, PermissionError):
         return _invalid(
             job, "no permission to read it", "Give yourself the right to read the file and its folders."
