@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from pixverse_async._core.schedule.rule import HALF, KNOTS, STEP, Curve, Outlook, Start
+from pixverse_async._core.schedule.rule import Curve, Outlook, Start, X
 
 from .model import World
 from .play import WAY_BACK
@@ -24,7 +24,7 @@ def optimum(cdf: Grid, dt: float, kappa: float) -> tuple[float, float]:
     """Expected polls and lateness of the best schedule for one job."""
     n = len(cdf)
     t, share = np.arange(n) * dt, cdf / cdf[-1]
-    below = np.concatenate([[0.0], np.cumsum((share[1:] + share[:-1]) * 0.5 * dt)])
+    below: Grid = np.concatenate([[0.0], np.cumsum((share[1:] + share[:-1]) * 0.5 * dt)])
     value, polls, late = np.zeros(n), np.zeros(n), np.zeros(n)
     for i in range(n - 2, -1, -1):
         alive = 1.0 - share[i]
@@ -45,11 +45,10 @@ def optimum(cdf: Grid, dt: float, kappa: float) -> tuple[float, float]:
 def by_rule(cdf: Grid, dt: float, kappa: float, unit: float) -> tuple[float, float]:
     """Expected polls and lateness when the package's own rule, told the distribution, decides."""
     n = len(cdf)
-    knots = unit * np.exp((np.arange(KNOTS, dtype=np.float64) - HALF) * STEP)
-    t = np.arange(n) * dt
-    curve = Curve([float(np.interp(x, t, cdf / cdf[-1])) for x in knots.tolist()])
-    share = cdf / cdf[-1]
-    below = np.concatenate([[0.0], np.cumsum((share[1:] + share[:-1]) * 0.5 * dt)])
+    t: Grid = np.arange(n, dtype=np.float64) * dt
+    share: Grid = cdf / cdf[-1]
+    curve = Curve([float(np.interp(unit * x, t, share)) for x in X])
+    below: Grid = np.concatenate([[0.0], np.cumsum((share[1:] + share[:-1]) * 0.5 * dt)])
     at, polls, late = 0.0, 0.0, 0.0
     while at < t[-1] - dt:
         f0, h0 = float(np.interp(at, t, share)), float(np.interp(at, t, below))

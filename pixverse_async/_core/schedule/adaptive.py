@@ -27,7 +27,7 @@ _GUESS = {"360p": 25.0, "540p": 35.0, "720p": 50.0, "1080p": 90.0}
 """Seconds for a clip of 5 s. Only the ratios matter after one finished job."""
 _LENGTH_POWER = 0.8
 """A longer clip takes longer, a little less than in proportion."""
-_STALL_SECONDS, _STALL_UNITS = 600.0, 10.0
+_STALL_SECONDS, _STALL_TIMES = 600.0, 3.0
 _LAST, _LAST_PART = 4.0, 0.1
 _DEARER = 8.0
 _JITTER = 0.15
@@ -84,6 +84,7 @@ class _Adaptive:
         self._looks: list[tuple[float, int, int]] = []
         self._ready: list[tuple[float, int, int]] = []
         self._serial = self._most = 0
+        self._longest_run = 0.0
         self._scout_at = 0.0
         self._scout: int | None = None
         self._step = 1
@@ -183,7 +184,7 @@ class _Adaptive:
         if watched.stage is Stage.QUEUED and not self._starts.opaque:
             return False
         started = place.submitted if self._starts.opaque else place.middle
-        return now - started > max(_STALL_SECONDS, _STALL_UNITS * self._service.unit(watched.job_class))
+        return 0.0 < self._longest_run < (now - started) / _STALL_TIMES and now - started > _STALL_SECONDS
 
     def learned(self) -> str | None:
         return remember(self._service, self._starts.waits)
@@ -237,10 +238,10 @@ class _Adaptive:
         watched.due = self._due(watched)
         self._push(watched, self._next_look(watched, now))
 
-    @staticmethod
-    def _next_look(watched: _Watched, now: float) -> float:
+    def _next_look(self, watched: _Watched, now: float) -> float:
+        """When to think of this job again: most of the way to its due time, never beyond the ceiling."""
         wait = watched.due - now
-        return max(watched.due, now) if wait < 2.0 else now + max(2.0, 0.7 * wait)
+        return max(watched.due, now) if wait < 2.0 else now + min(max(2.0, 0.7 * wait), self._ceiling)
 
     def _push(self, watched: _Watched, at: float) -> None:
         self._serial += 1
@@ -364,6 +365,7 @@ class _Adaptive:
         self._remove(watched)
         self._totals.append((watched.job_class, last - place.submitted, received - place.submitted))
         believed = starts.starts(place, self._service.unit(watched.job_class), received)
+        self._longest_run = max(self._longest_run, received - min(at for at, _ in believed))
         early = self._service.finished(
             watched.job_class, believed, last, received, ran=watched.stage is Stage.PROCESSING
         )

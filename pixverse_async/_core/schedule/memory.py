@@ -1,6 +1,6 @@
 """What one run tells the next: the belief as a few hundred bytes of JSON, and back.
 
-Distributions travel as quantiles.  The pace is taken up with a doubt of 30%, so an old file does
+Distributions travel as quantiles.  The pace is taken up with a doubt of 20%, so an old file does
 no harm: the first answers correct it.  Text that is not ours is ignored, and the reason returned.
 """
 
@@ -20,7 +20,7 @@ _VERSION = 1
 _QUANTILES = tuple((2 * k + 1) / 24 for k in range(12))
 _WORTH = 60.0
 """Finished jobs that a remembered shape counts for at most."""
-_DOUBT = 0.3
+_DOUBT = 0.2
 """Spread of the log pace from one run to the next."""
 
 

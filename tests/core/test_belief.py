@@ -1,0 +1,189 @@
+"""The arithmetic under the poll schedule: belief, waits, line, budget and the rule."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pixverse_async._core.job import JobClass
+from pixverse_async._core.schedule.belief import Belief
+from pixverse_async._core.schedule.budget import Budget
+from pixverse_async._core.schedule.histogram import Histogram
+from pixverse_async._core.schedule.line import Line
+from pixverse_async._core.schedule.rule import KNOTS, Curve, Outlook, Start, X
+from pixverse_async._core.schedule.starts import Starts
+from pixverse_async._core.schedule.waits import Waits
+
+SMALL, LARGE = JobClass("360p", 5, audio=False), JobClass("1080p", 5, audio=False)
+EXPONENTIAL = Curve([-math.expm1(-x) for x in X])
+
+
+def guess(job_class: JobClass) -> float:
+    return math.log(20.0 if job_class is SMALL else 80.0)
+
+
+def finish(belief: Belief, job_class: JobClass, seconds: float, now: float) -> None:
+    belief.finished(job_class, [Start(now - seconds, 1.0)], now - 1.0, now + 1.0, ran=False)
+
+
+def test_the_first_finished_job_teaches_every_class() -> None:
+    """A small job that takes twice its guess moves the large class's expectation most of the way to double."""
+    belief = Belief(guess)
+    before = belief.unit(LARGE)
+    finish(belief, SMALL, 40.0, 100.0)
+    assert 1.5 < belief.unit(LARGE) / before < 2.1
+
+
+def test_a_class_that_differs_is_told_apart() -> None:
+    """Thirty jobs of each class bring both expectations within a tenth of the truth, whatever the guess said."""
+    belief = Belief(guess)
+    for k in range(30):
+        finish(belief, SMALL, 30.0, 100.0 + 10 * k)
+        finish(belief, LARGE, 90.0, 105.0 + 10 * k)
+    for job_class, truth in ((SMALL, 30.0), (LARGE, 90.0)):
+        curve, unit = belief.curve(job_class)
+        median = next(x for x, share in zip(X, curve.share, strict=True) if share >= 0.5) * unit
+        assert median == pytest.approx(truth, rel=0.1)
+
+
+def test_a_job_that_goes_on_running_makes_all_seem_slower() -> None:
+    """Each answer "still running" beyond the guess raises the expectation, without any job having ended."""
+    belief = Belief(guess)
+    units = [belief.unit(SMALL)]
+    for at in (20.0, 30.0, 40.0):
+        belief.survived(SMALL, [Start(0.0, 1.0)], at - 10.0, at)
+        units.append(belief.unit(SMALL))
+    assert units == sorted(units)
+    assert units[-1] > 1.5 * units[0]
+
+
+def test_a_sudden_change_is_believed_after_a_few_jobs() -> None:
+    """After fifty jobs of 20 s, six of 60 s are enough to expect 60 s within a quarter."""
+    belief = Belief(guess)
+    for k in range(50):
+        finish(belief, SMALL, 20.0, 100.0 + 10 * k)
+    for k in range(6):
+        finish(belief, SMALL, 60.0, 700.0 + 10 * k)
+    assert belief.unit(SMALL) == pytest.approx(60.0, rel=0.25)
+
+
+def test_jobs_that_end_at_once_do_not_make_the_others_seem_fast() -> None:
+    """When every fourth job ends within four seconds, the others are still expected at their own time."""
+    belief = Belief(guess)
+    for k in range(40):
+        finish(belief, LARGE, 3.0 if k % 4 == 0 else 80.0, 100.0 + 20 * k)
+    assert belief.unit(LARGE) == pytest.approx(80.0, rel=0.15)
+    assert 0.1 < belief.early_share < 0.3
+
+
+@given(st.lists(st.tuples(st.floats(0.1, 5000.0), st.floats(0.0, 500.0), st.booleans()), max_size=30))
+@settings(deadline=None, max_examples=30)
+def test_a_belief_is_always_a_distribution(jobs: list[tuple[float, float, bool]]) -> None:
+    """Whatever durations are seen, every curve rises from at least 0 to at most 1 and its unit is finite."""
+    belief, now = Belief(guess), 10_000.0
+    for seconds, passed, ends in jobs:
+        now += passed
+        if ends:
+            finish(belief, SMALL, seconds, now)
+        else:
+            belief.survived(SMALL, [Start(now - seconds, 1.0)], -math.inf, now)
+        curve, unit = belief.curve(SMALL)
+        assert 0.0 < unit < math.inf
+        assert -1e-9 <= curve.share[0]
+        assert curve.share[-1] <= 1.0 + 1e-9
+        assert all(a <= b + 1e-9 for a, b in zip(curve.share, curve.share[1:], strict=False))
+
+
+def test_a_histogram_keeps_its_values_and_its_total() -> None:
+    """A hundred values near knot 90 put the median there, the guess at knot 80 notwithstanding."""
+    histogram = Histogram([0.0 if k < 80 else 1.0 for k in range(KNOTS)], 4.0)
+    for _ in range(100):
+        histogram.add(89.0, 91.0, 1.0)
+        histogram.refresh()
+    assert histogram.quantile(0.5) == pytest.approx(90.0, abs=1.0)
+    assert histogram.share[-1] == pytest.approx(1.0)
+
+
+def test_a_constant_chance_to_start_is_learned_from_those_that_wait() -> None:
+    """Jobs that start at random, one in 50 s, are expected so: half of those waiting start within 35 s."""
+    waits = Waits()
+    for k in range(400):
+        age = -50.0 * math.log((k * 149 % 400 + 0.5) / 400)
+        waits.waited(0.0, max(0.0, age - 2.0))
+        waits.started(max(0.0, age - 2.0), age + 2.0)
+    assert waits.started_by(10.0, 45.0) == pytest.approx(0.5, abs=0.12)
+
+
+def test_in_a_line_one_answer_bounds_all_the_others() -> None:
+    """If the fourth of ten has started so have the first three, and if the sixth waits so do those behind it."""
+    line = Line()
+    places = [line.join(0.1 * k) for k in range(10)]
+    places[3].first_seen = places[3].middle = 20.0
+    line.seen_started(places[3])
+    places[5].queued_at = 21.0
+    assert not line.seen_waiting(places[5])
+    assert line.bracket(places[0])[1] == 20.0
+    assert line.bracket(places[9])[0] == 21.0
+    assert line.bracket(places[4]) == (places[4].submitted, math.inf)
+
+
+def test_being_overtaken_ends_the_trust_in_a_line() -> None:
+    """Jobs that start out of order make the line an unlikely explanation."""
+    starts = Starts()
+    places = [starts.place(0.1 * k) for k in range(40)]
+    for k in range(39, 19, -1):
+        place, now = places[k], 10.0 + 3.0 * (40 - k)
+        starts.vote(place, EXPONENTIAL, 60.0, now, waits=False, ended=False)
+        starts.seen_started(place, [Start(now - 1.0, 1.0)], now)
+        other = places[k - 20]
+        starts.vote(other, EXPONENTIAL, 60.0, now + 2.0, waits=True, ended=False)
+        starts.seen_waiting(other, now + 2.0)
+    assert not starts.in_line
+
+
+def test_the_budget_counts_in_tokens() -> None:
+    """At two a second with a burst of one, the second poll waits half a second and a refusal all it asks."""
+    budget = Budget(2.0, burst=1.0)
+    assert budget.has_one(10.0)
+    budget.spend(10.0)
+    assert not budget.has_one(10.4)
+    assert budget.free_at() == pytest.approx(10.5, abs=1e-3)
+    budget.refused(10.6, 3.0)
+    assert budget.free_at() == pytest.approx(13.6, abs=1e-3)
+
+
+def test_refusals_slow_the_budget_and_answers_bring_it_back() -> None:
+    """Three refusals take most of the rate; two hundred answers restore it and no more."""
+    budget = Budget(10.0, burst=1.0)
+    for k in range(3):
+        budget.refused(10.0 * (k + 1), 1.0)
+    budget.spend(100.0)
+    assert budget.free_at() - 100.0 > 0.25
+    for _ in range(200):
+        budget.answered()
+    budget.spend(200.0)
+    assert budget.free_at() - 200.0 == pytest.approx(0.1, abs=1e-3)
+
+
+@pytest.mark.parametrize("kappa", [0.1, 0.5, 2.0])
+def test_with_a_constant_hazard_the_interval_is_constant(kappa: float) -> None:
+    """For an exponential time of mean 50 s each due time is as far from the last answer as the first."""
+    waits = [
+        Outlook(EXPONENTIAL, 50.0, [Start(0.0, 1.0)], s).due(kappa, 1000.0, 10.0) - s for s in (0.0, 30.0, 120.0)
+    ]
+    assert waits == pytest.approx([waits[0]] * 3, rel=0.05)
+    assert waits[0] == pytest.approx(math.sqrt(2 * kappa * 50.0), rel=0.1)
+
+
+@given(at=st.floats(0.0, 200.0), kappa=st.floats(0.01, 10.0), hint=st.floats(0.1, 1000.0))
+@settings(deadline=None, max_examples=60)
+def test_a_poll_is_due_when_it_is_worth_its_price(at: float, kappa: float, hint: float) -> None:
+    """Whatever the hint, the value at the due time is the price within a tenth, or the wait is at a bound."""
+    outlook = Outlook(EXPONENTIAL, 60.0, [Start(0.0, 0.6), Start(40.0, 0.3)], at)
+    due = outlook.due(kappa, 300.0, hint)
+    assert at < due <= at + 300.0 + 1e-9
+    if at + 0.3 < due < at + 299.0:
+        assert outlook.value(due) == pytest.approx(kappa, rel=0.1)

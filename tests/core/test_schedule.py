@@ -1,0 +1,281 @@
+"""What every schedule promises, whatever the service answers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from itertools import pairwise
+
+import attrs
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pixverse_async._core.job import JobClass, Stage
+from pixverse_async._core.schedule import (
+    AdaptivePolling,
+    ExponentialPolling,
+    FixedPolling,
+    IntervalPolling,
+    Look,
+    PollPolicy,
+    Scheduler,
+)
+
+CLASSES = [JobClass("360p", 5, audio=False), JobClass("1080p", 8, audio=True)]
+POLICIES: list[PollPolicy] = [
+    AdaptivePolling(),
+    AdaptivePolling(kappa=0.1, ceiling=60.0),
+    FixedPolling(3.0),
+    ExponentialPolling(),
+    IntervalPolling(lambda look: 1.0 + look.age / 4),
+]
+each_policy = pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: type(policy).__name__)
+answers = st.lists(
+    st.sampled_from(["queued", "processing", "success", "failed", 429, 503, 0, "give up"]), max_size=60
+)
+LONGEST_PAUSE = 60.0
+
+
+@attrs.define
+class Service:
+    """Plays the answers in turn, then ends every job; keeps a record of all that the scheduler did."""
+
+    scheduler: Scheduler
+    script: list[str | int]
+    trip: float = 0.2
+    polls: list[tuple[float, int]] = attrs.field(factory=lambda: list[tuple[float, int]]())
+    flying: list[tuple[float, float, int]] = attrs.field(factory=lambda: list[tuple[float, float, int]]())
+    alive: set[int] = attrs.field(factory=lambda: set[int]())
+    wakeups: list[tuple[float, float]] = attrs.field(factory=lambda: list[tuple[float, float]]())
+
+    def run(self, jobs: int, until: float = 1e6) -> float:
+        for job in range(jobs):
+            self.alive.add(job)
+            self.scheduler.submitted(job, CLASSES[job % 2], 0.01 * job)
+        now = 0.01 * jobs
+        while self.alive and now < until:
+            now = self.step(now)
+        return now
+
+    def step(self, now: float) -> float:
+        wakeup = self.scheduler.next_wakeup()
+        if wakeup is not None:
+            self.wakeups.append((now, wakeup))
+        landing = min(self.flying)[0] if self.flying else math.inf
+        if wakeup is not None and wakeup <= landing:
+            now = max(now, wakeup)
+            job = self.scheduler.take(now)
+            if job is not None:
+                self.polls.append((now, job))
+                assert job in self.alive, "a job that has ended was polled"
+                assert job not in [f for _, _, f in self.flying], "a job was polled twice at once"
+                self.flying.append((now + self.trip, now, job))
+            return now
+        assert self.flying, "jobs wait and nothing will happen"
+        landed = min(self.flying)
+        self.flying.remove(landed)
+        received, sent, job = landed
+        self._answer(job, self.script.pop(0) if self.script else "success", sent, received)
+        return received
+
+    def _answer(self, job: int, answer: str | int, sent: float, received: float) -> None:
+        if answer == "give up":
+            self.alive.discard(job)
+            self.scheduler.abandoned(job, received)
+        elif isinstance(answer, int):
+            self.scheduler.error(job, answer, 2.0 if answer == 429 else None, sent, received)
+        else:
+            stage = Stage(answer)
+            if stage.is_final:
+                self.alive.discard(job)
+            self.scheduler.observed(job, stage, sent, received)
+
+
+@each_policy
+@given(script=answers, jobs=st.integers(1, 12))
+@settings(deadline=None, max_examples=25)
+def test_every_job_is_seen_to_end_whatever_the_answers(
+    policy: PollPolicy, script: list[str | int], jobs: int
+) -> None:
+    """No sequence of answers, refusals and lost jobs makes the scheduler forget a job, poll an ended one or double a poll."""
+    service = Service(policy.scheduler(polls_per_second=20.0, seed=1), script)
+    service.run(jobs)
+    assert not service.alive
+    assert service.scheduler.take(1e7) is None
+    assert service.scheduler.next_wakeup() is None
+
+
+@each_policy
+@given(script=answers, rate=st.floats(0.5, 20.0))
+@settings(deadline=None, max_examples=15)
+def test_the_budget_holds_in_every_window(policy: PollPolicy, script: list[str | int], rate: float) -> None:
+    """Between any two polls there are at most a burst of half a second plus the rate times the time between them."""
+    service = Service(policy.scheduler(polls_per_second=rate, seed=2), script)
+    service.run(15)
+    times = [at for at, _ in service.polls]
+    burst = max(1.0, rate / 2)
+    for first in range(len(times)):
+        for last in range(first, len(times)):
+            assert last - first + 1 <= burst + rate * (times[last] - times[first]) + 1e-3
+
+
+@given(script=answers, ceiling=st.floats(60.0, 600.0))
+@settings(deadline=None, max_examples=25)
+def test_the_next_look_is_never_beyond_the_ceiling(script: list[str | int], ceiling: float) -> None:
+    """While a job waits and none is being asked, the scheduler asks to be woken within the ceiling."""
+    service = Service(AdaptivePolling(ceiling=ceiling).scheduler(polls_per_second=20.0, seed=3), script)
+    service.run(5)
+    assert all(wakeup <= now + max(ceiling, LONGEST_PAUSE) for now, wakeup in service.wakeups)
+
+
+def test_a_running_job_is_asked_within_the_ceiling_for_ever() -> None:
+    """A job that runs for ten hours is never left alone for longer than the ceiling."""
+    service = Service(AdaptivePolling().scheduler(polls_per_second=20.0, seed=4), ["processing"] * 10_000)
+    service.run(1, until=36_000.0)
+    times = [at for at, _ in service.polls]
+    assert max(b - a for a, b in pairwise(times)) <= 300.0 + 1.0
+
+
+@each_policy
+@given(script=answers)
+@settings(deadline=None, max_examples=10)
+def test_the_same_history_gives_the_same_polls(policy: PollPolicy, script: list[str | int]) -> None:
+    """Two schedulers with one seed, told the same, decide the same."""
+    runs = [Service(policy.scheduler(polls_per_second=5.0, seed=5), list(script)) for _ in range(2)]
+    for service in runs:
+        service.run(8)
+    assert runs[0].polls == runs[1].polls
+
+
+@each_policy
+def test_two_processes_do_not_march_instep(policy: PollPolicy) -> None:
+    """Another seed moves the polls of the same job."""
+    runs = [Service(policy.scheduler(polls_per_second=5.0, seed=seed), ["processing"] * 5) for seed in (1, 2)]
+    for service in runs:
+        service.run(1)
+    assert runs[0].polls != runs[1].polls
+
+
+def test_a_refusal_silences_all_polls_for_as_long_as_the_service_asks() -> None:
+    """After a 429 with Retry-After 7 no poll of any job leaves for seven seconds."""
+    scheduler = FixedPolling(1.0).scheduler(polls_per_second=20.0, seed=6)
+    for job in range(2):
+        scheduler.submitted(job, CLASSES[0], 0.0)
+    assert scheduler.take(2.0) is not None
+    scheduler.error(0, 429, 7.0, 2.0, 2.1)
+    assert scheduler.take(9.0) is None
+    assert scheduler.take(9.2) is not None
+
+
+def test_a_dearer_poll_means_fewer_polls() -> None:
+    """Sixteen times the price of a poll more than halves their number."""
+    polls: list[int] = []
+    for kappa in (0.25, 4.0):
+        policy = AdaptivePolling(kappa=kappa)
+        service = Service(policy.scheduler(polls_per_second=20.0, seed=7), ["processing"] * 40)
+        service.run(1, until=300.0)
+        polls.append(len(service.polls))
+    assert polls[1] < polls[0] / 2
+
+
+def finish_after(
+    seconds: float, jobs: int, scheduler: Scheduler, first: int = 0, start: float = 0.0
+) -> list[float]:
+    """Jobs one by one that each run for so long from submission; what each cost in polls and lateness."""
+    cost: list[float] = []
+    now = start
+    for job in range(first, first + jobs):
+        scheduler.submitted(job, CLASSES[0], now)
+        end, done, polls = now + seconds, False, 0
+        while not done:
+            wakeup = scheduler.next_wakeup()
+            assert wakeup is not None
+            now = max(now, wakeup)
+            if scheduler.take(now) is not None:
+                polls += 1
+                done = now >= end
+                scheduler.observed(job, Stage.SUCCEEDED if done else Stage.PROCESSING, now, now + 0.1)
+        cost.append(0.5 * polls + now - end)
+    return cost
+
+
+def test_it_learns_how_long_jobs_take() -> None:
+    """Of forty jobs that take 47 seconds the last ten cost less than the first three."""
+    scheduler = AdaptivePolling().scheduler(polls_per_second=20.0, seed=8)
+    cost = finish_after(47.0, 40, scheduler)
+    assert sum(cost[-10:]) / 10 < 0.8 * sum(cost[:3]) / 3
+
+
+def test_learned_timing_is_a_few_hundred_bytes_and_makes_the_next_run_sharper() -> None:
+    """A scheduler that starts from an earlier run's timing pays less for its first three jobs, from under 800 bytes."""
+    first = AdaptivePolling().scheduler(polls_per_second=20.0, seed=9)
+    cold = finish_after(200.0, 30, first)
+    learned = first.learned()
+    assert learned is not None
+    assert len(learned) < 800
+    second = AdaptivePolling().scheduler(polls_per_second=20.0, seed=9, learned=learned)
+    assert second.notes == ()
+    assert sum(finish_after(200.0, 3, second)) < sum(cold[:3])
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"version": 99}', '{"version": 1}', '{"version":1,"pace":"x"}', "\x00", "1e999"]
+)
+def test_foreign_timing_is_ignored_with_a_note(text: str) -> None:
+    """What is not ours changes no decision and is mentioned once."""
+    plain = Service(AdaptivePolling().scheduler(polls_per_second=5.0, seed=10), ["processing"] * 5)
+    foreign = Service(AdaptivePolling().scheduler(polls_per_second=5.0, seed=10, learned=text), ["processing"] * 5)
+    plain.run(2)
+    foreign.run(2)
+    assert len(foreign.scheduler.notes) == 1
+    assert foreign.scheduler.notes[0].startswith("learned timing ignored")
+    assert foreign.polls == plain.polls
+
+
+def test_a_stalled_job_is_reported_and_still_polled() -> None:
+    """A job that runs ten times too long is named, and goes on being asked."""
+    scheduler = AdaptivePolling().scheduler(polls_per_second=20.0, seed=11)
+    finish_after(20.0, 5, scheduler)
+    service = Service(scheduler, ["processing"] * 1000)
+    scheduler.submitted(99, CLASSES[0], 200.0)
+    service.alive.add(99)
+    now = 200.0
+    while now < 400.0:
+        now = service.step(now)
+    assert scheduler.stalled(now) == ()
+    while now < 3000.0:
+        now = service.step(now)
+    assert scheduler.stalled(now) == (99,)
+    assert service.polls[-1][0] > 2500.0
+
+
+def test_a_policy_of_ones_own_is_a_function() -> None:
+    """The interval is asked with what is known of the job, and obeyed within a twentieth."""
+    seen: list[Look] = []
+
+    def interval(look: Look) -> float:
+        seen.append(look)
+        return 10.0 if look.stage is Stage.QUEUED else 2.0
+
+    service = Service(IntervalPolling(interval).scheduler(polls_per_second=5.0, seed=12), ["queued", "processing"])
+    service.run(1)
+    assert [Stage.QUEUED, Stage.QUEUED, Stage.PROCESSING] == [look.stage for look in seen]
+    assert [0, 1, 2] == [look.answers for look in seen]
+    waits = [b - a - service.trip for (a, _), (b, _) in pairwise(service.polls)]
+    assert waits == pytest.approx([10.0, 2.0], rel=0.05)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: AdaptivePolling(kappa=0.0),
+        lambda: AdaptivePolling(ceiling=0.0),
+        lambda: FixedPolling(0.0),
+        lambda: ExponentialPolling(factor=0.5),
+    ],
+)
+def test_a_policy_that_makes_no_sense_cannot_be_made(make: Callable[[], PollPolicy]) -> None:
+    """A price or an interval of zero, or a shrinking backoff, is refused when the policy is made."""
+    with pytest.raises(ValueError, match="must be"):
+        make()
