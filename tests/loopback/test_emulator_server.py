@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import signal
@@ -106,6 +107,18 @@ async def test_a_drop_ends_the_connection_without_a_byte(rule: str) -> None:
         assert (rule == "submit:drop_after_commit") == (1 == emulator.ledger.accepted)
 
 
+async def test_an_answer_that_hangs_ends_when_its_client_has_left() -> None:
+    """No task of the server outlives the connection it would answer."""
+    async with running("submit:hang_after_commit") as (emulator, _):
+        tasks_before = len(asyncio.all_tasks())
+        async with aiohttp.ClientSession() as leaver:
+            with pytest.raises(TimeoutError), anyio.fail_after(0.1):
+                await submitted(emulator, leaver)
+        with anyio.fail_after(PATIENCE / 2):
+            while len(asyncio.all_tasks()) > tasks_before:  # noqa: ASYNC110  tasks end without an event
+                await anyio.sleep(0.001)
+
+
 async def test_a_hang_lasts_until_the_client_leaves_and_does_not_delay_the_end() -> None:
     """No answer within the patience of the client; the emulator closes at once all the same."""
     async with running("submit:hang_after_commit") as (emulator, session):
@@ -126,16 +139,17 @@ async def _expect_a_drop(emulator: Emulator, session: aiohttp.ClientSession) -> 
         await submitted(emulator, session)
 
 
-@pytest.mark.parametrize("fault", ["truncate", "reset_mid_body"])
-async def test_a_cut_body_is_noticed_by_its_length(fault: str) -> None:
-    """Half of the bytes arrive, then the client library raises."""
+@pytest.mark.parametrize(("fault", "is_reset"), [("truncate", False), ("reset_mid_body", True)])
+async def test_a_cut_body_is_noticed_by_its_length_or_by_the_reset(fault: str, is_reset: bool) -> None:
+    """Half of the bytes arrive, then the client library raises: an early end, or a connection reset by its peer."""
     async with running(f"media:{fault}:nth=1") as (emulator, session):
         link = await placed(emulator)
         got = bytearray()
         async with session.get(link) as response:
             assert "100000" == response.headers["Content-Length"]
-            with pytest.raises((aiohttp.ClientPayloadError, aiohttp.ClientOSError)):
+            with pytest.raises((aiohttp.ClientPayloadError, aiohttp.ClientOSError)) as raised:
                 await _collect(response, got)
+        assert is_reset == ("reset by peer" in repr(raised.value))
         assert 50_000 == len(got)
         async with session.get(link) as response:
             assert 100_000 == len(await response.read())
