@@ -122,7 +122,8 @@ class Scene:
     @classmethod
     def set(cls, folder: Path, *rules: str, seed: int = 1, **settings: Any) -> Scene:
         """Rules in the emulator's own notation, such as `submit:drop_after_commit:nth=1`."""
-        chosen = Settings(rules=tuple(Rule.parse(rule) for rule in rules), **{"epoch_utc": utc_now(), **settings})
+        scripted = Settings(epoch_utc=utc_now(), rules=tuple(Rule.parse(rule) for rule in rules))
+        chosen = attrs.evolve(scripted, **settings)
         cloud = EmulatedCloud(chosen, seed)
         return cls(folder, cloud, MemoryTransport(cloud))
 

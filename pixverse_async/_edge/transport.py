@@ -18,6 +18,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 import aiohttp
+import anyio
 import attrs
 
 from .._core.config import Endpoint, is_public_address
@@ -30,6 +31,8 @@ CONNECT_TIMEOUT = 15.0
 """Seconds. From mainland China the storage host was seen to take 21 s to fail: better to fail sooner."""
 STALL_TIMEOUT = 60.0
 """Seconds without a byte of media before the connection is given up and resumed by range."""
+CLOSE_TIMEOUT = 5.0
+"""Seconds. Closing sends a goodbye at most; nothing of value waits for it."""
 _STREAM_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT, sock_read=STALL_TIMEOUT)
 READ_BUFFER_BYTES = 2**20
 """Below 1 MiB aiohttp pauses and resumes the socket at each read (benchmarks/README.md)."""
@@ -130,9 +133,10 @@ class AiohttpTransport:
         return cls(endpoint, api, storage)
 
     async def aclose(self) -> None:
-        """Close every connection."""
-        await self._api.close()
-        await self._storage.close()
+        """Close every connection, also when cancelled: an open one would outlive its loop."""
+        with anyio.move_on_after(CLOSE_TIMEOUT, shield=True):
+            await self._api.close()
+            await self._storage.close()
 
     async def call(self, call: Call) -> Reply:
         """See `Transport.call`."""
