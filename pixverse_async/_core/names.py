@@ -26,7 +26,7 @@ def url_scheme(text: str) -> str | None:
 
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f<>:"/\\|?*\u2028-\u202e\u2066-\u2069]+')
 _RESERVED = re.compile(
-    r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[\d\u00b9\u00b2\u00b3])\s*(\..*)?", re.IGNORECASE
+    r"(con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[\d\u00b9\u00b2\u00b3])\s*(?P<suffix>\..*)?", re.IGNORECASE
 )
 # Windows takes the superscripts 1 to 3 for digits, and a device for a device whatever suffix follows.
 
@@ -39,10 +39,15 @@ def safe_stem(text: str) -> str:
     """
     stem = _UNSAFE.sub("-", unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode("utf-8")))
     stem = stem.strip(" .-") if stem != text else stem.strip(" .")
-    stem = stem.encode()[:MAX_NAME_BYTES].decode("utf-8", "ignore").rstrip(" .")
-    if _RESERVED.fullmatch(stem):
-        stem = stem[: MAX_NAME_BYTES // 2] + "-"
+    stem = _shortened(stem)
+    device = _RESERVED.fullmatch(stem)
+    if device:
+        stem = _shortened(f"{device[1]}-{device['suffix'] or ''}")
     return stem or "video"
+
+
+def _shortened(stem: str) -> str:
+    return stem.encode()[:MAX_NAME_BYTES].decode("utf-8", "ignore").rstrip(" .")
 
 
 class UniqueStems:
