@@ -1,0 +1,246 @@
+"""Which records are our lost submits, and when none of them can be."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pixverse_async._core import wire
+from pixverse_async._core.job import Job
+from pixverse_async._core.lifecycle import SubmitStarted
+from pixverse_async._core.reconcile import CLOCK_TOLERANCE, Lost, claim, is_conclusive, is_same
+from pixverse_async._core.wire import Listing, Status
+from tests.core.replies import reply
+
+LEFT = 1_000_000.0
+IMAGE = "https://x.example/cat.jpg"
+JOB = Job(IMAGE, "the cat yawns")
+SEEDED = attrs.evolve(JOB, seed=42)
+
+
+def lost(key: str = "a", job: Job = JOB, seed: int = 42, left: float = LEFT, image: str = IMAGE) -> Lost:
+    sha = wire.payload_sha256(wire.payload(job, image, seed))
+    return Lost(
+        key=key,
+        job=job,
+        started=SubmitStarted(name=key, seed=seed, payload_sha256=sha, usd=Decimal(1), at_utc=left),
+    )
+
+
+def record(
+    request_id: str = "r-1",
+    job: Job = JOB,
+    seed: int = 42,
+    image: str = IMAGE,
+    age: float | None = -1.0,
+    **echo: Any,
+) -> Status:
+    """A record of the service, created `age` seconds before the submit left."""
+    fields = {"request_id": request_id, "status": "queued", "payload": {**wire.payload(job, image, seed), **echo}}
+    created = {} if age is None else {"created_at": LEFT - age}
+    return wire.read_record(reply({**fields, **created}))
+
+
+def mute(request_id: str = "r-1", age: float | None = -1.0) -> Status:
+    """A record with the empty echo that was seen on the wire."""
+    return attrs.evolve(record(request_id, age=age), echo=None)
+
+
+# -- adopting ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("job", [JOB, SEEDED])
+def test_an_equal_payload_is_adopted(job: Job) -> None:
+    """A record that echoes what was sent, to the letter, is the submit, whoever chose the seed."""
+    assert {"a": "r-1"} == claim([lost(job=job)], [record(job=job)], ())
+
+
+def test_a_drawn_seed_survives_a_rewritten_image() -> None:
+    """With a seed that we drew, a record whose image link the service rewrote is still recognised."""
+    assert {"a": "r-1"} == claim([lost()], [record(image="https://storage.example/copy.jpg")], ())
+
+
+def test_a_users_seed_does_not() -> None:
+    """With a seed of the user's, a record with another image may be another job's, and is left alone."""
+    assert {} == claim([lost(job=SEEDED)], [record(job=SEEDED, image="https://x.example/dog.jpg")], ())
+
+
+@pytest.mark.parametrize("echo", [{"prompt": "the dog"}, {"duration": 9}, {"quality": "1080p"}, {"seed": 43}])
+def test_what_contradicts_is_not_adopted(echo: dict[str, Any]) -> None:
+    """A drawn seed proves nothing against another prompt, duration or quality."""
+    assert {} == claim([lost()], [record(**echo)], ())
+
+
+@pytest.mark.parametrize("echo", [{"prompt": None}, {"duration": "5"}, {"quality": 540}, {"extra": 1}])
+def test_what_is_not_echoed_does_not_contradict(echo: dict[str, Any]) -> None:
+    """A field that the service left out, or spelled in its own way, is no contradiction of a drawn seed."""
+    assert {"a": "r-1"} == claim([lost()], [record(**echo)], ())
+
+
+def test_an_empty_echo_is_not_adopted() -> None:
+    """A record that does not say what it was asked recognises nobody."""
+    assert {} == claim([lost()], [mute()], ())
+
+
+def test_a_claimed_record_is_not_adopted() -> None:
+    """A record that some job already holds is never given to another."""
+    assert {} == claim([lost()], [record()], {"r-1"})
+
+
+@pytest.mark.parametrize(
+    ("age", "is_ours"), [(-3600.0, True), (0.0, True), (CLOCK_TOLERANCE, True), (CLOCK_TOLERANCE + 1, False)]
+)
+def test_a_record_older_than_its_submit_is_not_adopted(age: float, is_ours: bool) -> None:
+    """A record from before the submit left, beyond what clocks differ, belongs to an earlier one."""
+    assert is_ours == bool(claim([lost(job=SEEDED)], [record(job=SEEDED, age=age)], ()))
+
+
+@pytest.mark.parametrize("skew", [-5000.0, 5000.0])
+def test_a_difference_of_the_clocks_is_taken_out(skew: float) -> None:
+    """A service whose clock is an hour wrong, and says so, has its records recognised all the same."""
+    assert {"a": "r-1"} == claim([lost()], [record(age=-skew)], (), skew)
+
+
+def test_a_record_without_a_time_may_be_adopted() -> None:
+    """A record that does not say when it was made is judged by its payload alone."""
+    assert {"a": "r-1"} == claim([lost()], [record(age=None)], ())
+
+
+def test_one_record_is_given_to_one_job() -> None:
+    """Two equal submits and one record leave one of them unknown."""
+    assert len(claim([lost("a"), lost("b")], [record()], ())) == 1
+
+
+def test_one_job_is_given_one_record() -> None:
+    """One submit and two equal records leave one of them to nobody."""
+    assert len(claim([lost()], [record("r-1"), record("r-2")], ())) == 1
+
+
+def test_proof_comes_before_likeness() -> None:
+    """A record that equals one submit is not given away to another that it only resembles."""
+    alike = lost("alike", image="https://x.example/other.jpg")
+    assert {"a": "r-1"} == claim([alike, lost("a")], [record()], ())
+
+
+@pytest.mark.parametrize("is_turned", [False, True])
+def test_an_early_submit_leaves_the_young_record_to_a_late_one(is_turned: bool) -> None:
+    """Of two equal submits an hour apart each is given the record that it can be, in whatever order they are listed."""
+    jobs = [lost("early", job=SEEDED), lost("late", job=SEEDED, left=LEFT + 3600)]
+    records = [record("r-2", job=SEEDED, age=-3601), record("r-1", job=SEEDED)]
+    if is_turned:
+        records.reverse()
+    assert {"early": "r-1", "late": "r-2"} == claim(jobs, records, ())
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 3), st.integers(0, 3)), max_size=6),
+    st.lists(st.tuples(st.integers(1, 3), st.integers(-3, 3)), max_size=8),
+    st.sets(st.integers(0, 7), max_size=3),
+)
+def test_no_record_is_given_away_twice(
+    submits: list[tuple[int, int]], records: list[tuple[int, int]], held: set[int]
+) -> None:
+    """Whatever was lost and listed, no two jobs share a record, none gets a held one, and seeds agree."""
+    jobs = [lost(f"job-{n}", seed=seed, left=LEFT + 300 * at) for n, (seed, at) in enumerate(submits)]
+    listed = [record(f"r-{n}", seed=seed, age=-300.0 * at) for n, (seed, at) in enumerate(records)]
+    found = claim(jobs, listed, {f"r-{n}" for n in held})
+    assert len(found) == len(set(found.values()))
+    for key, request_id in found.items():
+        n = int(request_id[2:])
+        assert n not in held
+        assert submits[int(key[4:])][0] == records[n][0]
+        assert submits[int(key[4:])][1] <= records[n][1]
+
+
+@pytest.mark.parametrize(("one", "is_it"), [(record(), True), (mute(), True), (record(seed=43), False)])
+def test_a_named_record_is_ours_unless_its_seed_says_no(one: Status, is_it: bool) -> None:
+    """The id that our own error reply named is believed, unless the record echoes another seed."""
+    assert is_it == is_same(lost(), one)
+
+
+def test_a_long_list_is_searched_quickly() -> None:
+    """A thousand lost submits in a list of ten thousand are found one by one, not each against each."""
+    jobs = [lost(f"job-{n}", seed=n) for n in range(1000)]
+    listed = [attrs.evolve(record(seed=n % 2000), request_id=f"r-{n}") for n in range(10_000)]
+    assert len(claim(jobs, listed, ())) == 1000
+
+
+# -- calling it absent -------------------------------------------------------------------------------
+
+OLD, OLDER, YOUNG, YOUNGER = (
+    record(name, seed=n, age=age)
+    for n, (name, age) in enumerate([("old", 500.0), ("older", 900.0), ("young", -5.0), ("younger", -9.0)])
+)
+
+
+def listing(*records: Status, is_complete: bool = False, unreadable: int = 0) -> Listing:
+    return Listing(records=records, is_complete=is_complete, unreadable=unreadable)
+
+
+@pytest.mark.parametrize(
+    ("page", "is_absent"),
+    [
+        (listing(is_complete=True), True),
+        (listing(OLD, YOUNG, is_complete=True), True),
+        (listing(), False),
+        (listing(YOUNGER, YOUNG), False),
+        (listing(YOUNGER, YOUNG, OLD), True),
+        (listing(OLD, OLDER), True),
+        (listing(OLD), False),
+        (listing(OLDER, OLD), False),
+        (listing(OLDER, OLD, YOUNG), False),
+        (listing(YOUNG, OLDER, YOUNGER), False),
+        (listing(OLD, OLD, OLD), False),
+    ],
+)
+def test_a_list_must_have_to_show_it(page: Listing, is_absent: bool) -> None:
+    """A submit is absent from a complete list, or from one that is newest first and reaches back past it.
+
+    A first page in any other order is one that a new record would not be on.
+    """
+    assert is_absent == is_conclusive(lost(), page)
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        mute("x"),
+        mute("x", age=None),
+        record("x", job=SEEDED, image="https://storage.example/copy.jpg"),
+        record("x", job=SEEDED, prompt="the cat yawns."),
+        record("x", job=SEEDED, age=None, prompt="?"),
+    ],
+)
+@pytest.mark.parametrize("job", [JOB, SEEDED])
+def test_a_record_that_could_be_it_forbids_to_call_it_absent(one: Status, job: Job) -> None:
+    """A record that echoes nothing, or our seed beside something rewritten, may be the submit: sending it again
+    could pay twice."""
+    assert not is_conclusive(lost(job=job), listing(one, is_complete=True))
+    assert not is_conclusive(lost(job=job), listing(one, OLD, OLDER))
+
+
+def test_a_record_that_another_job_holds_forbids_nothing() -> None:
+    """An echo-less record whose job is known is not the one that we look for."""
+    assert is_conclusive(lost(), listing(mute("x"), is_complete=True), claimed={"x"})
+
+
+def test_an_old_record_forbids_nothing() -> None:
+    """A record with our user's favourite seed from before the submit is not the submit."""
+    assert is_conclusive(lost(job=SEEDED), listing(record("x", job=SEEDED, age=500.0), is_complete=True))
+
+
+def test_an_unreadable_entry_forbids_to_call_it_absent() -> None:
+    """An entry that cannot be read may be the submit."""
+    assert not is_conclusive(lost(), listing(YOUNG, OLD, unreadable=1))
+
+
+@pytest.mark.parametrize("skew", [10.0**9, -(10.0**9)])
+def test_a_wrong_clock_makes_nothing_absent(skew: float) -> None:
+    """A `Date` header that is decades off, in either direction, does not hide a record that could be the submit."""
+    assert not is_conclusive(lost(), listing(mute("x"), is_complete=True), skew)
+    assert not is_conclusive(lost(), listing(YOUNGER, YOUNG), skew)
