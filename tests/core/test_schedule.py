@@ -98,7 +98,7 @@ class Service:
 def test_every_job_is_seen_to_end_whatever_the_answers(
     policy: PollPolicy, script: list[str | int], jobs: int
 ) -> None:
-    """No sequence of answers, refusals and lost jobs makes the scheduler forget a job, poll an ended one or double a poll."""
+    """No answers, refusals or lost jobs make the scheduler forget a job, poll an ended one or double a poll."""
     service = Service(policy.scheduler(polls_per_second=20.0, seed=1), script)
     service.run(jobs)
     assert not service.alive

@@ -71,8 +71,8 @@ class Belief:
         self.early = Histogram(_AT_ONCE, 2.0)
         self.early_seen, self.ends_seen = _EARLY * _EARLY_WEIGHT, _EARLY_WEIGHT
         self.finished_count = 0
-        self._now = 0.0
-        self._curves: dict[JobClass, tuple[tuple[float, float, float, int], Curve, float]] = {}
+        self._now, self._version = 0.0, 0
+        self._curves: dict[JobClass, tuple[tuple[float, float, float, int], Curve, float, int]] = {}
         self._set_pace(_START)
         self._set_shape()
 
@@ -99,9 +99,12 @@ class Belief:
     def curve(self, job_class: JobClass) -> tuple[Curve, float]:
         """The distribution of a duration, and the unit of its grid in seconds."""
         kept = self._curves.get(job_class)
+        if kept is not None and kept[3] == self._version:
+            return kept[1], kept[2]
         mark = (self._typical(job_class) + self.pace, self.pace_var, self.spread, self.finished_count)
         if kept is None or _moved(kept[0], mark):
-            kept = self._curves[job_class] = (mark, self._build(job_class), math.exp(mark[0]))
+            kept = (mark, self._build(job_class), math.exp(mark[0]), 0)
+        self._curves[job_class] = (*kept[:3], self._version)
         return kept[1], kept[2]
 
     def _build(self, job_class: JobClass) -> Curve:
@@ -136,6 +139,7 @@ class Belief:
         if whole < 1e-200:
             weights, whole = _START, sum(_START)
         self._paces = [w / whole for w in weights]
+        self._version += 1
         at = sum(map(mul, self._paces, _INDEX))
         self.pace = (at - _MIDDLE) * _STEP
         self.pace_var = max(1e-4, (sum(map(mul, self._paces, _SQUARE)) - at * at) * _STEP**2)
@@ -158,7 +162,7 @@ class Belief:
     def _learn(self, job_class: JobClass, likelihoods: list[float]) -> None:
         """Bayes' rule. Of the evidence counts what the class's unsure offset leaves."""
         power = self.spread**2 / (self.spread**2 + self._class_var(job_class))
-        self._set_pace([p * max(x, 1e-12) ** power for p, x in zip(self._paces, likelihoods, strict=True)])
+        self._set_pace([p * x**power for p, x in zip(self._paces, likelihoods, strict=True)])
 
     def _by(self, job_class: JobClass, seconds: float) -> list[float]:
         """P(duration <= seconds) for each pace, early ends left out."""
@@ -184,7 +188,9 @@ class Belief:
         """A job known to run at `since` still ran at `until`; -inf if it is seen to run for the first time."""
         self._advance(until)
         alive, after = self._alive(job_class, starts, since), self._alive(job_class, starts, until)
-        self._learn(job_class, [b / max(_DEEP, a) for a, b in zip(alive, after, strict=True)])
+        self._learn(
+            job_class, [(b + 1e-9) / (a if a > _DEEP else _DEEP) for a, b in zip(alive, after, strict=True)]
+        )
 
     def _alive(self, job_class: JobClass, starts: Sequence[Start], at: float) -> list[float]:
         """P(runs still) for each pace."""
@@ -204,14 +210,14 @@ class Belief:
         `ran`: it was known to run at `since`.
         """
         self._advance(until)
-        known = self._alive(job_class, starts, since) if ran else [1.0] * _PACES
-        alive = [
-            b - a
-            for a, b in zip(
-                self._alive(job_class, starts, until), self._alive(job_class, starts, since), strict=True
-            )
-        ]
-        self._learn(job_class, [(x + 1e-6) / max(_DEEP, y) for x, y in zip(alive, known, strict=True)])
+        alive, after = self._alive(job_class, starts, since), self._alive(job_class, starts, until)
+        self._learn(
+            job_class,
+            [
+                (a - b + 1e-6) / (1.0 if not ran else a if a > _DEEP else _DEEP)
+                for a, b in zip(alive, after, strict=True)
+            ],
+        )
         base = self._typical(job_class) + self.pace
         spans = [(max(0.0, since - at), until - at, w) for at, w in starts if until - at > 0.05]
         early = self._earliness(base, spans)
@@ -296,6 +302,7 @@ class Belief:
         core = [(1.0 - _TAIL) * s + x for s, x in zip(self.shape.share, _STRAGGLERS, strict=True)]
         self._forward = [0.0] * _PAD + core + [core[-1]] * _PAD
         self._reverse = self._forward[::-1]
+        self._version += 1
 
 
 def _moved(old: tuple[float, float, float, int], new: tuple[float, float, float, int]) -> bool:

@@ -28,8 +28,8 @@ _FIRST, _LAST = X[0], X[-1]
 _HALVES = [0.5 * (b - a) for a, b in pairwise(X)]
 SOONEST = 0.25
 """Seconds between two polls of one job at the least: an answer takes about as long to come back."""
-_GROW, _SHRINK, _EXACT = 1.7, 0.55, 0.02
-"""Steps of the search for the due time, and its precision: 2% of the interval costs nothing measurable."""
+_GROW, _SHRINK, _EXACT = 1.7, 0.55, 0.03
+"""Steps of the search for the due time, and its precision: 3% of the interval costs nothing measurable."""
 
 
 class Curve:
@@ -47,7 +47,7 @@ class Curve:
     def at(self, x: float) -> tuple[float, float]:
         """The distribution function at `x` and its integral from 0 to `x`."""
         if x <= _FIRST:
-            f = self.share[0] * max(x, 0.0) / _FIRST
+            f = self.share[0] * x / _FIRST if x > 0.0 else 0.0
             return f, 0.5 * f * x
         if x >= _LAST:
             f = self.share[-1]

@@ -70,8 +70,9 @@ class Starts:
             if self.line.seen_waiting(place):
                 self._weigh([0.0, -2.0, 0.0])  # overtaken: impossible in a line
 
-    def seen_started(self, place: Place, starts: list[Start], now: float) -> None:
-        """First answer that it had started; `starts` is what is believed of when."""
+    def seen_started(self, place: Place, starts: list[Start], now: float, *, told: bool) -> None:
+        """First answer that it had started: in so many words, or by its end. `starts`: what is believed of when."""
+        self._saw_processing |= told
         place.first_seen, place.started = now, starts
         place.middle = sum(at * weight for at, weight in starts) / sum(weight for _, weight in starts)
         self.waiting -= 1
@@ -81,10 +82,6 @@ class Starts:
         since = place.queued_at - place.submitted
         self.waits.started(since, max(since + 0.1, max(at for at, _ in starts) - place.submitted))
         self.line.seen_started(place)
-
-    def seen_processing(self) -> None:
-        """The service does tell when jobs start."""
-        self._saw_processing = True
 
     def seen_direct_end(self) -> bool:
         """It ended when last seen waiting. True once: when that has become the rule."""

@@ -1,0 +1,190 @@
+"""What is believed of each job in flight, and from that when it is worth asking about.
+
+Every answer goes to two beliefs: `starts` (when a waiting job starts) and `belief` (how long it runs then).
+Together they give a job's outlook, and `rule` its due time.  Nothing here polls, counts polls or
+knows how many are allowed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+
+from ..job import JobClass, Stage
+from .belief import Belief
+from .memory import recall, remember
+from .rule import Curve, Outlook, Start
+from .starts import Place, Starts
+
+_GUESS = {"360p": 25.0, "540p": 35.0, "720p": 50.0, "1080p": 90.0}
+"""Seconds for a clip of 5 s; published figures lie between 20 and 100. After one finished job only the ratios matter."""
+_LENGTH_POWER = 0.8
+"""A longer clip takes longer, a little less than in proportion."""
+_RUNNING_LEAST, _RUNNING_PART = 60.0, 0.25
+"""A running job is asked after a minute or a quarter of its age, whatever is believed, the ceiling at the latest."""
+_MOSTLY_WAITING = 0.5
+"""A job that more probably than not will still wait when due is being searched for rather than watched."""
+_STALL_SECONDS, _STALL_TIMES = 600.0, 3.0
+"""Stalled: running for ten minutes and for three times as long as any job that has ended."""
+
+
+def _guess(job_class: JobClass) -> float:
+    return math.log(_GUESS.get(job_class.quality, 50.0) * (job_class.duration / 5) ** _LENGTH_POWER)
+
+
+class Watched:
+    """One job in flight."""
+
+    __slots__ = (
+        "curve", "due", "errors", "flying", "job", "job_class", "kappa", "last", "place", "serial", "stage",
+        "wait_until",
+    )  # fmt: skip
+
+    def __init__(self, job: int, job_class: JobClass, place: Place, kappa: float) -> None:
+        self.job, self.job_class, self.place = job, job_class, place
+        self.kappa = kappa
+        """The price of its next poll."""
+        self.stage = Stage.QUEUED
+        self.last = place.submitted
+        """Last known not to have ended."""
+        self.due = self.wait_until = 0.0
+        """When a poll is worth its price; and the end of a pause after an error."""
+        self.curve: Curve | None = None
+        """What `due` was reckoned with."""
+        self.serial = self.errors = 0
+        self.flying = False
+
+
+class Forecast:
+    """The two beliefs, and what follows from them for one job."""
+
+    def __init__(self, ceiling: float) -> None:
+        self.starts = Starts()
+        self._service = Belief(_guess)
+        self._ceiling = ceiling
+        self._longest_run = 0.0
+        self._totals: deque[tuple[JobClass, float, float]] = deque(maxlen=32)
+
+    # -- when to ask
+
+    def outlook(self, watched: Watched) -> Outlook:
+        """What is believed about the end of the job."""
+        curve, unit = self._service.curve(watched.job_class)
+        return Outlook(curve, unit, self.starts.starts(watched.place, unit), watched.last)
+
+    def set_due(self, watched: Watched, share: float) -> None:
+        """Reckon when the next poll is worth its price. `share`: of the longest interval that is allowed."""
+        outlook = self.outlook(watched)
+        hint = watched.due - watched.last if watched.due > watched.last else 0.3 * outlook.unit
+        due = outlook.due(watched.kappa, share * self._longest(watched), hint)
+        if watched.stage is Stage.QUEUED and not self.starts.in_line:
+            waiting = outlook.waiting(due)
+            if waiting > _MOSTLY_WAITING:
+                due = min(due, watched.last + self._search(watched, outlook.unit, due - watched.last, waiting))
+        watched.due, watched.curve = max(due, watched.wait_until), outlook.curve
+
+    def _search(self, watched: Watched, unit: float, wait: float, waiting: float) -> float:
+        """The best interval for a job that starts at any time, with the same small chance each second.
+
+        Asking every D seconds costs kappa / D a second, and a start is followed by D**2 / 2 of lateness less
+        the running time S, or by the watching that comes after "processing", worth about 2.55 sqrt(kappa
+        spread).  The least cost a start is at D**2 = S**2 + 2 (kappa / chance + S x watching).
+        """
+        chance = max(1e-9, (1.0 - waiting) / wait)
+        watching = 2.55 * math.sqrt(watched.kappa * self._service.spread * unit)
+        return math.sqrt(unit * unit + 2.0 * (watched.kappa / chance + unit * watching))
+
+    def _longest(self, watched: Watched) -> float:
+        """Seconds after which a job is asked whatever is believed."""
+        place, line = watched.place, self.starts.line
+        age = watched.last - place.submitted
+        if watched.stage is Stage.PROCESSING:
+            return min(self._ceiling, max(_RUNNING_LEAST, _RUNNING_PART * age))
+        longest = max(self._ceiling, 2.0 * age)
+        if self.starts.in_line and place.index > line.front:
+            return max(longest, line.expected(place)[0] - watched.last)
+        return longest
+
+    def has_changed(self, watched: Watched) -> bool:
+        """Other jobs' answers may have moved the due time."""
+        return watched.stage is Stage.QUEUED or watched.curve is not self._service.curve(watched.job_class)[0]
+
+    def rest(self, watched: Watched, kappa: float) -> float:
+        """Seconds for which a front of the line that has been found is left alone.
+
+        A start known within R spreads the end by R / sqrt(12), one poll each R is shared by R / gap jobs: the
+        best R grows with the third root of the gap; the factor is measured, and 2x either way costs 2%.
+        """
+        spread = self._service.spread * self._service.unit(watched.job_class)
+        rest = 2.3 * kappa ** (1 / 6) * self.starts.line.gap ** (1 / 3) * math.sqrt(spread)
+        return min(60.0, max(1.0, rest))
+
+    def is_stalled(self, watched: Watched, now: float) -> bool:
+        """It has run far longer than any job that has ended."""
+        place = watched.place
+        if self.starts.opaque:
+            ran = now - place.submitted
+        elif watched.stage is Stage.PROCESSING:
+            ran = now - place.middle
+        else:
+            return False
+        return ran > _STALL_SECONDS and 0.0 < _STALL_TIMES * self._longest_run < ran
+
+    # -- what was answered
+
+    def answered(self, watched: Watched, stage: Stage, sent: float, received: float) -> None:
+        """Learn from a status answer."""
+        place, starts = watched.place, self.starts
+        curve, unit = self._service.curve(watched.job_class)
+        starts.vote(place, curve, unit, sent, waits=stage is Stage.QUEUED, ended=stage.is_final)
+        if stage.is_final:
+            self._ended(watched, unit, received)
+            return
+        if stage is Stage.PROCESSING:
+            self._runs(watched, unit, sent, received)
+        else:
+            if watched.stage is Stage.PROCESSING:
+                starts.back(place, sent)
+            starts.seen_waiting(place, sent)
+        watched.stage, watched.last = stage, max(watched.last, sent)
+
+    def _runs(self, watched: Watched, unit: float, sent: float, received: float) -> None:
+        place = watched.place
+        if watched.stage is Stage.PROCESSING:
+            believed, since = [Start(place.middle, 1.0)], watched.last
+        else:
+            believed, since = self.starts.starts(place, unit, received), -math.inf
+            self.starts.seen_started(place, believed, received, told=True)
+        self._service.survived(watched.job_class, believed, since, sent)
+
+    def _ended(self, watched: Watched, unit: float, received: float) -> None:
+        place, last, starts = watched.place, watched.last, self.starts
+        self._totals.append((watched.job_class, last - place.submitted, received - place.submitted))
+        believed = starts.starts(place, unit, received)
+        self._longest_run = max(self._longest_run, received - min(at for at, _ in believed))
+        ran = watched.stage is Stage.PROCESSING
+        early = self._service.finished(watched.job_class, believed, last, received, ran=ran)
+        if place.first_seen < math.inf:
+            return
+        if starts.seen_direct_end():
+            self._relearn()
+        if early:
+            starts.left(place)
+        else:
+            starts.seen_started(place, believed, received, told=False)
+
+    def _relearn(self) -> None:
+        """Starts are not to be seen: learn from submission to end instead."""
+        self._service = Belief(_guess)
+        for job_class, since, until in self._totals:
+            self._service.finished(job_class, [Start(0.0, 1.0)], since, until, ran=False)
+
+    # -- from run to run
+
+    def remember(self) -> str | None:
+        """See `memory`."""
+        return remember(self._service, self.starts.waits)
+
+    def recall(self, learned: str) -> str | None:
+        """See `memory`."""
+        return recall(learned, self._service, self.starts.waits)
