@@ -45,7 +45,7 @@ def choose_jobs(options: argparse.Namespace) -> list[Job]:
     shape = {name: getattr(options, name) for name in ("prompt", "duration", "quality", "audio", "seed")}
     jobs = jobs_from_folder(options.folder, **shape)
     if HAS_KEY:
-        print(f"At most ${estimate(jobs).total_usd:.2f} for {len(jobs)} videos; nothing is paid for twice.")
+        print(f"At most ${estimate(jobs).total_usd} for {len(jobs)} videos; nothing is paid for twice.")
         return jobs
     print("No GMI_API_KEY is set: an emulator stands in for the service, free of charge.")
     print("Its videos are only a slow pan over each image; give real ones another --out.")

@@ -1,0 +1,245 @@
+"""Every example does what it says, against the emulator, in real time."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, cast
+
+import anyio
+import av
+import httpx
+import nbformat
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+from nbclient import NotebookClient
+
+from pixverse_async import Job, jobs_from_folder
+from pixverse_async.emulator import Emulator, Settings, tiny_film
+from tests.memory import tiny_png
+
+pytestmark = pytest.mark.anyio
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+QUICK = ("--duration", "1", "--quality", "360p")
+"""A video that the built-in policy expects to take seconds, and whose film is encoded in a quarter of one."""
+
+
+@pytest.fixture
+async def emulator(anyio_backend: object, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Emulator]:
+    """A service in the environment, as an example finds it; its videos are tiny files."""
+    async with Emulator(speed=200.0, film=tiny_film) as running:
+        monkeypatch.setenv("GMI_BASE_URL", running.base_url)
+        monkeypatch.setenv("GMI_API_KEY", running.api_key)
+        yield running
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the example runs, with three pictures in it."""
+    monkeypatch.chdir(tmp_path)
+    for n in range(3):
+        (tmp_path / f"picture-{n}.png").write_bytes(tiny_png(n))
+    return tmp_path
+
+
+def quick_jobs(folder: Path) -> list[Job]:
+    return jobs_from_folder(folder, prompt="it snows", duration=1, quality="360p")
+
+
+def example(name: str) -> Callable[..., Any]:
+    """The `main` of an example, without running it as a script."""
+    return cast("Callable[..., Any]", runpy.run_path(str(EXAMPLES / name))["main"])
+
+
+# -- the folder ----------------------------------------------------------------------------------------
+
+
+def batch_folder(*args: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The functions of the example, which will find these arguments."""
+    monkeypatch.setattr(sys, "argv", ["batch_folder.py", *args])
+    return runpy.run_path(str(EXAMPLES / "batch_folder.py"))
+
+
+async def run_here(*args: str, monkeypatch: pytest.MonkeyPatch) -> int:
+    """The example in this process, which saves the seconds that a new one takes to import things."""
+    names = batch_folder(*args, monkeypatch=monkeypatch)
+    options = names["read_options"]()
+    return await names["main"](options, names["choose_jobs"](options))
+
+
+async def run_there(*args: str, cwd: Path) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-W", "error", str(EXAMPLES / "batch_folder.py"), *args]
+    return await anyio.run_process(command, cwd=cwd, check=False)
+
+
+async def test_without_a_key_a_folder_becomes_real_videos(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It says that this is an emulation, makes a film of each image, ends with a table, and keeps the files after."""
+    monkeypatch.delenv("GMI_API_KEY", raising=False)
+    ran = await run_there(*QUICK, "--speed", "200", cwd=folder)
+    assert (0, 6) == (ran.returncode, len(list(folder.glob("videos/*.mp4")))), ran.stderr
+    assert ran.stdout.startswith(b"No GMI_API_KEY is set: an emulator")
+    assert b"6 done  $0.15" in ran.stdout
+    assert 6 == len(re.findall(rb"^\[\d/6\] done  videos", ran.stderr, re.MULTILINE))
+    for video in folder.glob("videos/*.mp4"):
+        with av.open(video) as film:
+            stream = film.streams.video[0]
+            assert ("h264", 25) == (stream.codec_context.name, stream.frames)
+    assert 0 == await run_here(monkeypatch=monkeypatch)
+    assert "6 of the 6 videos are in videos already" in capsys.readouterr().out
+    assert 6 == len(list(folder.glob("videos/*.mp4")))
+
+
+async def test_with_a_key_a_folder_is_paid_once_and_what_failed_is_told(
+    folder: Path, emulator: Emulator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The price comes first, a broken image fails alone, the exit code tells, and a second run pays for nothing."""
+    (folder / "broken.png").write_bytes(b"no picture")
+    for _ in range(2):
+        assert 8 == await run_here(".", *QUICK, monkeypatch=monkeypatch)
+    assert (3, 3) == (emulator.ledger.accepted, len(list(folder.glob("videos/*.mp4"))))
+    out, err = capsys.readouterr()
+    assert out.startswith("At most $0.100 for 4 videos")
+    assert re.search(r"^failed +broken +\$0\.00$", out, re.MULTILINE)
+    assert re.search(r"^done +videos/picture-0.mp4 +\$0\.025 +kept$", out, re.MULTILINE)
+    assert emulator.api_key not in out + err
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["nowhere"], "folder: 'nowhere' is not a folder"),
+        (["empty"], "no image in 'empty'"),
+        ([".", "--duration", "16"], "duration=16"),
+        ([".", "--duration", "long"], "argument --duration: invalid int value: 'long'; try --help"),
+        ([".", "--quality", "4k"], "Use one of 360p, 540p, 720p, 1080p"),
+        ([".", "--prompt", " "], "prompt=' ': empty"),
+        ([".", "--budget", "ten"], "budget_usd: 'ten' is no amount of money"),
+        ([".", "--max-in-flight", "0"], "max_in_flight: 0 is too small"),
+        ([".", "--out", "picture-1.png"], "output_dir: picture-1.png"),
+        (["."], "is the host of the language models"),
+    ],
+)
+def test_a_wrong_input_ends_in_one_line(
+    folder: Path, args: list[str], says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each mistake ends with exit code 6 and one line that names it, before anything is sent."""
+    (folder / "empty").mkdir()
+    host = "api.gmi-serving.com" if args == ["."] else "host.invalid"
+    monkeypatch.setenv("GMI_BASE_URL", f"https://{host}/api")
+    monkeypatch.setenv("GMI_API_KEY", "wrong")
+    monkeypatch.setattr(sys, "argv", ["batch_folder.py", *args])
+    with pytest.raises(SystemExit) as left:
+        runpy.run_path(str(EXAMPLES / "batch_folder.py"), run_name="__main__")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert (6, True) == (left.value.code, says in line), line
+
+
+async def test_a_refused_key_has_an_exit_code_of_its_own(
+    folder: Path, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key that the service refuses ends with 3, a last line that says so, and no traceback."""
+    monkeypatch.setenv("GMI_API_KEY", "wrong")
+    ran = await run_there(".", cwd=folder)
+    assert (3, True) == (ran.returncode, b"401" in ran.stderr.splitlines()[-1]), ran.stderr
+    assert (b"Traceback" not in ran.stderr, 0) == (True, emulator.ledger.accepted)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one child")
+async def test_an_interrupted_folder_is_finished_by_the_same_command(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C ends it with 130 and the command to go on with, which picks up what was accepted and pays once."""
+    async with Emulator(Settings(generation_median=40.0), speed=20.0, film=tiny_film) as emulator:
+        monkeypatch.setenv("GMI_BASE_URL", emulator.base_url)
+        monkeypatch.setenv("GMI_API_KEY", emulator.api_key)
+        command = [sys.executable, str(EXAMPLES / "batch_folder.py"), ".", *QUICK]
+        async with await anyio.open_process(command) as process:
+            while emulator.ledger.accepted < 3:  # noqa: ASYNC110  the ledger tells nobody
+                await anyio.sleep(0.01)
+            process.send_signal(signal.SIGINT)
+            assert process.stderr is not None
+            said = b"".join([piece async for piece in process.stderr]).decode()
+            assert 130 == await process.wait(), said
+        assert "Interrupted. What was accepted goes on at the service" in said
+        assert f"  {' '.join(command)}" in said
+        assert "Traceback" not in said
+        assert (0, 3) == (await run_here(".", *QUICK, monkeypatch=monkeypatch), emulator.ledger.accepted)
+
+
+# -- the small ones ------------------------------------------------------------------------------------
+
+
+async def test_one_video(folder: Path, emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+    """A submit, a look and a save: one charge and one file."""
+    await example("one_video.py")(quick_jobs(folder)[0])
+    assert (1, True) == (emulator.ledger.accepted, (folder / "picture-0.mp4").is_file())
+    assert "is accepted, seed" in capsys.readouterr().out
+
+
+async def test_own_polling(folder: Path, emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+    """A policy of the user's own drives a batch to its end."""
+    await example("own_polling.py")(quick_jobs(folder))
+    assert "3 succeeded" in capsys.readouterr().out
+
+
+async def test_budget(folder: Path, emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two of three videos fit, two are paid, and the third is named as not sent."""
+    await example("budget.py")(quick_jobs(folder), Decimal("0.05"))
+    assert (2, 2) == (emulator.ledger.accepted, len(list(folder.glob("videos/*.mp4"))))
+    assert re.search(r"not sent: picture-\d; all of them fit into \$0\.075", capsys.readouterr().out)
+
+
+async def test_a_fastapi_endpoint_makes_a_video(folder: Path, emulator: Emulator) -> None:
+    """One endpoint answers with the video, one saves it in the background, and a wrong job is the caller's fault."""
+    app = runpy.run_path(str(EXAMPLES / "fastapi_app.py"))["app"]
+    answers: dict[str, httpx.Response] = {}
+
+    async def post(path: str, duration: int) -> None:
+        params = {"prompt": "snow", "duration": duration}
+        answers[f"{path} {duration}"] = await client.post(path, params=params, content=tiny_png(len(path)))
+
+    transport = httpx.ASGITransport(app)
+    async with (
+        httpx.AsyncClient(transport=transport, base_url="http://app", timeout=60) as client,
+        anyio.create_task_group() as calls,
+    ):
+        for path, duration in (("/videos", 1), ("/later", 1), ("/videos", 16)):
+            calls.start_soon(post, path, duration)
+    awaited, later, wrong = (answers[call] for call in ("/videos 1", "/later 1", "/videos 16"))
+    assert (200, "video/mp4") == (awaited.status_code, awaited.headers["content-type"])
+    assert (202, b"ftyp") == (later.status_code, awaited.content[4:8])
+    assert 1 == len(list(Path(later.json()["folder"]).glob("*.mp4")))
+    assert (422, True) == (wrong.status_code, "duration=16" in wrong.json()["error"])
+    assert 2 == emulator.ledger.accepted
+
+
+async def test_an_aiohttp_handler_makes_a_video(folder: Path, emulator: Emulator) -> None:
+    """The handler answers with the video, and with 422 to a wrong job."""
+    app = cast("web.Application", runpy.run_path(str(EXAMPLES / "aiohttp_app.py"))["init"]([]))
+    async with TestClient(TestServer(app)) as client:
+        good = await client.post("/videos", params={"prompt": "snow", "duration": "1"}, data=tiny_png(1))
+        assert (200, b"ftyp") == (good.status, (await good.read())[4:8])
+        wrong = await client.post("/videos", params={"duration": "1"}, data=tiny_png(1))
+        assert (422, True) == (wrong.status, "prompt" in await wrong.text())
+    assert 1 == emulator.ledger.accepted
+
+
+async def test_a_notebook_cell_awaits_a_batch(folder: Path, emulator: Emulator) -> None:
+    """Top-level await in a kernel: every cell runs, the video is made, and embedded to look at."""
+    (folder / "images").mkdir()
+    (folder / "picture-0.png").rename(folder / "images" / "picture.png")
+    notebook = cast("Any", nbformat).read(EXAMPLES / "notebook.ipynb", as_version=4)
+    await NotebookClient(notebook, timeout=60, resources={"metadata": {"path": str(folder)}}).async_execute()
+    assert 1 == len(list(folder.glob("videos/picture.mp4"))) == emulator.ledger.accepted
+    assert "1 succeeded" in str(notebook.cells[2].outputs)
+    assert "<video" in str(notebook.cells[4].outputs)
