@@ -1,12 +1,12 @@
 """A body that storage sends: collected to large aggregates, with a minimum speed.
 
-Each piece costs a copy and no hop to a thread; each aggregate is worth one.  Time is watched while bytes are
-awaited, and only then: a slow disk is not a slow line.
+A piece is neither copied nor worth a hop to a thread; an aggregate of them is worth one.  Time is watched while
+bytes are awaited, and only then: a slow disk is not a slow line.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from typing import Final
 
@@ -17,6 +17,8 @@ from .._core.errors import TransportError
 from .._core.transfer import DownloadLimits, MinimumSpeed
 from .transport import MediaReply
 
+MAX_PIECES: Final = 16
+"""In an aggregate of 1 MiB; a write for each piece of less than 64 KiB would cost more than joining them."""
 HEAD_BYTES: Final = 2048
 """Of an error's body: storage's XML errors are of a few hundred bytes."""
 HEAD_TIMEOUT: Final = 10.0
@@ -25,45 +27,46 @@ HEAD_TIMEOUT: Final = 10.0
 
 @attrs.define(eq=False)
 class Body:
-    """A body in aggregates, in a buffer that is used again for each."""
+    """A body in aggregates."""
 
     _pieces: AsyncGenerator[bytes]
     _limits: DownloadLimits
-    _buffer: memoryview = attrs.field(init=False)
-    _carried: memoryview | None = None
     problem: str | None = None
     """Why it ended early."""
 
-    def __attrs_post_init__(self) -> None:
-        self._buffer = memoryview(bytearray(self._limits.aggregate_bytes))
-
-    async def aggregate(self) -> memoryview:
-        """The next bytes, valid until the next call; none when it ended, or broke off and left a `problem`."""
-        if self.problem is not None:
-            return self._buffer[:0]
+    async def aggregate(self) -> list[bytes]:
+        """The next pieces; none when it ended, or broke off and left a `problem`."""
         speed = MinimumSpeed(self._limits.speed_window, self._limits.min_bytes_per_second, anyio.current_time())
-        filled = 0
+        pieces, size_bytes = list[bytes](), 0
         with anyio.CancelScope(deadline=speed.deadline) as scope:
-            while filled < len(self._buffer) and (piece := await self._next()) is not None:
-                used = min(len(piece), len(self._buffer) - filled)
-                self._buffer[filled : filled + used] = piece[:used]
-                self._carried = piece[used:]
-                filled += used
-                scope.deadline = speed.progressed(filled, anyio.current_time())
+            while self.problem is None and size_bytes < self._limits.aggregate_bytes:
+                piece = await self._next()
+                if piece is None:
+                    break
+                pieces.append(piece)
+                size_bytes += len(piece)
+                scope.deadline = speed.progressed(size_bytes, anyio.current_time())
         if scope.cancelled_caught:
             self.problem = f"storage sent less than {self._limits.min_bytes_per_second:g} bytes a second"
-        return self._buffer[:filled]
+        return pieces if len(pieces) <= MAX_PIECES else [b"".join(pieces)]
 
-    async def _next(self) -> memoryview | None:
-        if self._carried:
-            return self._carried
+    async def _next(self) -> bytes | None:
         try:
-            return memoryview(await anext(self._pieces))
+            return await anext(self._pieces)
         except StopAsyncIteration:
             return None
         except TransportError as problem:
             self.problem = problem.what
             return None
+
+
+def beginning(pieces: Sequence[bytes], size_bytes: int) -> bytes:
+    """The first bytes of the pieces.
+
+    >>> beginning([b"ab", b"cdef", b"gh"], 5)
+    b'abcde'
+    """
+    return b"".join(piece[:size_bytes] for piece in pieces)[:size_bytes]
 
 
 async def read_head(media: MediaReply) -> bytes:

@@ -1,8 +1,8 @@
 """One finished video from its link into a sink: whole, verified, or not at all.
 
-The body is collected to aggregates of 1 MiB; each is written and hashed on worker threads, side by side, while the
-socket goes on receiving.  What an answer means is `transfer`'s to say, whether the bytes are a video `integrity`'s,
-where they land the sink's.  A body that breaks off is continued from where it broke.
+The body's pieces are collected to aggregates of 1 MiB; each is written and hashed on worker threads, side by side,
+while the socket goes on receiving.  What an answer means is `transfer`'s to say, whether the bytes are a video
+`integrity`'s, where they land the sink's.  A body that breaks off is continued from where it broke.
 
 The link is a secret, and enters no event and no error.  Storage is sent nothing of ours but a range.
 Cancellation leaves the part for the next run, and nothing under the final name.
@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import random
+from collections.abc import Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Final, TypeAlias
@@ -24,6 +25,7 @@ from .._core import retry
 from .._core.errors import DownloadError, TransportError, redact
 from .._core.integrity import Check
 from .._core.lifecycle import DownloadAbandoned, LinkExpired, Saved
+from .._core.mp4 import MIN_BOX_BYTES
 from .._core.transfer import (
     Again,
     Complete,
@@ -40,13 +42,15 @@ from .._core.transfer import (
     request_headers,
 )
 from .._core.wire import Reply
-from .body import Body, read_head
+from .body import Body, beginning, read_head
 from .sinks import Part, Sink
 from .transport import MediaReply, Transport
 
 DownloadEnd: TypeAlias = Saved | LinkExpired | DownloadAbandoned
 """What a download comes to."""
 
+QUOTED_BYTES: Final = 600
+"""Looked at of a body that is no video; `quote_head` shows less of it."""
 CLOSE_TIMEOUT: Final = 10.0
 """Seconds that a cancelled download may take to close its part."""
 MIN_PROGRESS_BYTES: Final = 64 * 2**10
@@ -169,16 +173,17 @@ class _Download:
         if is_page(media.headers):
             return Again(why=f"storage sent a page instead of a video: {quote_head(await read_head(media))}")
         self._expected_bytes = take.expected_bytes
-        async with aclosing(media.chunks()) as pieces:
-            body = Body(pieces, self._limits)
-            data = await body.aggregate()
+        async with aclosing(media.chunks()) as incoming:
+            body = Body(incoming, self._limits)
+            pieces = await body.aggregate()
             if take.offset == 0:
-                if len(data) >= 8 and bytes(data[4:8]) != b"ftyp":
-                    return Again(why=f"storage sent something else than a video: {quote_head(bytes(data[:600]))}")
+                head = beginning(pieces, QUOTED_BYTES)
+                if len(head) >= MIN_BOX_BYTES and head[4:8] != b"ftyp":
+                    return Again(why=f"storage sent something else than a video: {quote_head(head)}")
                 await self._part.restart(take.validator)
                 self._check = Check(take.hashes)
             check = await self._recheck(Check(take.hashes))
-            return await self._pump(body, data, check)
+            return await self._pump(body, pieces, check)
 
     async def _recheck(self, fresh: Check) -> Check:
         """The check of what the part holds; bytes of an earlier process are read for it."""
@@ -187,23 +192,23 @@ class _Download:
             self._check = fresh
         return self._check
 
-    async def _pump(self, body: Body, data: memoryview, check: Check) -> Again | GiveUp | None:
-        while len(data):
-            if self._part.received_bytes + len(data) > self._limits.max_bytes:
+    async def _pump(self, body: Body, pieces: Sequence[bytes], check: Check) -> Again | GiveUp | None:
+        while pieces:
+            if self._part.received_bytes + sum(map(len, pieces)) > self._limits.max_bytes:
                 await self._start_over("")
                 return GiveUp(why=f"it has more than the limit of {self._limits.max_bytes} bytes")
-            await self._store(data, check)
+            await self._store(pieces, check)
             if check.boxes.early_problem is not None:
                 return await self._start_over(f"what came is no MP4: {check.boxes.early_problem}")
-            data = await body.aggregate()
+            pieces = await body.aggregate()
         return None if body.problem is None else Again(why=body.problem)
 
-    async def _store(self, data: memoryview, check: Check) -> None:
+    async def _store(self, pieces: Sequence[bytes], check: Check) -> None:
         """Write and hash at the same time. Not cancelled half-way: a thread cannot be."""
         with anyio.CancelScope(shield=True):
-            hashing = asyncio.get_running_loop().run_in_executor(None, check.feed, data)
+            hashing = asyncio.get_running_loop().run_in_executor(None, _feed, check, pieces)
             try:
-                await self._part.write(data)
+                await self._part.write(pieces)
             finally:
                 await hashing
         self._best_bytes = max(self._best_bytes, self._part.received_bytes)
@@ -250,3 +255,8 @@ class _Download:
     def _abandoned(self, why: str) -> DownloadAbandoned:
         expected = "?" if self._expected_bytes is None else self._expected_bytes
         return DownloadAbandoned(problem=f"{why} (had {self._part.received_bytes} of {expected} bytes)")
+
+
+def _feed(check: Check, pieces: Sequence[bytes]) -> None:
+    for piece in pieces:
+        check.feed(piece)

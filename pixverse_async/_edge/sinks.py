@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar, TypeVarTuple
 
@@ -71,8 +71,8 @@ class Part(Protocol):
         """Forget all bytes; those that follow are of the version that `validator` names."""
         ...
 
-    async def write(self, data: Bytes) -> None:
-        """Append. `data` is not to be kept: its memory is used again."""
+    async def write(self, pieces: Sequence[bytes]) -> None:
+        """Append the pieces, which are of about 1 MiB together. Not cancelled half-way."""
         ...
 
     async def replay(self, feed: Callable[[Bytes], None]) -> None:
@@ -220,9 +220,9 @@ class DirectoryPart:
             await in_thread(self._file.restart, validator)
         self._file.validator, self._is_noted = validator, False
 
-    async def write(self, data: Bytes) -> None:
-        """See `Part.write`. One hop to a worker thread, however large the data."""
-        await self._async_file.write(data)
+    async def write(self, pieces: Sequence[bytes]) -> None:
+        """See `Part.write`. One hop to a worker thread, however many the pieces."""
+        await self._async_file.writelines(pieces)
         if self.received_bytes >= NOTE_AFTER_BYTES:
             await self._note()
 

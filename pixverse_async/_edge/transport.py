@@ -96,8 +96,10 @@ class _AiohttpMedia:
 
     async def chunks(self) -> AsyncGenerator[bytes]:
         try:
-            async for piece in self._response.content.iter_any():
-                yield piece
+            # Not iter_any: it joins what has come, a copy of every byte.
+            async for piece, _ in self._response.content.iter_chunks():
+                if piece:
+                    yield piece
         except (aiohttp.ClientError, TimeoutError, OSError) as problem:
             raise _lost(problem, sent=None) from problem
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import anyio
 import attrs
 
 from pixverse_async._core.mp4 import Bytes
@@ -15,8 +16,11 @@ class SmallSink:
 
     room: int
     refusal: OSError
+    delay: float = 0.0
+    """Seconds that a write takes."""
     files: dict[str, bytes] = attrs.field(factory=dict[str, bytes])
     open_parts: int = 0
+    sizes_at_close: list[int] = attrs.field(factory=list[int])
 
     async def prepare(self) -> None:
         """Always ready."""
@@ -49,10 +53,13 @@ class SmallPart:
         self._held.clear()
         self.validator = validator
 
-    async def write(self, data: Bytes) -> None:
+    async def write(self, pieces: Sequence[bytes]) -> None:
+        data = b"".join(pieces)
         if len(self._held) + len(data) > self._sink.room:
             raise self._sink.refusal
-        self._held += data
+        self._held += data[: len(data) // 2]
+        await anyio.sleep(self._sink.delay)
+        self._held += data[len(data) // 2 :]
 
     async def replay(self, feed: Callable[[Bytes], None]) -> None:
         feed(bytes(self._held))
@@ -66,3 +73,4 @@ class SmallPart:
 
     async def aclose(self) -> None:
         self._sink.open_parts -= 1
+        self._sink.sizes_at_close.append(len(self._held))

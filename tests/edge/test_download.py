@@ -405,3 +405,22 @@ async def test_a_sink_need_not_be_a_folder() -> None:
     )
     assert end == Saved(path="small:cat.mp4", size_bytes=len(FILE), sha256=hashlib.sha256(FILE).hexdigest())
     assert (sink.files, sink.open_parts) == ({"cat.mp4": FILE}, 0)
+
+
+async def test_a_write_is_not_cut_by_cancellation() -> None:
+    """A sink is never left in the middle of a write: the cancellation waits for it, and for no other."""
+    sink = SmallSink(10**6, OSError(), delay=5.0)
+    with anyio.move_on_after(7.0) as scope:
+        await download(
+            Storage([whole(FILE)]), sink, "cat.mp4", URL, duration=5, rng=random.Random(7), limits=SHORT
+        )
+    assert scope.cancelled_caught
+    assert anyio.current_time() == 10.0
+    assert (sink.open_parts, sink.sizes_at_close) == (0, [4000])
+
+
+async def test_an_end_before_the_length_is_continued(tmp_path: Path) -> None:
+    """A body that stops short of its content-length without an error is not judged as if it were whole."""
+    end, storage = await bring(tmp_path, whole(FILE, body=FILE[:3000]), honest(FILE))
+    assert_saved(end, tmp_path)
+    assert storage.requests[1]["Range"] == "bytes=3000-"

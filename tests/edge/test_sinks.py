@@ -36,7 +36,7 @@ async def test_the_name_appears_with_the_last_byte_only(tmp_path: Path) -> None:
     sink = DirectorySink(tmp_path / "new" / "folder")
     part = await sink.open("cat.mp4")
     for start in range(0, len(DATA), 3000):
-        await part.write(DATA[start : start + 3000])
+        await part.write([DATA[start : start + 3000]])
         assert not await sink.exists("cat.mp4")
     place = await part.commit(len(DATA), SHA256)
     await part.aclose()
@@ -49,7 +49,7 @@ async def test_the_name_appears_with_the_last_byte_only(tmp_path: Path) -> None:
 async def test_a_saved_file_is_nobody_elses_to_write(tmp_path: Path) -> None:
     """Its mode is at most 0644, and never that of a temporary file."""
     part = await DirectorySink(tmp_path).open("cat.mp4")
-    await part.write(DATA)
+    await part.write([DATA])
     await part.commit(len(DATA), SHA256)
     mode = stat.S_IMODE((tmp_path / "cat.mp4").stat().st_mode)
     assert mode | 0o644 == 0o644
@@ -60,13 +60,13 @@ async def test_a_closed_part_is_taken_up_again(tmp_path: Path) -> None:
     """Another process finds the bytes, their version, and reads them in order."""
     first = await DirectorySink(tmp_path).open("cat.mp4")
     await first.restart('"v1"')
-    await first.write(DATA[:7000])
+    await first.write([DATA[:7000]])
     await first.aclose()
     second = await DirectorySink(tmp_path).open("cat.mp4")
     assert (second.received_bytes, second.validator) == (7000, '"v1"')
     seen = bytearray()
     await second.replay(seen.extend)
-    await second.write(DATA[7000:])
+    await second.write([DATA[7000:]])
     assert bytes(seen) == DATA[:7000]
     assert content(await second.commit(len(DATA), SHA256)) == DATA
     await second.aclose()
@@ -77,12 +77,12 @@ async def test_restart_forgets_bytes_and_version(tmp_path: Path) -> None:
     """What was held of another version is in no file afterwards."""
     part = await DirectorySink(tmp_path).open("cat.mp4")
     await part.restart('"v1"')
-    await part.write(b"old" * 3_000_000)
+    await part.write([b"old" * 3_000_000])
     assert names(tmp_path) == ["cat.mp4.part", "cat.mp4.part.version"]
     await part.restart('"v2"')
     assert (part.received_bytes, part.validator) == (0, '"v2"')
     assert names(tmp_path) == ["cat.mp4.part"]
-    await part.write(DATA)
+    await part.write([DATA])
     assert content(await part.commit(len(DATA), SHA256)) == DATA
 
 
@@ -90,7 +90,7 @@ async def test_a_long_part_survives_a_kill(tmp_path: Path) -> None:
     """From 4 MiB on the version is noted while the part is open: no orderly end is needed."""
     part = await DirectorySink(tmp_path).open("cat.mp4")
     await part.restart('"v1"')
-    await part.write(bytes(4 * 2**20))
+    await part.write([bytes(4 * 2**20)])
     after_kill = await DirectorySink(tmp_path).open("cat.mp4")
     assert (after_kill.received_bytes, after_kill.validator) == (4 * 2**20, '"v1"')
     await after_kill.aclose()
@@ -102,7 +102,7 @@ async def test_bytes_without_a_version_are_not_taken_up(tmp_path: Path) -> None:
     (tmp_path / "cat.mp4.part").write_bytes(b"stale")
     part = await DirectorySink(tmp_path).open("cat.mp4")
     assert (part.received_bytes, part.validator) == (0, None)
-    await part.write(DATA)
+    await part.write([DATA])
     assert content(await part.commit(len(DATA), SHA256)) == DATA
 
 
@@ -127,7 +127,7 @@ async def test_a_planted_link_is_not_written_through(
     plant(victim, folder / f"cat.mp4{suffix}")
     part = await DirectorySink(folder).open("cat.mp4")
     await part.restart('"v1"')
-    await part.write(DATA)
+    await part.write([DATA])
     await part.aclose()
     part = await DirectorySink(folder).open("cat.mp4")
     assert part.received_bytes == len(DATA)
@@ -149,7 +149,7 @@ async def test_nothing_is_replaced(tmp_path: Path, occupy: Callable[[Path], None
     """Whatever has the final name stays what it was, and the bytes stay in the part."""
     part = await DirectorySink(tmp_path).open("cat.mp4")
     await part.restart('"v1"')
-    await part.write(DATA)
+    await part.write([DATA])
     occupy(tmp_path / "cat.mp4")
     before = (tmp_path / "cat.mp4").lstat()
     with pytest.raises(FileExistsError):
@@ -163,7 +163,7 @@ async def test_the_same_file_is_taken_for_this_one(tmp_path: Path) -> None:
     """A run that was killed between commit and record commits again without an error."""
     (tmp_path / "cat.mp4").write_bytes(DATA)
     part = await DirectorySink(tmp_path).open("cat.mp4")
-    await part.write(DATA)
+    await part.write([DATA])
     assert await part.commit(len(DATA), SHA256) == str(tmp_path / "cat.mp4")
     await part.aclose()
     assert names(tmp_path) == ["cat.mp4"]
@@ -176,7 +176,7 @@ async def test_a_kill_between_the_two_names_harms_nothing(tmp_path: Path) -> Non
     (tmp_path / "cat.mp4.part.version").write_text('"v1"')
     part = await DirectorySink(tmp_path).open("cat.mp4")
     assert part.received_bytes == 0
-    await part.write(b"other")
+    await part.write([b"other"])
     await part.discard()
     await part.aclose()
     assert (tmp_path / "cat.mp4").read_bytes() == DATA
