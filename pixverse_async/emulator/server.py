@@ -37,7 +37,8 @@ DEFAULT_SPEED = 60.0
 """A generation of 80 s takes 1.3 s."""
 _SHUTDOWN = 1.0
 """Real seconds; nothing should need them."""
-_Handle = Callable[[Request, float], Response]
+_CLEAN_UP = 10.0
+"""Real seconds for closing connections; short of them on a busy machine, open ones would be left behind."""
 
 
 class Emulator:
@@ -240,7 +241,7 @@ class _Studio:
 
 
 async def _clean_up(runner: web.ServerRunner) -> None:
-    with anyio.move_on_after(_SHUTDOWN * 3, shield=True):
+    with anyio.move_on_after(_CLEAN_UP, shield=True):
         await runner.cleanup()
 
 
