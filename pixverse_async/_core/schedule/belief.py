@@ -32,17 +32,17 @@ _PACE_SPREAD, _SPREAD, _CLASS_SPREAD = 0.7, 0.3, 0.2
 classes by 20% from what their guesses say of each other."""
 _DRIFT = 2.5e-5
 """Variance of the log pace per second: 5% in 100 s, a service that slows to half within half an hour."""
-_CHANGE = 1 / 1800
-"""Sudden changes per second, one in half an hour."""
+_CHANGE = 1 / 3600
+"""Sudden changes per second, one in an hour; a quarter or four times that costs under 2%."""
 _TAIL, _TAIL_POWER = 0.03, 1.5
 """A straggler's share and its Pareto power, so that a late job is not polled to death."""
-_DEEP = 0.03
+_DEEP = 0.1
 """A pace at which the job would be a straggler gets no credit for how long stragglers last."""
 _EARLY, _EARLY_SECONDS, _EARLY_WEIGHT = 0.02, 5.0, 60.0
 """Early ends: their share and typical time before any was seen, and what that share is worth in jobs."""
 EARLY_UNIT = 10.0
 """Seconds at the middle of the grid of early ends."""
-_MEMORY = 300.0
+_MEMORY = 100.0
 """Finished jobs that are remembered."""
 _STALE = 0.08
 """A class's curve is built anew when the pace has moved by this part of the spread: less cannot be seen."""
@@ -189,7 +189,11 @@ class Belief:
         self._advance(until)
         alive, after = self._alive(job_class, starts, since), self._alive(job_class, starts, until)
         self._learn(
-            job_class, [(b + 1e-9) / (a if a > _DEEP else _DEEP) for a, b in zip(alive, after, strict=True)]
+            job_class,
+            [
+                (b + 0.5 * _DEEP) / ((a if a > _DEEP else _DEEP) + 0.5 * _DEEP)
+                for a, b in zip(alive, after, strict=True)
+            ],
         )
 
     def _alive(self, job_class: JobClass, starts: Sequence[Start], at: float) -> list[float]:
@@ -243,36 +247,43 @@ class Belief:
         self, job_class: JobClass, base: float, spans: list[tuple[float, float, float]], early: float
     ) -> None:
         """Put the duration into the histograms, the offset and the spread."""
-        width = max(0.03, 0.8 * self.spread * (self.shape.total + 1.0) ** -0.2)
-        sure = self.spread**2 / (self.spread**2 + self.pace_var)
         parts: list[tuple[float, float, float]] = []
         for low, high, weight in spans:
             low, high = math.log(max(low, 0.2)), math.log(max(high, 0.3))
             a, b = (low - base) / STEP + HALF, (high - base) / STEP + HALF
             parts.append((a, b, weight * (0.02 + self.shape.within(a, b))))
-            self.early.add(
-                (low - math.log(EARLY_UNIT)) / STEP + HALF - 4,
-                (high - math.log(EARLY_UNIT)) / STEP + HALF + 4,
-                early * weight,
-            )
-        whole = sum(w for _, _, w in parts)
+            shift = (base - math.log(EARLY_UNIT)) / STEP
+            self.early.add(a + shift - 4.0, b + shift + 4.0, early * weight)
+        whole = sum(weight for _, _, weight in parts)
+        parts = [(a, b, weight / whole) for a, b, weight in parts]
+        means = [(self.shape.mean_within(a, b) - HALF) * STEP for a, b, _ in parts]
+        mean = sum(m * share for m, (_, _, share) in zip(means, parts, strict=True))
+        far = 2.5 * self.spread
+        vague = 0.0
+        for m, (a, b, share) in zip(means, parts, strict=True):
+            width = min(far, (b - HALF) * STEP) - max(-far, (a - HALF) * STEP)
+            vague += share * ((m - mean) ** 2 + max(0.0, width) ** 2 / 12.0)
+        sure = (1.0 - early) * self.spread**2 / (self.spread**2 + self.pace_var + vague)
+        self._place(job_class, mean - self.shape.mean, sure)
+        # Centred, so that the place of the distribution is held by the pace and the offsets alone.
+        smooth = max(0.03, 0.8 * self.spread * (self.shape.total + 1.0) ** -0.2) / STEP
+        centre = self.shape.mean / STEP
+        for a, b, share in parts:
+            self.shape.add(a - centre - smooth, b - centre + smooth, sure * share)
+
+    def _place(self, job_class: JobClass, residual: float, sure: float) -> None:
+        """Move the class's offset and the spread by one residual."""
         total, count = self.offsets.get(job_class, (0.0, 0.0))
-        for a, b, w in parts:
-            share = (1.0 - early) * w / whole
-            if share < 0.02:
-                continue
-            r = (self.shape.mean_within(a, b) - HALF) * STEP - self.shape.mean
-            self.shape.add(a - width / STEP, b + width / STEP, share)
-            far = 3.0 * self.spread + 0.2
-            offset = self._typical(job_class) - self._guess(job_class)
-            total, count = total + share * sure * (min(far, max(-far, r)) + offset), count + share * sure
-            self._squares += share * sure * 1.05 * min(r, 2.5 * self.spread, key=abs) ** 2
-            self._square_weight += share * sure
+        offset = self._typical(job_class) - self._guess(job_class)
+        far = 3.0 * self.spread + 0.2
+        total, count = total + sure * (min(far, max(-far, residual)) + offset), count + sure
         keep = min(1.0, 60.0 / max(count, 1e-9))
         self.offsets[job_class] = (total * keep, count * keep)
-        keep = min(1.0, _MEMORY / self._square_weight)
-        self._squares, self._square_weight = self._squares * keep, self._square_weight * keep
-        self.spread = max(0.05, math.sqrt(self._squares / self._square_weight))
+        squares = self._squares + sure * min(abs(residual), 2.5 * self.spread) ** 2
+        weight = self._square_weight + sure
+        keep = min(1.0, _MEMORY / weight)
+        self._squares, self._square_weight = squares * keep, weight * keep
+        self.spread = max(0.05, math.sqrt(squares / weight))
         self.shape.guess = [normal(x / self.spread) for x in _GRID]
 
     def recall(

@@ -17,7 +17,7 @@ from .rule import Curve, Outlook, Start
 from .starts import Place, Starts
 
 _GUESS = {"360p": 25.0, "540p": 35.0, "720p": 50.0, "1080p": 90.0}
-"""Seconds for a clip of 5 s; published figures lie between 20 and 100. After one finished job only the ratios matter."""
+"""Seconds for a clip of 5 s; published figures lie between 20 and 100. One finished job leaves only the ratios."""
 _LENGTH_POWER = 0.8
 """A longer clip takes longer, a little less than in proportion."""
 _RUNNING_LEAST, _RUNNING_PART = 60.0, 0.25

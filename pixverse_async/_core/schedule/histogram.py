@@ -9,7 +9,7 @@ from operator import mul
 
 from .rule import HALF, KNOTS, STEP
 
-_MEMORY = 300.0
+_MEMORY = 100.0
 """Values that are remembered."""
 
 
