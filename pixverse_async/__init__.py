@@ -49,7 +49,7 @@ from ._core.errors import (
     TransportError,
     UnexpectedError,
 )
-from ._core.job import Failed, Job, JobClass, Outcome, Pending, Stage, Succeeded, Timings, Unknown
+from ._core.job import Failed, Job, JobClass, Outcome, Pending, Quality, Stage, Succeeded, Timings, Unknown
 from ._core.lifecycle import State
 from ._core.result import BatchResult
 from ._core.schedule import (
@@ -65,7 +65,7 @@ from ._core.wire import Media, Status
 from ._edge.client import Client, generate_many
 from ._edge.folder_jobs import jobs_from_folder
 from ._edge.handle import Handle
-from ._edge.run import JobEvent
+from ._edge.run import JobEvent, Observer
 from ._edge.sinks import DirectorySink, Part, Sink
 
 __all__ = [
@@ -94,12 +94,14 @@ __all__ = [
     "JournalError",
     "Look",
     "Media",
+    "Observer",
     "Outcome",
     "Part",
     "Pending",
     "PixverseError",
     "PollPolicy",
     "ProtocolError",
+    "Quality",
     "RateLimitedError",
     "RejectedError",
     "Scheduler",

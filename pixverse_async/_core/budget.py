@@ -37,6 +37,17 @@ def price_usd(job: Job) -> Decimal:
     return PRICE_USD_PER_SECOND[job.quality, job.audio] * job.duration
 
 
+def dollars(usd: Decimal) -> str:
+    """Money as it is shown: cents at the least, and every digit that counts.
+
+    >>> dollars(Decimal("1.050")), dollars(Decimal("0.175")), dollars(Decimal(25))
+    ('$1.05', '$0.175', '$25.00')
+    """
+    exact = usd.normalize()
+    places = max(2, -int(exact.as_tuple().exponent))
+    return f"${exact:.{places}f}"
+
+
 @attrs.frozen(kw_only=True)
 class Estimate:
     """What a batch would cost if every job succeeded: an upper bound, made offline."""
@@ -50,7 +61,7 @@ class Estimate:
     )
 
     def __str__(self) -> str:
-        return f"${self.total_usd} for {len(self.per_job)} videos ({'; '.join(self.assumptions)})"
+        return f"{dollars(self.total_usd)} for {len(self.per_job)} videos ({'; '.join(self.assumptions)})"
 
 
 def estimate(jobs: Iterable[Job]) -> Estimate:

@@ -266,7 +266,7 @@ class BudgetExceededError(PixverseError):
 
     def describe(self) -> str:
         return (
-            f"not sent: it needs ${self.needed_usd} and the budget has ${self.left_usd} left. "
+            f"not sent: it needs ${self.needed_usd:.3f} and the budget has ${self.left_usd:.3f} left. "
             "Raise budget_usd and run the same call again."
         )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import overload
 
+from .budget import dollars
 from .job import Failed, Outcome, Pending, Succeeded, Unknown
 
 
@@ -13,7 +14,7 @@ class BatchResult(Sequence[Outcome]):
     """The outcomes of a batch, in input order; every job that was pulled has exactly one.
 
     >>> BatchResult([]).summary()
-    '0 succeeded, 0 failed, 0 unknown, 0 pending, $0'
+    '0 succeeded, 0 failed, 0 unknown, 0 pending, $0.00'
     """
 
     def __init__(self, outcomes: Iterable[Outcome]) -> None:
@@ -67,5 +68,5 @@ class BatchResult(Sequence[Outcome]):
         """One line: how many of each kind, and the money."""
         return (
             f"{len(self.succeeded)} succeeded, {len(self.failed)} failed, {len(self.unknown)} unknown, "
-            f"{len(self.pending)} pending, ${self.usd_spent}"
+            f"{len(self.pending)} pending, {dollars(self.usd_spent)}"
         )

@@ -20,6 +20,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import anyio
+import attrs
 
 from .._core import retry, wire
 from .._core.budget import Budget
@@ -129,7 +130,8 @@ class Batch:
                 if not self._is_done.is_set() and limits.on_cancel == "cancel_queued":
                     await unbroken(self._cancel_queued, CANCEL_GRACE)
         if isinstance(self._run.halted, AuthError | ConfigError):
-            raise self._run.halted
+            # A copy: the original knows the job that met it first, and speaks for the batch here.
+            raise attrs.evolve(self._run.halted) from self._run.halted
 
     # -- in ----------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sized
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -277,7 +277,7 @@ async def generate_many(
     """
     async with AsyncExitStack() as stack:
         if progress:
-            on_event = stack.enter_context(_progress(on_event))
+            on_event = stack.enter_context(_progress(on_event, jobs))
         client = await stack.enter_async_context(Client(api_key, base_url=base_url, org_id=org_id))
         outcomes = await stack.enter_async_context(
             client.as_completed(
@@ -303,8 +303,8 @@ async def generate_many(
     return BatchResult(sorted(found, key=lambda outcome: outcome.index))
 
 
-def _progress(on_event: Observer | None) -> AbstractContextManager[Observer]:
+def _progress(on_event: Observer | None, jobs: Jobs) -> AbstractContextManager[Observer]:
     # The one leaf that the package reaches for, and only when asked: everything else imports leaves by name.
     from ..observe import Progress
 
-    return Progress(then=on_event)
+    return Progress(then=on_event, total=len(jobs) if isinstance(jobs, Sized) else None)

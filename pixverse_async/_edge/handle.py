@@ -19,7 +19,7 @@ from .._core.errors import DeadlineExceededError, DownloadError, PixverseError
 from .._core.job import Job, JobClass, Outcome, Stage, Succeeded
 from .._core.lifecycle import DownloadAbandoned, LinkExpired, Saved
 from .._core.retry import Again, Denied, Gone, Seen
-from .._core.schedule import DEFAULT_POLLS_PER_SECOND, AdaptivePolling
+from .._core.schedule import DEFAULT_POLLS_PER_SECOND, AdaptivePolling, PollPolicy
 from .._core.wire import Status
 from .calls import answer_to, flat_task_group
 from .download import download
@@ -36,6 +36,7 @@ STATUS_TRIES = 5
 """Tries of one `status()`: a status call is free and safe to repeat."""
 DEFAULT_WAIT = 1800.0
 """Seconds. PixVerse frees a stuck generation after 600; queues of this service were seen to stall for an hour."""
+DEFAULT_POLICY = AdaptivePolling()
 _TYPICAL = JobClass("540p", 5, False)
 # What an attached request is taken for: only the first looks depend on it.
 
@@ -63,7 +64,7 @@ class Handle:
                     raise self._about(error)
         raise AssertionError("the last try returns or raises")
 
-    async def result(self, timeout: float = DEFAULT_WAIT) -> Status:
+    async def result(self, timeout: float = DEFAULT_WAIT, *, poll_policy: PollPolicy = DEFAULT_POLICY) -> Status:
         """Wait for the end; the final status, whose `media` holds the link. *Charges* nothing.
 
         *Raises* `GenerationError` when the service made no video, `DeadlineExceededError` after `timeout` seconds
@@ -71,7 +72,7 @@ class Handle:
         """
         word = "queued"
         with anyio.move_on_after(timeout):
-            async for status in self._looks():
+            async for status in self._looks(poll_policy):
                 word = status.word
                 if status.stage is Stage.SUCCEEDED and status.media is not None:
                     return status
@@ -79,7 +80,13 @@ class Handle:
                     raise self._about(failure_of(status), may_be_billed=status.stage is Stage.SUCCEEDED)
         raise self._about(DeadlineExceededError(timeout, word), may_be_billed=True)
 
-    async def save(self, path: str | os.PathLike[str], timeout: float = DEFAULT_WAIT) -> Saved:
+    async def save(
+        self,
+        path: str | os.PathLike[str],
+        timeout: float = DEFAULT_WAIT,
+        *,
+        poll_policy: PollPolicy = DEFAULT_POLICY,
+    ) -> Saved:
         """Wait for the end and save the video at `path`, whole and checked. *Charges* nothing.
 
         *Raises* what `result` raises, and `DownloadError`; the video stays at the service and can be saved again.
@@ -88,7 +95,7 @@ class Handle:
         sink = DirectorySink(target.parent)
         await sink.prepare()
         for attempt in range(STATUS_TRIES):
-            media = (await self.result(timeout)).media
+            media = (await self.result(timeout, poll_policy=poll_policy)).media
             assert media is not None, "result() returns only statuses that name a video"
             duration = self.job.duration if self.job is not None else None
             match await download(self._transport, sink, target.name, media.url, duration=duration, rng=self._rng):
@@ -101,11 +108,9 @@ class Handle:
         problem = f"{STATUS_TRIES} links in a row did not serve it"
         raise self._about(DownloadError(problem), may_be_billed=True)
 
-    async def _looks(self) -> AsyncGenerator[Status]:
+    async def _looks(self, policy: PollPolicy) -> AsyncGenerator[Status]:
         """Statuses at the scheduler's pace, for ever."""
-        scheduler = AdaptivePolling().scheduler(
-            polls_per_second=DEFAULT_POLLS_PER_SECOND, seed=self._rng.getrandbits(32)
-        )
+        scheduler = policy.scheduler(polls_per_second=DEFAULT_POLLS_PER_SECOND, seed=self._rng.getrandbits(32))
         job_class = self.job.job_class if self.job is not None else _TYPICAL
         scheduler.submitted(0, job_class, anyio.current_time())
         yield await self.status()

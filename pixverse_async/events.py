@@ -1,0 +1,47 @@
+"""The events that an observer sees: what `JobEvent.event` can be.
+
+    def watch(told: JobEvent) -> None:
+        match told.event:
+            case events.SubmitAccepted(request_id=request_id): ...
+            case events.Saved(path=path): ...
+
+Each says what has happened, in the past tense; `pixverse_async.State` says where the job stands after it.
+"""
+
+from ._core.lifecycle import (
+    ConfirmedAbsent,
+    DownloadAbandoned,
+    Event,
+    GenerationFailed,
+    GenerationSucceeded,
+    LinkExpired,
+    Reconciled,
+    RetryRequested,
+    Saved,
+    SavedFileMissing,
+    StatusSeen,
+    SubmitAccepted,
+    SubmitDeferred,
+    SubmitInterrupted,
+    SubmitRejected,
+    SubmitStarted,
+)
+
+__all__ = [
+    "ConfirmedAbsent",
+    "DownloadAbandoned",
+    "Event",
+    "GenerationFailed",
+    "GenerationSucceeded",
+    "LinkExpired",
+    "Reconciled",
+    "RetryRequested",
+    "Saved",
+    "SavedFileMissing",
+    "StatusSeen",
+    "SubmitAccepted",
+    "SubmitDeferred",
+    "SubmitInterrupted",
+    "SubmitRejected",
+    "SubmitStarted",
+]
