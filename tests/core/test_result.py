@@ -42,7 +42,7 @@ def test_the_money_of_unknown_and_pending_jobs_counts() -> None:
     """What may have been spent is counted to the cent, and shown."""
     batch = BatchResult(ALL)
     assert Decimal("0.6") == batch.usd_spent
-    assert batch.summary() == "1 succeeded, 1 failed, 1 unknown, 1 pending, $0.6"
+    assert batch.summary() == "1 succeeded, 1 failed, 1 unknown, 1 pending, $0.60"
     assert batch.summary() in repr(batch)
 
 
