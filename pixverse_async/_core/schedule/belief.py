@@ -67,7 +67,7 @@ class Belief:
         self.spread, self._squares, self._square_weight = _SPREAD, 4.0 * _SPREAD**2, 4.0
         self.offsets: dict[JobClass, tuple[float, float]] = {}
         """Sum of the deviations and their number."""
-        self.shape = Histogram([normal(x / _SPREAD) for x in _GRID], 4.0)
+        self.shape = Histogram([normal(x / _SPREAD) for x in _GRID], 4.0, lasting=0.5)
         self.early = Histogram(_AT_ONCE, 2.0)
         self.early_seen, self.ends_seen = _EARLY * _EARLY_WEIGHT, _EARLY_WEIGHT
         self.finished_count = 0

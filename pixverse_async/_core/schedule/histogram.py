@@ -16,9 +16,9 @@ _MEMORY = 100.0
 class Histogram:
     """Probabilities on the grid of `rule`; positions are in knots."""
 
-    def __init__(self, guess: Sequence[float], weight: float) -> None:
-        self.guess, self._weight = guess, weight
-        """`weight`: what the guess is worth in values seen."""
+    def __init__(self, guess: Sequence[float], weight: float, lasting: float = 0.0) -> None:
+        self.guess, self._weight, self._lasting = guess, weight, lasting
+        """What the guess is worth in values seen: `weight` of them, and `lasting` for each one seen, which smooths."""
         self._mass = [0.0] * KNOTS
         self.total = 0.0
         self.share = list(guess)
@@ -62,7 +62,8 @@ class Histogram:
 
     def refresh(self) -> None:
         """Bring `share` and `mean` up to date."""
-        w, whole = self._weight, self._weight + self.total
+        w = self._weight + self._lasting * self.total
+        whole = w + self.total
         self.share = [(w * g + m) / whole for g, m in zip(self.guess, accumulate(self._mass), strict=True)]
         self.mean = sum(map(mul, self._mass, _POSITIONS)) / whole
 
