@@ -10,7 +10,7 @@ import random
 import struct
 import zlib
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -215,8 +215,9 @@ class MemoryPart:
         self.content.clear()
         self.validator = validator
 
-    async def write(self, data: Bytes) -> None:
-        self.content += data
+    async def write(self, pieces: Sequence[bytes]) -> None:
+        for piece in pieces:
+            self.content += piece
 
     async def replay(self, feed: Callable[[Bytes], None]) -> None:
         feed(self.content)
