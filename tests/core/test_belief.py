@@ -125,7 +125,7 @@ def test_in_a_line_one_answer_bounds_all_the_others() -> None:
     line.seen_started(places[3])
     places[5].queued_at = 21.0
     assert not line.seen_waiting(places[5])
-    assert line.bracket(places[0])[1] == 20.0
+    assert [20.0, 20.0] == [line.bracket(places[k])[1] for k in (0, 3)]
     assert line.bracket(places[9])[0] == 21.0
     assert line.bracket(places[4]) == (places[4].submitted, math.inf)
 
@@ -176,6 +176,15 @@ def test_with_a_constant_hazard_the_interval_is_constant(kappa: float) -> None:
     ]
     assert waits == pytest.approx([waits[0]] * 3, rel=0.05)
     assert waits[0] == pytest.approx(math.sqrt(2 * kappa * 50.0), rel=0.1)
+
+
+def test_the_worth_of_a_poll_is_the_lateness_over_the_root_of_the_chance_that_it_finds_nothing() -> None:
+    """For an exponential time of mean 50 s, known to run at 10 s, the worth at 40 s is what the formula says."""
+    wait = 30.0
+    alive = math.exp(-wait / 50.0)
+    late = wait - 50.0 * (1.0 - alive)
+    outlook = Outlook(EXPONENTIAL, 50.0, [Start(0.0, 1.0)], 10.0)
+    assert outlook.value(40.0) == pytest.approx(late / math.sqrt(alive), rel=0.01)
 
 
 @given(at=st.floats(0.0, 200.0), kappa=st.floats(0.01, 10.0), hint=st.floats(0.1, 1000.0))

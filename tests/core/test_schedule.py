@@ -104,6 +104,7 @@ def test_every_job_is_seen_to_end_whatever_the_answers(
     assert not service.alive
     assert service.scheduler.take(1e7) is None
     assert service.scheduler.next_wakeup() is None
+    assert service.scheduler.stalled(1e9) == ()
 
 
 @each_policy
@@ -124,6 +125,7 @@ def test_the_budget_holds_in_every_window(policy: PollPolicy, script: list[str |
 @settings(deadline=None, max_examples=25)
 def test_the_next_look_is_never_beyond_the_ceiling(script: list[str | int], ceiling: float) -> None:
     """While a job waits and none is being asked, the scheduler asks to be woken within the ceiling."""
+    script = [*script, *["queued"] * 40]
     service = Service(AdaptivePolling(ceiling=ceiling).scheduler(polls_per_second=20.0, seed=3), script)
     service.run(5)
     assert all(wakeup <= now + max(ceiling, LONGEST_PAUSE) for now, wakeup in service.wakeups)
@@ -205,6 +207,52 @@ def test_it_learns_how_long_jobs_take() -> None:
     scheduler = AdaptivePolling().scheduler(polls_per_second=20.0, seed=8)
     cost = finish_after(47.0, 40, scheduler)
     assert sum(cost[-10:]) / 10 < 0.8 * sum(cost[:3]) / 3
+
+
+def test_an_answer_about_one_job_moves_another() -> None:
+    """When one job is seen to run for five minutes, the next one's first poll comes later than it would have."""
+    firsts: list[float] = []
+    for answered in (False, True):
+        scheduler = AdaptivePolling().scheduler(polls_per_second=20.0, seed=13)
+        if answered:
+            service = Service(scheduler, ["processing"] * 500)
+            service.run(1, until=300.0)
+        else:
+            scheduler.submitted(0, CLASSES[0], 0.0)
+        scheduler.submitted(1, CLASSES[0], 300.0)
+        now, job = 300.0, None
+        while job != 1:
+            now = max(now, scheduler.next_wakeup() or now)
+            job = scheduler.take(now)
+        firsts.append(now)
+    assert firsts[1] > firsts[0] + 5.0
+
+
+def test_in_a_line_the_front_is_asked_and_nobody_far_behind() -> None:
+    """Of eighty jobs served one by one, each is polled a few times, never twice at once, and none known very late."""
+    scheduler = AdaptivePolling().scheduler(polls_per_second=20.0, seed=14)
+    flying: list[tuple[float, int]] = []
+    polls, late, now = [0] * 80, [-1.0] * 80, 0.0
+    for job in range(80):
+        scheduler.submitted(job, CLASSES[0], 0.0)
+    while min(late) < 0.0:
+        wakeup = scheduler.next_wakeup()
+        if flying and (wakeup is None or flying[0][0] <= wakeup):
+            now, job = flying.pop(0)
+            sent, end = now - 0.2, 12.0 * (job + 1)
+            stage = Stage.SUCCEEDED if sent >= end else Stage.PROCESSING if sent >= end - 12.0 else Stage.QUEUED
+            late[job] = now - end if stage.is_final else -1.0
+            scheduler.observed(job, stage, sent, now)
+            continue
+        assert wakeup is not None
+        now = max(now, wakeup)
+        taken = scheduler.take(now)
+        if taken is not None:
+            assert taken not in [job for _, job in flying]
+            flying.append((now + 0.2, taken))
+            polls[taken] += 1
+    assert sum(polls) / 80 < 10
+    assert max(late) < 25.0
 
 
 def test_learned_timing_is_a_few_hundred_bytes_and_makes_the_next_run_sharper() -> None:
