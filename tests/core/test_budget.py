@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixverse_async._core.budget import PRICE_USD_PER_SECOND, Budget, estimate, price_usd
+from pixverse_async._core.budget import PRICE_USD_PER_SECOND, Budget, dollars, estimate, price_usd
 from pixverse_async._core.job import DURATION_RANGE, Job, Quality
 
 USD = st.decimals(0, 5, places=3, allow_nan=False)
@@ -103,3 +103,12 @@ def test_the_limit_holds_whatever_happens(limit: Decimal, moves: list[tuple[str,
             spent += one if move == "s" else 0
         assert purse.reserved_usd + purse.spent_usd <= limit
         assert (sum(held), spent) == (purse.reserved_usd, purse.spent_usd)
+
+
+@pytest.mark.parametrize(
+    ("usd", "shown"),
+    [("0", "$0.00"), ("1E+2", "$100.00"), ("0.6", "$0.60"), ("1.050", "$1.05"), ("0.175", "$0.175")],
+)
+def test_money_is_shown_as_money(usd: str, shown: str) -> None:
+    """Cents at the least, every digit that counts, and no exponent."""
+    assert shown == dollars(Decimal(usd))

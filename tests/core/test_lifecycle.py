@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixverse_async._core.lifecycle import (
@@ -139,6 +139,7 @@ def test_only_what_costs_a_poll_is_not_synced() -> None:
     assert {StatusSeen, DownloadAbandoned} == NOT_SYNCED
 
 
+@settings(max_examples=50)
 @given(histories())
 def test_an_accepted_job_has_its_id(events: list[Event]) -> None:
     """In QUEUED, READY and SAVED a job has the id by which it is picked up, and a saved one its file."""
@@ -151,12 +152,14 @@ def test_an_accepted_job_has_its_id(events: list[Event]) -> None:
     assert (record.ending is not None) == (record.state is State.FAILED)
 
 
+@settings(max_examples=50)
 @given(histories(), st.integers(0, 30))
 def test_going_on_after_a_crash_is_not_having_crashed(events: list[Event], cut: int) -> None:
     """Folding a prefix and then the rest is folding all."""
     assert fold(events) == fold(events[cut:], fold(events[:cut]))
 
 
+@settings(max_examples=50)
 @given(histories())
 def test_nothing_is_sent_twice_unasked(events: list[Event]) -> None:
     """Between two submits of one job lies a sure refusal, a declared absence or the user's wish, and nothing else."""
@@ -165,6 +168,7 @@ def test_nothing_is_sent_twice_unasked(events: list[Event]) -> None:
             assert isinstance(events[n - 1], SubmitDeferred | ConfirmedAbsent | RetryRequested)
 
 
+@settings(max_examples=50)
 @given(histories())
 def test_an_unknown_submit_is_sent_again_only_when_declared_absent(events: list[Event]) -> None:
     """After a lost reply a submit follows only behind `ConfirmedAbsent`, or when the job was found and then failed."""
@@ -177,6 +181,7 @@ def test_an_unknown_submit_is_sent_again_only_when_declared_absent(events: list[
         assert not (is_unknown and isinstance(event, SubmitStarted))
 
 
+@settings(max_examples=50)
 @given(histories())
 def test_every_submit_is_counted(events: list[Event]) -> None:
     """`attempts` is the number of paid POSTs that were about to leave."""
@@ -231,6 +236,7 @@ def test_a_success_that_failed_later_is_billed(events: tuple[Event, ...], is_bil
     assert is_billed == fold(events).is_billed_failure
 
 
+@settings(max_examples=50)
 @given(histories())
 def test_a_success_is_never_forgotten(events: list[Event]) -> None:
     """What a job may have cost is never less than a price for each request that was a success."""

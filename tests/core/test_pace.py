@@ -51,7 +51,8 @@ def test_starts_before_the_lesson_count() -> None:
     """What left before the limit was named is in the service's window too."""
     pacer = Pacer()
     for _ in range(2):
-        pacer.started(0.0)
+        pacer.started(pacer.next_start(0.0))
+    pacer.next_start(0.5)
     pacer.refused(0.0, 1.0, 0.0, TWO_A_MINUTE, 0.0)
     assert pacer.next_start(2.0) == 60.0 * WINDOW_MARGIN
 

@@ -166,7 +166,10 @@ def test_a_named_record_is_ours_unless_its_seed_says_no(one: Status, is_it: bool
 def test_a_long_list_is_searched_quickly() -> None:
     """A thousand lost submits in a list of ten thousand are found one by one, not each against each."""
     jobs = [lost(f"job-{n}", seed=n) for n in range(1000)]
-    listed = [attrs.evolve(record(seed=n % 2000), request_id=f"r-{n}") for n in range(10_000)]
+    one = record()
+    assert one.echo is not None
+    echoes = [attrs.evolve(one.echo, seed=seed) for seed in range(2000)]
+    listed = [attrs.evolve(one, request_id=f"r-{n}", echo=echoes[n % 2000]) for n in range(10_000)]
     assert len(claim(jobs, listed, ())) == 1000
 
 

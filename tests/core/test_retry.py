@@ -42,7 +42,8 @@ HEADERS = st.dictionaries(
     st.sampled_from([DATE, LATER, "0", "-5", "1e9", "9" * 400, "nan", "Mon, 99 Foo 99999 99:99:99 +9999"])
     | st.text(max_size=40),
 )
-BODIES = JSON.map(lambda body: reply(body).body) | st.binary(max_size=60)
+TAKEN = reply({"request_id": "r", "status": "queued"}).body
+BODIES = JSON.map(lambda body: reply(body).body) | st.binary(max_size=60) | st.just(TAKEN)
 
 
 def replies(status: st.SearchStrategy[int]) -> st.SearchStrategy[Reply]:
@@ -96,6 +97,7 @@ def test_a_2xx_without_an_id_is_ambiguous(body: bytes) -> None:
 def test_an_answer_that_is_no_refusal_is_ambiguous(status: int) -> None:
     """Redirects, gateway timeouts and every 5xx may come from behind a submit that was taken."""
     assert isinstance(judge_submit(reply({"error": "x"}, status, retry_after="1"), NOW), Ambiguous)
+    assert isinstance(judge_submit(Reply(status=status, body=TAKEN), NOW), Ambiguous)
 
 
 def test_the_disguised_400_is_ambiguous() -> None:
@@ -158,6 +160,7 @@ FATE_UNKNOWN = st.integers(500, 999) | st.integers(300, 399) | st.integers(0, 19
 
 @given(replies(FATE_UNKNOWN) | st.builds(TransportError, st.text(max_size=20), st.sampled_from([None, True])))
 @example(reply({"error": "Rate limit exceeded"}, 503, retry_after="1"))
+@example(Reply(status=307, body=TAKEN))
 def test_nothing_of_unknown_fate_is_ever_sendable_again(answer: Reply | TransportError) -> None:
     """No 5xx, 3xx, 408 or 499, whatever is in it, and no lost answer is `Deferred`, `Rejected` or `Accepted`."""
     assert isinstance(judge_submit(answer, NOW), Ambiguous)

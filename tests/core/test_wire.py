@@ -334,6 +334,8 @@ LISTS: list[tuple[object, object, list[str], bool, int]] = [
     ([ONE], True, ["a"], False, 0),
     ([ONE, {"request_id": ""}], 2, ["a"], False, 1),
     ([ONE, 5, None, []], 4, ["a"], False, 3),
+    ([ONE, 5], 1, ["a"], False, 1),
+    ([ONE, ONE], 1, ["a", "a"], False, 0),
 ]
 
 
