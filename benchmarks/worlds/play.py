@@ -124,9 +124,9 @@ class _Game:
         self._count += 1
         heapq.heappush(self._events, (at, self._count, kind, job, sent, arrived, luck))
 
-    def run(self) -> None:
+    def run(self, until: float) -> None:
         now = 0.0
-        while self._left and now < _LONGEST:
+        while self._left and now < until:
             wakeup = self.scheduler.next_wakeup()
             if wakeup is not None and (not self._events or wakeup <= self._events[0][0]):
                 now = max(now, wakeup)
@@ -197,9 +197,9 @@ class _Game:
         )
 
 
-def play(world: World, scheduler: Scheduler) -> Played:
-    """One batch from the first submission to the last known end."""
+def play(world: World, scheduler: Scheduler, *, until: float = _LONGEST) -> Played:
+    """One batch from the first submission to the last known end, or so many seconds of it."""
     game = _Game(world, scheduler)
     before = time.process_time()
-    game.run()
+    game.run(until)
     return game.result(time.process_time() - before)

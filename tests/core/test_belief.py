@@ -137,7 +137,7 @@ def test_being_overtaken_ends_the_trust_in_a_line() -> None:
     for k in range(39, 19, -1):
         place, now = places[k], 10.0 + 3.0 * (40 - k)
         starts.vote(place, EXPONENTIAL, 60.0, now, waits=False, ended=False)
-        starts.seen_started(place, [Start(now - 1.0, 1.0)], now, told=True)
+        starts.seen_started(place, [Start(now - 1.0, 1.0)], now, told=True, in_turn=True)
         other = places[k - 20]
         starts.vote(other, EXPONENTIAL, 60.0, now + 2.0, waits=True, ended=False)
         starts.seen_waiting(other, now + 2.0)

@@ -239,7 +239,7 @@ def test_in_a_line_the_front_is_asked_and_nobody_far_behind() -> None:
         wakeup = scheduler.next_wakeup()
         if flying and (wakeup is None or flying[0][0] <= wakeup):
             now, job = flying.pop(0)
-            sent, end = now - 0.2, 12.0 * (job + 1)
+            sent, end = now - 3.0, 12.0 * (job + 1)
             stage = Stage.SUCCEEDED if sent >= end else Stage.PROCESSING if sent >= end - 12.0 else Stage.QUEUED
             late[job] = now - end if stage.is_final else -1.0
             scheduler.observed(job, stage, sent, now)
@@ -249,7 +249,7 @@ def test_in_a_line_the_front_is_asked_and_nobody_far_behind() -> None:
         taken = scheduler.take(now)
         if taken is not None:
             assert taken not in [job for _, job in flying]
-            flying.append((now + 0.2, taken))
+            flying.append((now + 3.0, taken))
             polls[taken] += 1
     assert sum(polls) / 80 < 10
     assert max(late) < 25.0

@@ -40,6 +40,8 @@ _DEEP = 0.1
 """A pace at which the job would be a straggler gets no credit for how long stragglers last."""
 _EARLY, _EARLY_SECONDS, _EARLY_WEIGHT = 0.02, 5.0, 60.0
 """Early ends: their share and typical time before any was seen, and what that share is worth in jobs."""
+_SHORT = 0.6
+"""Only what surely ended before this part of the usual time can be an early end."""
 EARLY_UNIT = 10.0
 """Seconds at the middle of the grid of early ends."""
 _MEMORY = 100.0
@@ -234,6 +236,8 @@ class Belief:
 
     def _earliness(self, base: float, spans: list[tuple[float, float, float]]) -> float:
         """P(it was an early end): only what falls short of the usual is taken for one."""
+        if max((high for _, high, _ in spans), default=0.0) > _SHORT * math.exp(base):
+            return 0.0
         unsure = math.sqrt(self.spread**2 + self.pace_var)
         quick = usual = 0.0
         for low, high, weight in spans:

@@ -14,7 +14,7 @@ from ..job import JobClass, Stage
 from .belief import Belief
 from .memory import recall, remember
 from .rule import Curve, Outlook, Start
-from .starts import Place, Starts
+from .starts import HORIZON, Place, Starts
 
 _GUESS = {"360p": 25.0, "540p": 35.0, "720p": 50.0, "1080p": 90.0}
 """Seconds for a clip of 5 s; published figures lie between 20 and 100. One finished job leaves only the ratios."""
@@ -90,7 +90,7 @@ class Forecast:
         the running time S, or by the watching that comes after "processing", worth about 2.55 sqrt(kappa
         spread).  The least cost a start is at D**2 = S**2 + 2 (kappa / chance + S x watching).
         """
-        chance = max(1e-9, (1.0 - waiting) / wait)
+        chance = max(1e-9, (1.0 - waiting) / min(wait, HORIZON * unit))
         watching = 2.55 * math.sqrt(watched.kappa * self._service.spread * unit)
         return math.sqrt(unit * unit + 2.0 * (watched.kappa / chance + unit * watching))
 
@@ -100,7 +100,7 @@ class Forecast:
         age = watched.last - place.submitted
         if watched.stage is Stage.PROCESSING:
             return min(self._ceiling, max(_RUNNING_LEAST, _RUNNING_PART * age))
-        longest = max(self._ceiling, 2.0 * age)
+        longest = max(self._ceiling, _RUNNING_PART * age)
         if self.starts.in_line and place.index > line.front:
             return max(longest, line.expected(place)[0] - watched.last)
         return longest
@@ -154,7 +154,7 @@ class Forecast:
             believed, since = [Start(place.middle, 1.0)], watched.last
         else:
             believed, since = self.starts.starts(place, unit, received), -math.inf
-            self.starts.seen_started(place, believed, received, told=True)
+            self.starts.seen_started(place, believed, received, told=True, in_turn=True)
         self._service.survived(watched.job_class, believed, since, sent)
 
     def _ended(self, watched: Watched, unit: float, received: float) -> None:
@@ -168,10 +168,7 @@ class Forecast:
             return
         if starts.seen_direct_end():
             self._relearn()
-        if early:
-            starts.left(place)
-        else:
-            starts.seen_started(place, believed, received, told=False)
+        starts.seen_started(place, believed, received, told=False, in_turn=not early)
 
     def _relearn(self) -> None:
         """Starts are not to be seen: learn from submission to end instead."""

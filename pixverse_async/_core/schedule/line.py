@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from .rule import Start
 
@@ -30,7 +30,7 @@ class Place:
         """`queued_at`: last known to wait. `middle`: mean of the believed start, once it was seen to have started."""
         self.first_seen = math.inf
         """First answer that it had started."""
-        self.started: list[Start] = []
+        self.started: Sequence[Start] = ()
         """What is believed of the start, once it was seen to have started."""
         self.loose = False
         """It is no witness of the queue: sent back to it, or ended without running."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from .line import Line, Place
@@ -20,6 +20,8 @@ from .waits import Waits
 
 _AHEAD = (0.08, 0.18, 0.3, 0.5, 0.8, 1.3, 2.2)
 """Ends of the intervals, in typical durations, into which a start to come is put: fine near now."""
+HORIZON = _AHEAD[-1]
+"""Typical durations beyond which no start is looked for."""
 _BETWEEN = (0.15, 0.5, 0.85, 1.0)
 """The same for a start known to lie between two answers."""
 _FADE = 0.995
@@ -70,8 +72,13 @@ class Starts:
             if self.line.seen_waiting(place):
                 self._weigh([0.0, -2.0, 0.0])  # overtaken: impossible in a line
 
-    def seen_started(self, place: Place, starts: list[Start], now: float, *, told: bool) -> None:
-        """First answer that it had started: in so many words, or by its end. `starts`: what is believed of when."""
+    def seen_started(
+        self, place: Place, starts: Sequence[Start], now: float, *, told: bool, in_turn: bool
+    ) -> None:
+        """First answer that it had started: in so many words, or by its end. `starts`: what is believed of when.
+
+        `in_turn`: it is a witness of the line.
+        """
         self._saw_processing |= told
         place.first_seen, place.started = now, starts
         place.middle = sum(at * weight for at, weight in starts) / sum(weight for _, weight in starts)
@@ -81,7 +88,8 @@ class Starts:
         self._seen.append(now)
         since = place.queued_at - place.submitted
         self.waits.started(since, max(since + 0.1, max(at for at, _ in starts) - place.submitted))
-        self.line.seen_started(place)
+        if in_turn:
+            self.line.seen_started(place)
 
     def seen_direct_end(self) -> bool:
         """It ended when last seen waiting. True once: when that has become the rule."""
@@ -101,7 +109,7 @@ class Starts:
     def back(self, place: Place, sent: float) -> None:
         """It ran and waits again."""
         self.waiting += place.first_seen < math.inf
-        place.loose, place.first_seen, place.started = True, math.inf, []
+        place.loose, place.first_seen, place.started = True, math.inf, ()
         place.submitted = place.queued_at = sent
 
     def vote(self, place: Place, curve: Curve, unit: float, sent: float, *, waits: bool, ended: bool) -> None:
@@ -127,7 +135,7 @@ class Starts:
 
     # -- what is believed
 
-    def starts(self, place: Place, unit: float, until: float = math.inf) -> list[Start]:
+    def starts(self, place: Place, unit: float, until: float = math.inf) -> Sequence[Start]:
         """Instants at which the job may have started or may yet start, with their probabilities.
 
         `unit`: how long such a job runs. `until`: it is known to have started by then.
