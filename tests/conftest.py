@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.virtual_time import VirtualTimeLoop
 
@@ -13,3 +16,13 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, object
     if "edge" in request.path.parts:
         return "asyncio", {"loop_factory": VirtualTimeLoop}
     return "asyncio", {}
+
+
+# How fast a machine is, and how busy, is no finding about the code; in CI the same examples are tried each time.
+settings.register_profile(
+    "steady",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    derandomize=bool(os.environ.get("CI")),
+)
+settings.load_profile("steady")

@@ -10,7 +10,7 @@ import random
 import struct
 import zlib
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,15 @@ from typing import Any
 import anyio
 import attrs
 
-from pixverse_async import BatchResult, Client, Job, Outcome
+from pixverse_async import AdaptivePolling, BatchResult, Client, DirectorySink, Job, Outcome
 from pixverse_async._core.errors import TransportError
 from pixverse_async._core.mp4 import Bytes
 from pixverse_async._core.wire import Call, Reply
+from pixverse_async._edge.batch import Batch
+from pixverse_async._edge.images import ImageHost
+from pixverse_async._edge.journal import EventLog
 from pixverse_async._edge.plan import Jobs
-from pixverse_async._edge.run import utc_now
+from pixverse_async._edge.run import Limits, utc_now
 from pixverse_async._edge.transport import STALL_TIMEOUT, MediaReply
 from pixverse_async.emulator import EmulatedCloud, Response, Rule, Settings
 
@@ -160,6 +163,12 @@ class Scene:
             rng=random.Random(7),
         )
 
+    def batch(
+        self, log: EventLog, deliver: Callable[[Outcome], Awaitable[None]], limits: Limits | None = None
+    ) -> Batch:
+        """A batch over a journal of the test's own."""
+        return _batch_over(self, log, deliver, Limits() if limits is None else limits)
+
     async def run(self, jobs: Jobs, **options: Any) -> BatchResult:
         """`generate_many` over this service and folder."""
         found: list[Outcome] = []
@@ -167,6 +176,23 @@ class Scene:
         async with self.client() as client, client.as_completed(jobs, **options) as outcomes:
             found.extend([outcome async for outcome in outcomes])
         return BatchResult(sorted(found, key=lambda outcome: outcome.index))
+
+
+def _batch_over(
+    scene: Scene, log: EventLog, deliver: Callable[[Outcome], Awaitable[None]], limits: Limits
+) -> Batch:
+    rng = random.Random(7)
+    return Batch(
+        transport=scene.transport,
+        log=log,
+        sink=DirectorySink(scene.folder),
+        limits=limits,
+        budget_usd=None,
+        images=ImageHost(scene.transport, rng=rng),
+        scheduler=AdaptivePolling().scheduler(polls_per_second=10.0, seed=7),
+        rng=rng,
+        deliver=deliver,
+    )
 
 
 def some_jobs(count: int, **parameters: Any) -> list[Job]:

@@ -8,7 +8,8 @@
 Jobs are pulled lazily and planned one after the other.  Each takes a slot before it is sent and gives it back
 when the service is done with it, so that downloads hold none.  A waiting job is a `Flight` and an entry in the
 scheduler, not a task.  The batch ends when every job that was pulled has left through `Run.finish`: a job's failure
-is its own outcome and nobody else's, while a journal that cannot be written ends the batch.
+is its own outcome and nobody else's.  A refused key or a journal that cannot be written stops the sending; what is
+paid is still saved, and then the batch raises.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import attrs
 
 from .._core import retry, wire
 from .._core.budget import Budget
-from .._core.errors import AuthError, ConfigError, DownloadError
+from .._core.errors import AuthError, ConfigError, DownloadError, JournalError
 from .._core.job import Outcome, Stage
 from .._core.lifecycle import DownloadAbandoned, GenerationSucceeded, JobRecord, LinkExpired, Saved, State
 from .._core.retry import Seen
@@ -129,7 +130,7 @@ class Batch:
             finally:
                 if not self._is_done.is_set() and limits.on_cancel == "cancel_queued":
                     await unbroken(self._cancel_queued, CANCEL_GRACE)
-        if isinstance(self._run.halted, AuthError | ConfigError):
+        if isinstance(self._run.halted, AuthError | ConfigError | JournalError):
             # A copy: the original knows the job that met it first, and speaks for the batch here.
             raise attrs.evolve(self._run.halted) from self._run.halted
 

@@ -18,6 +18,7 @@ from typing import Any, Literal, TypeAlias, TypedDict, get_args
 import anyio
 import attrs
 
+from .._core.breaker import Breaker
 from .._core.budget import Budget
 from .._core.errors import (
     AuthError,
@@ -31,7 +32,7 @@ from .._core.errors import (
     redact,
 )
 from .._core.job import Failed, Job, Outcome, Pending, Succeeded, Timings, Unknown
-from .._core.lifecycle import NEW_JOB, Event, JobRecord, Saved, State
+from .._core.lifecycle import NEW_JOB, Event, JobRecord, Saved, State, SubmitStarted, advance
 from .._core.pace import Pacer
 from .._core.reconcile import RESUBMIT_AFTER
 from .._core.wire import Media
@@ -183,6 +184,7 @@ class Run:
     on_event: Observer | None = None
     budget: Budget = attrs.field(factory=Budget)
     pacer: Pacer = attrs.field(factory=Pacer)
+    breaker: Breaker = attrs.field(factory=Breaker)
     slots: Slots = attrs.field(init=False)
     halted: PixverseError | None = attrs.field(default=None, init=False)
     """Why no further job is sent."""
@@ -195,8 +197,18 @@ class Run:
     # -- events ------------------------------------------------------------------------------------
 
     async def note(self, flight: Flight, event: Event) -> None:
-        """Write the event; when this returns it is as durable as the table asks. *Raises* `JournalError`."""
-        flight.record = await self.log.append(flight.key, event)
+        """Write the event; when this returns it is as durable as the table asks.
+
+        *Raises* `JournalError` for a submit that is about to leave and cannot be written: it must not leave. Any
+        other event that cannot be written only halts the batch: what is paid is still polled and saved.
+        """
+        try:
+            flight.record = await self.log.append(flight.key, event)
+        except JournalError as error:
+            self.halt(error)
+            if isinstance(event, SubmitStarted):
+                raise
+            flight.record = advance(flight.record, event)
         self._tell(JobEvent(index=flight.index, name=flight.name, state=flight.record.state, event=event))
 
     def _tell(self, event: JobEvent) -> None:
@@ -326,11 +338,9 @@ class Run:
                 return StoppedError(error.describe())
 
     async def guard(self, flight: Flight, step: Callable[[Flight], Awaitable[None]]) -> None:
-        """Take the step; what goes wrong in it is this flight's alone. *Raises* `JournalError` only."""
+        """Take the step; what goes wrong in it is this flight's alone."""
         try:
             await step(flight)
-        except JournalError:
-            raise
         except (AuthError, ConfigError, InsufficientCreditsError) as error:
             self.halt(error)
             await self.give_up(flight, error)

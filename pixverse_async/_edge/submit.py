@@ -15,7 +15,7 @@ import anyio
 
 from .._core import retry, wire
 from .._core.budget import price_usd
-from .._core.errors import TransportError
+from .._core.errors import StoppedError, TransportError
 from .._core.job import MAX_SEED
 from .._core.lifecycle import SubmitAccepted, SubmitDeferred, SubmitInterrupted, SubmitRejected, SubmitStarted
 from .._core.retry import Accepted, Ambiguous, Deferred, Rejected, SubmitVerdict
@@ -44,6 +44,9 @@ class Submitter:
         self._images = images
         self._on_accepted = on_accepted
         self._on_unknown = on_unknown
+        self._has_accepted = False
+        self._single_file = anyio.Lock()
+        self._reading = anyio.Lock()
 
     async def submit(self, flight: Flight) -> None:
         """Upload the image and send the job. *Charges* once, if the service accepts it and it succeeds.
@@ -51,6 +54,7 @@ class Submitter:
         *Cancellation*: before the POST nothing is spent; during it the answer is awaited for `POST_GRACE` seconds.
         *Raises* `PixverseError` when the job was not sent, `JournalError` when nothing may be sent any more.
         """
+        self._check_halted()
         hosted = await self._images.url_for(flight.job, flight.identity)
         flight.notes += hosted.notes
         await self._run.wait_for_disk()
@@ -68,8 +72,7 @@ class Submitter:
         give_up_at = anyio.current_time() + self._run.limits.job_timeout
         failures = 0
         while True:
-            started_at = await self._wait_for_turn()
-            verdict = await self._attempt(flight, image_url)
+            started_at, verdict = await self._in_turn(flight, image_url, give_up_at)
             if not isinstance(verdict, Deferred) or verdict.is_final:
                 return verdict
             failures += isinstance(verdict.error, TransportError)
@@ -77,18 +80,55 @@ class Submitter:
                 return verdict
             await self._back_off(verdict, started_at, failures)
 
-    async def _wait_for_turn(self) -> float:
-        """Wait until the pacer lets a submit leave; the time at which it does. *Raises* when the batch halted."""
+    async def _in_turn(self, flight: Flight, image_url: str, give_up_at: float) -> tuple[float, SubmitVerdict]:
+        """One attempt when its turn has come. Until the service is seen to accept, they go one by one."""
+        if self._is_accepting:
+            return await self._wait_for_turn(give_up_at), await self._attempt(flight, image_url)
+        async with self._single_file:
+            started_at = await self._wait_for_turn(give_up_at)
+            if not self._is_accepting:
+                verdict = await self._attempt(flight, image_url)
+                self._has_accepted = self._has_accepted or isinstance(verdict, Accepted)
+                return started_at, verdict
+        return started_at, await self._attempt(flight, image_url)
+
+    @property
+    def _is_accepting(self) -> bool:
+        """A mistake in all jobs, or an outage, is to cost one submit and not a hundred."""
+        return self._has_accepted and not self._run.breaker.is_on_trial
+
+    async def _wait_for_turn(self, give_up_at: float) -> float:
+        """Wait until pacer and breaker let a submit leave; the time at which it does.
+
+        *Raises* `StoppedError` when the batch halted, or no turn came in time.
+        """
+        run = self._run
         while True:
-            stopped = self._run.not_sent()
-            if stopped is not None:
-                raise stopped
+            self._check_halted()
             now = anyio.current_time()
-            start_at = self._run.pacer.next_start(now)
-            if start_at <= now:
-                self._run.pacer.started(now)
+            start_at = max(run.pacer.next_start(now), run.breaker.closed_at(now))
+            if start_at > now and start_at > give_up_at:
+                raise StoppedError(f"the service took no submit for {run.limits.job_timeout:g} s")
+            if start_at > now:
+                await anyio.sleep_until(start_at)
+            elif run.breaker.needs_read(now):
+                await self._read_before_submits()
+            else:
+                run.pacer.started(now)
                 return now
-            await anyio.sleep_until(start_at)
+
+    def _check_halted(self) -> None:
+        stopped = self._run.not_sent()
+        if stopped is not None:
+            raise stopped
+
+    async def _read_before_submits(self) -> None:
+        """One read for all who wait: an outage is not to be explored with paid calls."""
+        async with self._reading:
+            if self._run.breaker.needs_read(anyio.current_time()):
+                answer = await answer_to(self._run.transport, wire.list_call())
+                is_failure = isinstance(answer, TransportError) or answer.status >= 500
+                self._run.breaker.heard_read(anyio.current_time(), is_failure=is_failure)
 
     async def _back_off(self, verdict: Deferred, started_at: float, failures: int) -> None:
         u = self._run.random.random()
@@ -115,6 +155,8 @@ class Submitter:
             is_cancelled = scope.deadline != math.inf
             answer = _NEVER_LEFT if is_cancelled else await answer_to(self._run.transport, call)
             verdict = retry.judge_submit(answer, utc_now())
+            if not is_cancelled:
+                self._run.breaker.heard(anyio.current_time(), is_failure=_is_failure(verdict))
             await self._settle(flight, verdict)
             return verdict
 
@@ -136,3 +178,10 @@ class Submitter:
 
 
 _NEVER_LEFT = TransportError("cancelled before it left", sent=False)
+
+
+def _is_failure(verdict: SubmitVerdict) -> bool:
+    """The network or the service failed; a refusal is an answer."""
+    return isinstance(verdict, Ambiguous) or (
+        isinstance(verdict, Deferred) and isinstance(verdict.error, TransportError)
+    )

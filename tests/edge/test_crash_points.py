@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping
 from pathlib import Path
 
 import attrs
 import pytest
 
-from pixverse_async import AdaptivePolling, BatchResult, DirectorySink, Outcome
+from pixverse_async import BatchResult, Outcome
 from pixverse_async._core.lifecycle import Event, JobRecord
-from pixverse_async._edge.batch import Batch
 from pixverse_async._edge.client import JOURNAL_NAME
-from pixverse_async._edge.images import ImageHost
 from pixverse_async._edge.journal import Journal
 from pixverse_async._edge.run import Limits, OnUnknown
 from tests.memory import Scene, kinds, some_jobs
@@ -68,18 +65,8 @@ async def _run(
         found.append(outcome)
 
     log = MortalLog(await Journal.open(scene.folder / JOURNAL_NAME), last, dies_before)
-    rng = random.Random(last)
-    batch = Batch(
-        transport=scene.transport,
-        log=log,
-        sink=DirectorySink(scene.folder),
-        limits=Limits(on_unknown=on_unknown, resubmit_after=30.0, max_in_flight=max_in_flight),
-        budget_usd=None,
-        images=ImageHost(scene.transport, rng=rng),
-        scheduler=AdaptivePolling().scheduler(polls_per_second=10.0, seed=last),
-        rng=rng,
-        deliver=deliver,
-    )
+    limits = Limits(on_unknown=on_unknown, resubmit_after=30.0, max_in_flight=max_in_flight)
+    batch = scene.batch(log, deliver, limits)
     try:
         await batch.run(some_jobs(JOBS))
     finally:

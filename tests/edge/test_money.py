@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import anyio
+import attrs
 import pytest
 
-from pixverse_async import Job, JournalError, Outcome, SubmitUnknownError
+from pixverse_async import BatchResult, Job, JournalError, Outcome, SubmitUnknownError
+from pixverse_async._core.breaker import FEWEST_CALLS
+from pixverse_async._core.lifecycle import Event, JobRecord
 from pixverse_async._edge.client import JOURNAL_NAME
+from pixverse_async._edge.journal import Journal
 from tests.memory import Scene, kinds, some_jobs, tiny_png
 
 pytestmark = pytest.mark.anyio
@@ -260,6 +266,88 @@ async def test_two_runs_cannot_share_a_folder(tmp_path: Path) -> None:
         async for _ in outcomes:
             pass
     assert scene.submits == 2
+
+
+async def test_the_first_submit_goes_alone(tmp_path: Path) -> None:
+    """Until one submit is accepted there is never a second under way: a mistake in all jobs costs one."""
+    scene = Scene.set(tmp_path, "submit:503_plain:nth=1,2,3")
+    batch = await scene.run(some_jobs(6), on_unknown="hold")
+    assert ["Unknown"] * 3 + ["Succeeded"] * 3 == sorted(kinds(batch), reverse=True)
+    started = [line for line in (tmp_path / JOURNAL_NAME).read_text().splitlines() if "Submit" in line]
+    assert ["SubmitStarted", "SubmitInterrupted"] * 3 + ["SubmitStarted", "SubmitAccepted"] == [
+        json.loads(line)["event"] for line in started[:8]
+    ]
+
+
+async def test_an_outage_is_not_explored_with_paid_calls(tmp_path: Path) -> None:
+    """When submits begin to fail, a few end unknown and the others wait until the service takes one again."""
+    scene = Scene.set(tmp_path, "submit:503_plain:nth=" + ",".join(str(n) for n in range(5, 40)))
+    batch = await scene.run(some_jobs(120), max_in_flight=200, on_unknown="hold")
+    # 64 may be under way when the first failure comes; without the breaker all 35 scripted failures are met at once.
+    assert 35 == len(batch.unknown)
+    assert 120 - 35 == len(batch.succeeded)
+    assert not scene.paid_twice()
+
+
+async def test_a_long_outage_costs_at_most_one_submit_a_minute(tmp_path: Path) -> None:
+    """While every submit fails and reads succeed, one is tried each minute; three hundred at once would be held."""
+    scene = Scene.set(tmp_path, "submit:503_plain:nth=" + ",".join(str(n) for n in range(2, 40)))
+    with anyio.move_on_after(1800.0):
+        await scene.run(some_jobs(300), max_in_flight=8, on_unknown="hold")
+    assert scene.submits <= FEWEST_CALLS + 8 + 1800 / 60 + 5
+
+
+async def test_an_unreachable_service_ends_in_jobs_not_sent(tmp_path: Path) -> None:
+    """With no connection for an hour nothing is unknown, nothing is paid, and the batch returns."""
+    scene = Scene.set(tmp_path)
+    scene.transport.is_down = True
+    batch = await scene.run([Job(f"https://pictures.example/{n}.jpg", "yawns") for n in range(30)])
+    assert ["Failed"] * 30 == kinds(batch)
+    assert not any(failed.error.may_be_billed for failed in batch.failed)
+    assert ["Failed"] * 30 == kinds(batch)
+
+
+async def test_a_journal_that_fails_stops_the_sending_and_not_the_saving(tmp_path: Path) -> None:
+    """After the disk refuses the journal no submit leaves, what was accepted is saved, and the batch raises."""
+    scene = Scene.set(tmp_path)
+    found: list[Outcome] = []
+
+    async def deliver(outcome: Outcome) -> None:
+        found.append(outcome)
+
+    log = FullDisk(await Journal.open(tmp_path / JOURNAL_NAME), refuses_from=9)
+    with pytest.raises(JournalError):
+        await scene.batch(log, deliver).run(some_jobs(10))
+    await log.aclose()
+    batch = BatchResult(sorted(found, key=lambda outcome: outcome.index))
+    assert 10 == len(batch)
+    assert scene.submits == scene.charges == len(batch.succeeded) < 10
+    assert all(not failed.error.may_be_billed for failed in batch.failed)
+    again = await scene.run(some_jobs(10))
+    assert ["Succeeded"] * 10 == kinds(again)
+    assert not scene.paid_twice()
+
+
+@attrs.define(eq=False)
+class FullDisk:
+    """A journal on a disk that is full from a certain append on."""
+
+    log: Journal
+    refuses_from: int
+    appends: int = 0
+
+    @property
+    def records(self) -> Mapping[str, JobRecord]:
+        return self.log.records
+
+    async def append(self, key: str, event: Event) -> JobRecord:
+        self.appends += 1
+        if self.appends >= self.refuses_from:
+            raise JournalError("journal", "no space left on device", "Free some.")
+        return await self.log.append(key, event)
+
+    async def aclose(self) -> None:
+        await self.log.aclose()
 
 
 async def test_every_ambiguity_at_once(tmp_path: Path) -> None:
