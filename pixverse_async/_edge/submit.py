@@ -82,23 +82,26 @@ class Submitter:
 
     async def _in_turn(self, flight: Flight, image_url: str, give_up_at: float) -> tuple[float, SubmitVerdict]:
         """One attempt when its turn has come. Until the service is seen to accept, they go one by one."""
-        if self._is_accepting:
-            return await self._wait_for_turn(give_up_at), await self._attempt(flight, image_url)
-        async with self._single_file:
-            started_at = await self._wait_for_turn(give_up_at)
-            if not self._is_accepting:
-                verdict = await self._attempt(flight, image_url)
-                self._has_accepted = self._has_accepted or isinstance(verdict, Accepted)
-                return started_at, verdict
-        return started_at, await self._attempt(flight, image_url)
+        while True:
+            if self._is_accepting:
+                await self._wait_for_turn(give_up_at)
+                if self._is_accepting:
+                    return anyio.current_time(), await self._attempt(flight, image_url)
+            async with self._single_file:
+                await self._wait_for_turn(give_up_at)
+                if not self._is_accepting:
+                    started_at = anyio.current_time()
+                    verdict = await self._attempt(flight, image_url)
+                    self._has_accepted = self._has_accepted or isinstance(verdict, Accepted)
+                    return started_at, verdict
 
     @property
     def _is_accepting(self) -> bool:
         """A mistake in all jobs, or an outage, is to cost one submit and not a hundred."""
         return self._has_accepted and not self._run.breaker.is_on_trial
 
-    async def _wait_for_turn(self, give_up_at: float) -> float:
-        """Wait until pacer and breaker let a submit leave; the time at which it does.
+    async def _wait_for_turn(self, give_up_at: float) -> None:
+        """Wait until pacer and breaker let a submit leave. Who returns leaves before anything else is awaited.
 
         *Raises* `StoppedError` when the batch halted, or no turn came in time.
         """
@@ -114,8 +117,7 @@ class Submitter:
             elif run.breaker.needs_read(now):
                 await self._read_before_submits()
             else:
-                run.pacer.started(now)
-                return now
+                return
 
     def _check_halted(self) -> None:
         stopped = self._run.not_sent()
@@ -140,6 +142,7 @@ class Submitter:
     async def _attempt(self, flight: Flight, image_url: str) -> SubmitVerdict:
         usd = price_usd(flight.job)
         self._run.reserve(flight, usd)
+        self._run.pacer.started(anyio.current_time())
         seed = flight.job.seed if flight.job.seed is not None else self._run.random.randint(0, MAX_SEED)
         content = wire.payload(flight.job, image_url, seed)
         started = SubmitStarted(
