@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 from collections import Counter
@@ -109,6 +110,19 @@ async def test_nothing_is_left_open(tmp_path: Path) -> None:
         assert ["Succeeded"] * 10 == kinds(batch)
         assert 10 == emulator.ledger.submits
     assert [] == list(tmp_path.glob("*.part*"))
+
+
+async def test_asyncio_timeout_ends_a_batch_and_loses_nothing(tmp_path: Path) -> None:
+    """`asyncio.timeout` around a batch raises TimeoutError in time; the same call afterwards pays nothing again."""
+    async with Emulator(speed=20.0, film=tiny_film) as emulator:
+        started_at = anyio.current_time()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1.5):
+                await _batch(emulator, tmp_path, _jobs(4))
+        assert anyio.current_time() - started_at < 10.0
+        accepted = emulator.ledger.accepted
+        assert ["Succeeded"] * 4 == kinds(await _batch(emulator, tmp_path, _jobs(4)))
+        assert 4 == emulator.ledger.submits >= accepted
 
 
 async def test_one_job_by_hand(tmp_path: Path) -> None:
