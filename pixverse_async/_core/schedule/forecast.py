@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Sequence
 
 from ..job import JobClass, Stage
 from .belief import Belief
@@ -155,7 +156,14 @@ class Forecast:
         else:
             believed, since = self.starts.starts(place, unit, received), -math.inf
             self.starts.seen_started(place, believed, received, told=True, in_turn=True)
+            place.middle = self._start_of_running(watched, believed, sent)
         self._service.survived(watched.job_class, believed, since, sent)
+
+    def _start_of_running(self, watched: Watched, believed: Sequence[Start], sent: float) -> float:
+        """Mean of the start of a job that still runs: the later starts explain that better."""
+        curve, unit = self._service.curve(watched.job_class)
+        weights = [weight * (1.01 - curve.at((sent - at) / unit)[0]) for at, weight in believed]
+        return sum(w * at for w, (at, _) in zip(weights, believed, strict=True)) / sum(weights)
 
     def _ended(self, watched: Watched, unit: float, received: float) -> None:
         place, last, starts = watched.place, watched.last, self.starts

@@ -28,6 +28,8 @@ _FADE = 0.995
 """An explanation's record is forgotten over 200 answers, so that a changed queue is noticed."""
 _SURPRISE = 0.03
 """No answer counts for less than this under any explanation: none is ever quite ruled out."""
+_CROWD, _CROWD_PART = 10, 0.5
+"""In a long queue somebody starts, whatever was learned of waits: so much of the trust in that goes to the lottery."""
 _ENOUGH = 1e-4
 """Chances below this are left out."""
 
@@ -163,7 +165,11 @@ class Starts:
         return [Start(t, max(0.0, b - a)) for t, (a, b) in zip(middles, pairwise(at), strict=True)]
 
     def _shares(self, place: Place) -> tuple[float, float, float]:
-        return (1.0, 0.0, 0.0) if place.loose else self.trust
+        if place.loose:
+            return (1.0, 0.0, 0.0)
+        alone, line, lottery = self.trust
+        moved = _CROWD_PART * alone if self.waiting >= _CROWD else 0.0
+        return (alone - moved, line, lottery + moved)
 
     def _edges(self, place: Place, width: float, cuts: tuple[float, ...]) -> list[float]:
         """Ends of the intervals; where the line rules, they begin where it says that it may have started."""
