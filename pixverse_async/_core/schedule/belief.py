@@ -33,7 +33,7 @@ classes by 20% from what their guesses say of each other."""
 _DRIFT = 2.5e-5
 """Variance of the log pace per second: 5% in 100 s, a service that slows to half within half an hour."""
 _CHANGE = 1 / 3600
-"""Sudden changes per second, one in an hour; a quarter or four times that costs under 2%."""
+"""Sudden changes per second, one in an hour; half and twice that were measured the same within 2%."""
 _TAIL, _TAIL_POWER = 0.03, 1.5
 """A straggler's share and its Pareto power, so that a late job is not polled to death."""
 _DEEP = 0.1

@@ -6,7 +6,7 @@ Poll at the first t at which the lateness that has probably gone unnoticed is wo
 
 T is when the job ends, s is when it was last known not to have ended, kappa the seconds of
 lateness one poll is worth.  The root corrects for polls that find nothing.  With the distribution
-of T known this is within 1% of the exact inspection schedule of Barlow, Hunter and Proschan
+of T known this costs at most 1% more (5% with two modes) than the exact schedule of Barlow, Hunter and Proschan
 (1963); benchmarks/polling.py computes both.  Nothing here learns, and nothing knows the queue.
 """
 
