@@ -49,8 +49,9 @@ from ._core.errors import (
     TransportError,
     UnexpectedError,
 )
-from ._core.job import Failed, Job, JobClass, Outcome, Pending, Quality, Stage, Succeeded, Timings, Unknown
+from ._core.job import Job, JobClass, Quality, Stage
 from ._core.lifecycle import State
+from ._core.outcome import Failed, Outcome, Pending, Succeeded, Timings, Unknown
 from ._core.result import BatchResult
 from ._core.schedule import (
     AdaptivePolling,
@@ -63,9 +64,9 @@ from ._core.schedule import (
 )
 from ._core.wire import Media, Status
 from ._edge.client import Client, generate_many
-from ._edge.folder_jobs import jobs_from_folder
+from ._edge.flight import JobEvent, Observer
 from ._edge.handle import Handle
-from ._edge.run import JobEvent, Observer
+from ._edge.inputs import jobs_from_folder
 from ._edge.sinks import DirectorySink, Part, Sink
 
 __all__ = [

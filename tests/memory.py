@@ -25,8 +25,9 @@ from pixverse_async._core.wire import Call, Reply
 from pixverse_async._edge.batch import Batch
 from pixverse_async._edge.images import ImageHost
 from pixverse_async._edge.journal import EventLog
+from pixverse_async._edge.limits import Limits
 from pixverse_async._edge.plan import Jobs
-from pixverse_async._edge.run import Limits, utc_now
+from pixverse_async._edge.run import utc_now
 from pixverse_async._edge.transport import STALL_TIMEOUT, MediaReply
 from pixverse_async.emulator import EmulatedCloud, Response, Rule, Settings
 

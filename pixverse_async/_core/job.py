@@ -1,9 +1,9 @@
-"""What the user asks for, and what becomes of it: `Job` in, one of four outcomes out.
+"""What the user asks for: one video to make.
 
-A `Job` is a frozen value that cannot hold nonsense: everything that can be checked without
-touching the disk or the network is checked when it is made.  `job_key` is its identity for
-resume: a hash of what would be made, so that renaming an image file makes no new job while
-changing a pixel or a parameter does.  Nothing here reads a file, knows a price or speaks HTTP.
+A `Job` is a frozen value that cannot hold nonsense: everything that can be checked without touching the disk or the
+network is checked when it is made.  `job_key` is its identity for resume: a hash of what would be made, so that
+renaming an image file makes no new job while changing a pixel or a parameter does.  Nothing here reads a file, knows
+a price or speaks HTTP.
 """
 
 from __future__ import annotations
@@ -14,14 +14,13 @@ import json
 import os
 import unicodedata
 from collections.abc import Mapping
-from decimal import Decimal
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, NamedTuple, TypeAlias, cast, get_args
 from urllib.parse import unquote, urlsplit
 
 import attrs
 
-from .errors import InvalidJobError, PixverseError, redact
+from .errors import InvalidJobError, redact
 from .names import safe_stem, url_scheme
 
 Quality = Literal["360p", "540p", "720p", "1080p"]
@@ -284,68 +283,3 @@ def job_key(job: Job, image_identity: str, occurrence: int = 0) -> str:
     ]  # fmt: skip
     canonical = json.dumps(facts, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:32]
-
-
-@attrs.frozen(kw_only=True)
-class Timings:
-    """Where the time of one job went, in seconds. None: that part did not happen in this run."""
-
-    queued: float | None = None
-    """From acceptance to the last answer before `processing`."""
-    generating: float | None = None
-    """From there to the answer that told the end."""
-    detected_late_by: float | None = None
-    """At most this long the finished video went unnoticed: the time since the answer before."""
-    downloading: float | None = None
-    polls: int = 0
-
-
-@attrs.frozen(kw_only=True)
-class _Common:
-    job: Job
-    index: int
-    """The job's place in the input, from 0."""
-    name: str
-    """The stem of its file."""
-    request_id: str | None = None
-    seed: int | None = None
-    usd: Decimal = Decimal(0)
-    """What it cost, or in the case of `Unknown` and `Pending` what it may cost."""
-    timings: Timings = Timings()
-
-
-@attrs.frozen(kw_only=True)
-class Succeeded(_Common):
-    """The video is on the disk (or in the sink), whole and checked."""
-
-    path: Path | str
-    """Where it is: a path, or the sink's own name for the place."""
-    size_bytes: int
-    sha256: str
-    notes: tuple[str, ...] = ()
-    """What was done to the image on the way, such as a resize."""
-
-
-@attrs.frozen(kw_only=True)
-class Failed(_Common):
-    """It will not come out of this run. `error.may_be_billed` says whether it may have cost."""
-
-    error: PixverseError
-
-
-@attrs.frozen(kw_only=True)
-class Unknown(_Common):
-    """The submit left and its fate is unknown: held, counted as spent, never sent again unasked."""
-
-    error: PixverseError
-
-
-@attrs.frozen(kw_only=True)
-class Pending(_Common):
-    """Accepted and still running at the service when we stopped waiting; the next run picks it up."""
-
-    error: PixverseError
-
-
-Outcome: TypeAlias = Succeeded | Failed | Unknown | Pending
-"""What became of one job."""

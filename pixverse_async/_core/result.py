@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import overload
 
 from .budget import dollars
-from .job import Failed, Outcome, Pending, Succeeded, Unknown
+from .outcome import Failed, Outcome, Pending, Succeeded, Unknown
 
 
 class BatchResult(Sequence[Outcome]):

@@ -41,7 +41,9 @@ BACKOFF_CEILING: Final = 20.0
 GONE_AFTER: Final = 60.0
 """Seconds of nothing but 404 before a request counts as lost; a new record may take a moment to be readable."""
 
-_REFUSED_BEFORE_WORK: Final = frozenset({401, 402, 403, 405})
+_REFUSED_AT_THE_DOOR: Final = frozenset({401, 403, 405})
+_REFUSED_FOR_NOW: Final = frozenset({402, 429})
+# Safe to send again, unless the body names a request: the live 503 shows that a refusal may have left a record.
 _FATE_UNKNOWN_4XX: Final = frozenset({408, 499})
 # A gateway's timeout: the request may have been passed on.
 
@@ -89,17 +91,16 @@ def judge_submit(answer: Reply | TransportError, now_utc: float) -> SubmitVerdic
         return Deferred(error=answer) if answer.sent is False else Ambiguous(why=answer.what)
     if 200 <= answer.status < 300:
         return _judge_success(answer)
-    if answer.status == 429 or answer.status in _REFUSED_BEFORE_WORK:
+    named_id = wire.read_named_id(answer)
+    if answer.status in _REFUSED_AT_THE_DOOR or (answer.status in _REFUSED_FOR_NOW and named_id is None):
         error = api_error(answer, now_utc)
         wait = error.retry_after if isinstance(error, RateLimitedError) else None
         hint = wire.read_rate_hint(answer)
         return Deferred(error=error, wait=wait, hint=hint, is_final=answer.status != 429)
-    if 400 <= answer.status < 500 and answer.status not in _FATE_UNKNOWN_4XX:
+    if 400 <= answer.status < 500 and answer.status not in _FATE_UNKNOWN_4XX | _REFUSED_FOR_NOW:
         return Rejected(error=RejectedError(answer.status, wire.read_error(answer)))
-    return Ambiguous(
-        why=f"the service answered {answer.status}: {wire.read_error(answer)}",
-        request_id=wire.read_named_id(answer),
-    )
+    why = f"the service answered {answer.status}: {wire.read_error(answer)}"
+    return Ambiguous(why=why, request_id=named_id)
 
 
 def _judge_success(reply: Reply) -> SubmitVerdict:

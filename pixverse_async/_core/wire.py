@@ -250,6 +250,11 @@ def read_error(reply: Reply) -> str:
     return _reason(body) or redact(json.dumps(body, ensure_ascii=False), 120)
 
 
+def is_request_id(text: str) -> bool:
+    """Whether the text can be the id of a request, and a part of a path that leads nowhere else."""
+    return _REQUEST_ID.fullmatch(text) is not None
+
+
 def read_named_id(reply: Reply) -> str | None:
     """The request id that an error reply names, if it names one: a record may exist under it."""
     try:

@@ -26,19 +26,22 @@ import attrs
 from .._core import retry, wire
 from .._core.budget import Budget
 from .._core.errors import AuthError, ConfigError, DownloadError, JournalError
-from .._core.job import Outcome, Stage
+from .._core.job import Stage
 from .._core.lifecycle import DownloadAbandoned, GenerationSucceeded, JobRecord, LinkExpired, Saved, State
+from .._core.outcome import Outcome
 from .._core.retry import Seen
 from .._core.schedule import Scheduler
 from .._core.wire import Status
 from .calls import answer_to, flat_task_group, unbroken
 from .download import download
+from .flight import Flight, Observer
 from .images import ImageHost
 from .journal import EventLog
+from .limits import Limits
 from .plan import SUFFIX, Jobs, Planner, each, failed_earlier, saved_earlier
 from .poll import Poller
 from .reconcile import Reconciler
-from .run import Flight, Limits, Observer, Run, utc_now
+from .run import Run, utc_now
 from .sinks import Sink
 from .submit import Submitter
 from .transport import Transport
@@ -66,6 +69,7 @@ def open_budget(limit_usd: Decimal | None, records: Iterable[JobRecord]) -> Budg
             reserved += record.usd
         else:
             spent += record.usd
+        spent += record.sunk_usd
     return Budget(limit_usd=limit_usd, spent_usd=spent, reserved_usd=reserved)
 
 

@@ -18,26 +18,28 @@ import anyio
 import attrs
 
 from .._core.config import read_endpoint
-from .._core.errors import ConfigError
-from .._core.job import Job, Outcome
+from .._core.errors import ConfigError, redact
+from .._core.job import Job
+from .._core.outcome import Outcome
 from .._core.reconcile import RESUBMIT_AFTER
 from .._core.result import BatchResult
 from .._core.schedule import DEFAULT_POLLS_PER_SECOND, AdaptivePolling, PollPolicy, Scheduler
+from .._core.wire import is_request_id
 from .batch import Batch
 from .calls import flat_task_group
+from .flight import Observer
 from .handle import Handle, submit_one
 from .images import ImageHost
 from .journal import EventLog, Journal, NoJournal
-from .plan import Jobs
-from .run import (
+from .limits import (
     DEFAULT_JOB_TIMEOUT,
     DEFAULT_MAX_DOWNLOADS,
     DEFAULT_MAX_IN_FLIGHT,
     Limits,
-    Observer,
     OnCancel,
     OnUnknown,
 )
+from .plan import Jobs
 from .sinks import DirectorySink, Sink
 from .transport import AiohttpTransport, Transport
 
@@ -99,6 +101,10 @@ class Client:
 
     def attach(self, request_id: str) -> Handle:
         """The handle of a request that was submitted before, by anybody with this key. *Charges* nothing."""
+        if not is_request_id(request_id):
+            raise ConfigError(
+                "request_id", f"{redact(request_id, 60)!r} is no request id", "Copy it as it was given."
+            )
         return Handle(request_id=request_id, transport=self._open_transport(), rng=self._rng)
 
     async def generate(

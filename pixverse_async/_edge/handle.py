@@ -16,18 +16,21 @@ import attrs
 
 from .._core import retry, wire
 from .._core.errors import DeadlineExceededError, DownloadError, PixverseError
-from .._core.job import Job, JobClass, Outcome, Stage, Succeeded
+from .._core.job import Job, JobClass, Stage
 from .._core.lifecycle import DownloadAbandoned, LinkExpired, Saved
+from .._core.outcome import Outcome, Succeeded
 from .._core.retry import Again, Denied, Gone, Seen
 from .._core.schedule import DEFAULT_POLLS_PER_SECOND, AdaptivePolling, PollPolicy
 from .._core.wire import Status
 from .calls import answer_to, flat_task_group
 from .download import download
+from .flight import Flight
 from .images import ImageHost, identify
 from .journal import NoJournal
+from .limits import Limits
 from .poll import failure_of
 from .reconcile import Reconciler
-from .run import Flight, Limits, Run, utc_now
+from .run import Run, utc_now
 from .sinks import DirectorySink
 from .submit import Submitter
 from .transport import Transport

@@ -24,8 +24,9 @@ from .._core.lifecycle import (
     SubmitRejected,
 )
 from .._core.names import UniqueStems
+from .flight import Flight
 from .images import identify
-from .run import Flight, Run
+from .run import Run
 from .sinks import Sink
 
 JobLike: TypeAlias = "Job | Mapping[str, object]"

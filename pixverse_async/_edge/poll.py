@@ -22,7 +22,8 @@ from .._core.retry import Again, Denied, Gone, Seen
 from .._core.schedule import Scheduler
 from .._core.wire import Status
 from .calls import answer_to
-from .run import Flight, Run, utc_now
+from .flight import Flight
+from .run import Run, utc_now
 
 MAX_CALLS = 64
 """Status calls under way at once; at 50 ms each that is 1,280 a second, far above any sensible budget."""
@@ -181,7 +182,7 @@ class Poller:
             self._run.settle(flight)
         else:
             self._run.release(flight)
-        await self._run.fail(flight, error, may_be_billed=status.stage is Stage.SUCCEEDED)
+        await self._run.fail(flight, error, may_be_billed=flight.record.is_billed_failure)
 
     async def _miss(self, flight: Flight, error: PixverseError, sent: float, received: float) -> None:
         """A 404: a new record may not be readable yet; a lost one never will be."""

@@ -20,7 +20,8 @@ from .._core.reconcile import Lost
 from .._core.retry import Seen
 from .._core.wire import Listing
 from .calls import answer_to
-from .run import Flight, Run, utc_now
+from .flight import Flight
+from .run import Run, utc_now
 
 
 @attrs.define(eq=False)
@@ -120,7 +121,7 @@ class Reconciler:
         for key, request_id in reconcile.claim(lost, listing.records, self._claimed(), skew).items():
             await self._adopt(self._waiting[key], request_id)
         for one in self._waiting.values():
-            if one.look_at <= now and reconcile.is_conclusive(one.lost, listing, skew):
+            if one.look_at <= now and reconcile.is_conclusive(one.lost, listing, skew, self._claimed()):
                 one.clean_listings += 1
                 one.last_clean_at = now
 

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, TypedDict, get_args
+from typing import TypedDict
 
 import anyio
 import attrs
@@ -31,119 +31,19 @@ from .._core.errors import (
     UnexpectedError,
     redact,
 )
-from .._core.job import Failed, Job, Outcome, Pending, Succeeded, Timings, Unknown
-from .._core.lifecycle import NEW_JOB, Event, JobRecord, Saved, State, SubmitStarted, advance
+from .._core.job import Job
+from .._core.lifecycle import Event, Saved, State, SubmitStarted, advance
+from .._core.outcome import Failed, Outcome, Pending, Succeeded, Timings, Unknown
 from .._core.pace import Pacer
-from .._core.reconcile import RESUBMIT_AFTER
-from .._core.wire import Media
+from .flight import Flight, JobEvent, Observer
 from .journal import EventLog
+from .limits import Limits
 from .transport import Transport
 
 logger = logging.getLogger("pixverse_async")
 
 BACKLOG_PER_DOWNLOAD = 16
 """Finished videos that may wait for each download worker before submits wait too: they cost a few bytes each."""
-
-DEFAULT_MAX_IN_FLIGHT = 100
-"""Requests at the service at once. No limit is published; a 429 slows the submits whatever this number is."""
-DEFAULT_MAX_DOWNLOADS = 8
-"""8 to 16 connections move as many bytes as 32, in half the memory (benchmarks/README.md)."""
-DEFAULT_JOB_TIMEOUT = 1800.0
-"""Seconds. PixVerse frees a stuck generation after 600; queues of this service were seen to stall for an hour."""
-
-OnUnknown = Literal["reconcile", "hold", "resubmit"]
-OnCancel = Literal["detach", "cancel_queued"]
-
-
-_Check: TypeAlias = Callable[[Any, "attrs.Attribute[Any]", Any], None]
-
-
-def _at_least(lowest: float) -> _Check:
-    def check(_: object, attribute: attrs.Attribute[float], value: float) -> None:
-        if not value >= lowest:
-            raise ConfigError(attribute.name, f"{value!r} is too small", f"Use {lowest:g} or more.")
-
-    return check
-
-
-def _one_of(choices: tuple[str, ...]) -> _Check:
-    def check(_: object, attribute: attrs.Attribute[str], value: str) -> None:
-        if value not in choices:
-            raise ConfigError(attribute.name, f"{value!r} is unknown", f"Use one of {', '.join(choices)}.")
-
-    return check
-
-
-@attrs.frozen(kw_only=True)
-class Limits:
-    """How a batch behaves: the arguments of `generate_many` that are numbers or choices. *Raises* `ConfigError`."""
-
-    max_in_flight: int = attrs.field(default=DEFAULT_MAX_IN_FLIGHT, validator=_at_least(1))
-    max_downloads: int = attrs.field(default=DEFAULT_MAX_DOWNLOADS, validator=_at_least(1))
-    job_timeout: float = attrs.field(default=DEFAULT_JOB_TIMEOUT, validator=_at_least(0))
-    on_unknown: OnUnknown = attrs.field(default="reconcile", validator=_one_of(get_args(OnUnknown)))
-    on_cancel: OnCancel = attrs.field(default="detach", validator=_one_of(get_args(OnCancel)))
-    retry_failed: bool = False
-    resubmit_after: float = attrs.field(default=RESUBMIT_AFTER, validator=_at_least(0))
-
-
-@attrs.frozen(kw_only=True)
-class JobEvent:
-    """Something happened to a job. `event` is the lifecycle event; `outcome` is set on the last one of the run."""
-
-    index: int
-    name: str
-    state: State
-    event: Event | None = None
-    outcome: Outcome | None = None
-
-
-Observer: TypeAlias = Callable[[JobEvent], None]
-"""Watches a batch. It is called in the event loop: what it does there delays everything else."""
-
-
-@attrs.define(eq=False, kw_only=True)
-class Flight:
-    """One job on its way through this run."""
-
-    job: Job
-    index: int
-    name: str
-    key: str = ""
-    identity: str = ""
-    record: JobRecord = NEW_JOB
-    media: Media | None = None
-    notes: tuple[str, ...] = ()
-    last_word: str = ""
-    reserved_usd: Decimal = Decimal(0)
-    """What the budget holds for it; zero once it is spent or known to be free."""
-    has_slot: bool = False
-    is_finished: bool = False
-    accepted_at: float | None = None
-    processing_at: float | None = None
-    last_look_at: float | None = None
-    ended_at: float | None = None
-    downloading: float | None = None
-    late_by: float | None = None
-    polls: int = 0
-    gone_since: float | None = None
-    empty_successes: int = 0
-    expired_links: int = 0
-
-    @property
-    def timings(self) -> Timings:
-        """Where the time went."""
-        started = self.processing_at
-        queued = None if started is None or self.accepted_at is None else started - self.accepted_at
-        since = started if started is not None else self.accepted_at
-        generating = None if self.ended_at is None or since is None else self.ended_at - since
-        return Timings(
-            queued=queued,
-            generating=generating,
-            detected_late_by=self.late_by,
-            downloading=self.downloading,
-            polls=self.polls,
-        )
 
 
 class Slots:
@@ -373,7 +273,7 @@ class Run:
             "name": flight.name,
             "request_id": flight.record.request_id,
             "seed": started.seed if started is not None else flight.job.seed,
-            "usd": flight.record.usd,
+            "usd": flight.record.usd + flight.record.sunk_usd,
             "timings": flight.timings,
         }
 

@@ -20,8 +20,9 @@ from .._core.job import MAX_SEED
 from .._core.lifecycle import SubmitAccepted, SubmitDeferred, SubmitInterrupted, SubmitRejected, SubmitStarted
 from .._core.retry import Accepted, Ambiguous, Deferred, Rejected, SubmitVerdict
 from .calls import answer_to, unbroken
+from .flight import Flight
 from .images import ImageHost
-from .run import Flight, Run, utc_now
+from .run import Run, utc_now
 
 POST_GRACE = 10.0
 """Seconds that a cancelled batch waits for the answer to a POST that is under way (faults study, 2026)."""

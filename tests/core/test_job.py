@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pixverse_async._core.errors import InvalidJobError, UnexpectedError
-from pixverse_async._core.job import Failed, Job, JobClass, Stage, Succeeded, job_from_row, job_key
+from pixverse_async._core.job import Job, JobClass, Stage, job_from_row, job_key
+from pixverse_async._core.outcome import Failed, Succeeded
 
 HUGE = 10**5000
 """Python refuses to print an int of this length."""

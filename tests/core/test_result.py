@@ -7,7 +7,8 @@ from decimal import Decimal
 import pytest
 
 from pixverse_async._core.errors import DeadlineExceededError, GenerationError, SubmitUnknownError
-from pixverse_async._core.job import Failed, Job, Outcome, Pending, Succeeded, Unknown
+from pixverse_async._core.job import Job
+from pixverse_async._core.outcome import Failed, Outcome, Pending, Succeeded, Unknown
 from pixverse_async._core.result import BatchResult
 
 JOB = Job("cat.jpg", "yawns")

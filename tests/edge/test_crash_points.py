@@ -12,7 +12,7 @@ from pixverse_async import BatchResult, Outcome
 from pixverse_async._core.lifecycle import Event, JobRecord
 from pixverse_async._edge.client import JOURNAL_NAME
 from pixverse_async._edge.journal import Journal
-from pixverse_async._edge.run import Limits, OnUnknown
+from pixverse_async._edge.limits import Limits, OnUnknown
 from tests.memory import Scene, kinds, some_jobs
 
 pytestmark = pytest.mark.anyio

@@ -21,7 +21,7 @@ from pixverse_async import (
     Succeeded,
     generate_many,
 )
-from pixverse_async._edge.run import OnUnknown
+from pixverse_async._edge.limits import OnUnknown
 from pixverse_async.emulator import Emulator, Rule, Settings, tiny_film
 from pixverse_async.emulator.objects import StoredObject
 from tests.memory import kinds, tiny_png

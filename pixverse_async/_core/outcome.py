@@ -1,0 +1,77 @@
+"""What became of a job: one of four outcomes, with what it cost and where its time went."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import TypeAlias
+
+import attrs
+
+from .errors import PixverseError
+from .job import Job
+
+
+@attrs.frozen(kw_only=True)
+class Timings:
+    """Where the time of one job went, in seconds. None: that part did not happen in this run."""
+
+    queued: float | None = None
+    """From acceptance to the last answer before `processing`."""
+    generating: float | None = None
+    """From there to the answer that told the end."""
+    detected_late_by: float | None = None
+    """At most this long the finished video went unnoticed: the time since the answer before."""
+    downloading: float | None = None
+    polls: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class _Common:
+    job: Job
+    index: int
+    """The job's place in the input, from 0."""
+    name: str
+    """The stem of its file."""
+    request_id: str | None = None
+    seed: int | None = None
+    usd: Decimal = Decimal(0)
+    """What it cost, or in the case of `Unknown` and `Pending` what it may cost."""
+    timings: Timings = Timings()
+
+
+@attrs.frozen(kw_only=True)
+class Succeeded(_Common):
+    """The video is on the disk (or in the sink), whole and checked."""
+
+    path: Path | str
+    """Where it is: a path, or the sink's own name for the place."""
+    size_bytes: int
+    sha256: str
+    notes: tuple[str, ...] = ()
+    """What was done to the image on the way, such as a resize."""
+
+
+@attrs.frozen(kw_only=True)
+class Failed(_Common):
+    """It will not come out of this run. `error.may_be_billed` says whether it may have cost."""
+
+    error: PixverseError
+
+
+@attrs.frozen(kw_only=True)
+class Unknown(_Common):
+    """The submit left and its fate is unknown: held, counted as spent, never sent again unasked."""
+
+    error: PixverseError
+
+
+@attrs.frozen(kw_only=True)
+class Pending(_Common):
+    """Accepted and still running at the service when we stopped waiting; the next run picks it up."""
+
+    error: PixverseError
+
+
+Outcome: TypeAlias = Succeeded | Failed | Unknown | Pending
+"""What became of one job."""

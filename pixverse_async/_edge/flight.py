@@ -1,0 +1,73 @@
+"""One job on its way through a run, and what an observer is told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import TypeAlias
+
+import attrs
+
+from .._core.job import Job
+from .._core.lifecycle import NEW_JOB, Event, JobRecord, State
+from .._core.outcome import Outcome, Timings
+from .._core.wire import Media
+
+
+@attrs.frozen(kw_only=True)
+class JobEvent:
+    """Something happened to a job. `event` is the lifecycle event; `outcome` is set on the last one of the run."""
+
+    index: int
+    name: str
+    state: State
+    event: Event | None = None
+    outcome: Outcome | None = None
+
+
+Observer: TypeAlias = Callable[[JobEvent], None]
+"""Watches a batch. It is called in the event loop: what it does there delays everything else."""
+
+
+@attrs.define(eq=False, kw_only=True)
+class Flight:
+    """One job on its way through this run."""
+
+    job: Job
+    index: int
+    name: str
+    key: str = ""
+    identity: str = ""
+    record: JobRecord = NEW_JOB
+    media: Media | None = None
+    notes: tuple[str, ...] = ()
+    last_word: str = ""
+    reserved_usd: Decimal = Decimal(0)
+    """What the budget holds for it; zero once it is spent or known to be free."""
+    has_slot: bool = False
+    is_finished: bool = False
+    accepted_at: float | None = None
+    processing_at: float | None = None
+    last_look_at: float | None = None
+    ended_at: float | None = None
+    downloading: float | None = None
+    late_by: float | None = None
+    polls: int = 0
+    gone_since: float | None = None
+    empty_successes: int = 0
+    expired_links: int = 0
+
+    @property
+    def timings(self) -> Timings:
+        """Where the time went."""
+        started = self.processing_at
+        queued = None if started is None or self.accepted_at is None else started - self.accepted_at
+        since = started if started is not None else self.accepted_at
+        generating = None if self.ended_at is None or since is None else self.ended_at - since
+        return Timings(
+            queued=queued,
+            generating=generating,
+            detected_late_by=self.late_by,
+            downloading=self.downloading,
+            polls=self.polls,
+        )

@@ -1,0 +1,53 @@
+"""How a batch behaves: the arguments of `generate_many` that are numbers or choices, checked in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, TypeAlias, get_args
+
+import attrs
+
+from .._core.errors import ConfigError
+from .._core.reconcile import RESUBMIT_AFTER
+
+DEFAULT_MAX_IN_FLIGHT = 100
+"""Requests at the service at once. No limit is published; a 429 slows the submits whatever this number is."""
+DEFAULT_MAX_DOWNLOADS = 8
+"""8 to 16 connections move as many bytes as 32, in half the memory (benchmarks/README.md)."""
+DEFAULT_JOB_TIMEOUT = 1800.0
+"""Seconds. PixVerse frees a stuck generation after 600; queues of this service were seen to stall for an hour."""
+
+OnUnknown = Literal["reconcile", "hold", "resubmit"]
+OnCancel = Literal["detach", "cancel_queued"]
+
+
+_Check: TypeAlias = Callable[[Any, "attrs.Attribute[Any]", Any], None]
+
+
+def _at_least(lowest: float) -> _Check:
+    def check(_: object, attribute: attrs.Attribute[float], value: float) -> None:
+        if not value >= lowest:
+            raise ConfigError(attribute.name, f"{value!r} is too small", f"Use {lowest:g} or more.")
+
+    return check
+
+
+def _one_of(choices: tuple[str, ...]) -> _Check:
+    def check(_: object, attribute: attrs.Attribute[str], value: str) -> None:
+        if value not in choices:
+            raise ConfigError(attribute.name, f"{value!r} is unknown", f"Use one of {', '.join(choices)}.")
+
+    return check
+
+
+@attrs.frozen(kw_only=True)
+class Limits:
+    """How a batch behaves: the arguments of `generate_many` that are numbers or choices. *Raises* `ConfigError`."""
+
+    max_in_flight: int = attrs.field(default=DEFAULT_MAX_IN_FLIGHT, validator=_at_least(1))
+    max_downloads: int = attrs.field(default=DEFAULT_MAX_DOWNLOADS, validator=_at_least(1))
+    job_timeout: float = attrs.field(default=DEFAULT_JOB_TIMEOUT, validator=_at_least(0))
+    on_unknown: OnUnknown = attrs.field(default="reconcile", validator=_one_of(get_args(OnUnknown)))
+    on_cancel: OnCancel = attrs.field(default="detach", validator=_one_of(get_args(OnCancel)))
+    retry_failed: bool = False
+    resubmit_after: float = attrs.field(default=RESUBMIT_AFTER, validator=_at_least(0))
