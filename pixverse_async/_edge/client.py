@@ -6,6 +6,7 @@ order, and outcomes are handed out.  A `Client` belongs to the event loop in whi
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Sized
@@ -30,7 +31,7 @@ from .calls import flat_task_group
 from .flight import Observer
 from .handle import Handle, submit_one
 from .images import ImageHost
-from .journal import EventLog, Journal, NoJournal
+from .journal import Journal, NoJournal
 from .limits import (
     DEFAULT_JOB_TIMEOUT,
     DEFAULT_MAX_DOWNLOADS,
@@ -41,7 +42,10 @@ from .limits import (
 )
 from .plan import Jobs
 from .sinks import DirectorySink, Sink
+from .timing import TIMING_SUFFIX, read_timing, write_timing
 from .transport import AiohttpTransport, Transport
+
+logger = logging.getLogger("pixverse_async")
 
 DEFAULT_POLICY = AdaptivePolling()
 MAX_POLLS_PER_SECOND = 1000.0
@@ -170,8 +174,12 @@ class Client:
             folder = Path(output_dir)
             place = DirectorySink(folder) if sink is None else sink
             await place.prepare()
-            log = await _open_log(journal, folder if sink is None else None)
+            kept_at = _journal_path(journal, folder if sink is None else None)
+            log = NoJournal() if kept_at is None else await Journal.open(kept_at)
             stack.push_async_callback(log.aclose)
+            scheduler = await stack.enter_async_context(
+                _scheduler(poll_policy, polls_per_second, self._rng, kept_at)
+            )
             send, receive = anyio.create_memory_object_stream[Outcome](OUTCOME_BUFFER)
             stack.enter_context(receive)
             batch = Batch(
@@ -181,7 +189,7 @@ class Client:
                 limits=limits,
                 budget_usd=budget,
                 images=self._images(transport, inline=inline_images),
-                scheduler=_scheduler(poll_policy, polls_per_second, self._rng),
+                scheduler=scheduler,
                 rng=self._rng,
                 deliver=send.send,
                 on_event=on_event,
@@ -205,21 +213,34 @@ class Client:
         return ImageHost(transport, inline=inline, allow_loopback=self._endpoint.is_loopback, rng=self._rng)
 
 
-async def _open_log(journal: bool | str | os.PathLike[str], folder: Path | None) -> EventLog:
+def _journal_path(journal: bool | str | os.PathLike[str], folder: Path | None) -> Path | None:
     if journal is False:
-        return NoJournal()
+        return None
     if journal is not True:
-        return await Journal.open(Path(journal))
+        return Path(journal)
     if folder is None:
         raise ConfigError("journal", "a sink has no folder to keep it in", "Give journal= a path, or False.")
-    return await Journal.open(folder / JOURNAL_NAME)
+    return folder / JOURNAL_NAME
 
 
-def _scheduler(policy: PollPolicy, polls_per_second: float, rng: random.Random) -> Scheduler:
+@asynccontextmanager
+async def _scheduler(
+    policy: PollPolicy, polls_per_second: float, rng: random.Random, journal: Path | None
+) -> AsyncGenerator[Scheduler]:
+    """The scheduler of a run, warm from the last run over the same journal and kept for the next one."""
     if not 0 < polls_per_second <= MAX_POLLS_PER_SECOND:
         remedy = f"Use a number above 0, and not above {MAX_POLLS_PER_SECOND:g}."
         raise ConfigError("polls_per_second", f"{polls_per_second!r} is out of range", remedy)
-    return policy.scheduler(polls_per_second=polls_per_second, seed=rng.getrandbits(32))
+    timing = None if journal is None else journal.with_suffix(TIMING_SUFFIX)
+    learned = None if timing is None else await read_timing(timing)
+    scheduler = policy.scheduler(polls_per_second=polls_per_second, seed=rng.getrandbits(32), learned=learned)
+    for note in scheduler.notes:
+        logger.info("poll schedule: %s", note)
+    try:
+        yield scheduler
+    finally:
+        if timing is not None:
+            await write_timing(timing, scheduler.learned())
 
 
 def _read_budget(budget_usd: Decimal | float | str | None) -> Decimal | None:

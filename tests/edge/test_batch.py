@@ -342,3 +342,21 @@ async def test_asyncio_style_timeout_leaves_the_accepted_running(tmp_path: Path)
     batch = await scene.run(some_jobs(10))
     assert ["Succeeded"] * 10 == kinds(batch)
     assert scene.submits == scene.charges == 10
+
+
+async def test_the_second_run_starts_warm(tmp_path: Path) -> None:
+    """What a run learned of the service's pace lies beside its journal, and spares the next run polls."""
+    scene = Scene.set(tmp_path, generation_median=300.0, generation_sigma=0.05)
+    first = await scene.run(some_jobs(20))
+    (timing,) = tmp_path.glob("*.timing.json")
+    assert timing.stat().st_size < 1000
+    second = await scene.run([Job(tiny_png(n), "another scene") for n in range(20, 40)])
+    assert ["Succeeded"] * 20 == kinds(second)
+    assert sum(one.timings.polls for one in second) < sum(one.timings.polls for one in first)
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[1, 2]", "not json", "\0" * 100_000])
+async def test_a_foreign_timing_file_costs_nothing(tmp_path: Path, content: str) -> None:
+    """Whatever lies where the learned timing should be, the batch succeeds."""
+    (tmp_path / "pixverse-journal.timing.json").write_text(content)
+    assert ["Succeeded"] * 3 == kinds(await Scene.set(tmp_path).run(some_jobs(3)))
