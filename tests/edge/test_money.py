@@ -15,6 +15,7 @@ from pixverse_async._core.breaker import FEWEST_CALLS
 from pixverse_async._core.lifecycle import Event, JobRecord
 from pixverse_async._edge.client import JOURNAL_NAME
 from pixverse_async._edge.journal import Journal
+from pixverse_async.emulator.faults import MEDIA_FAULTS, PUT_FAULTS
 from tests.memory import Scene, kinds, some_jobs, tiny_png
 
 pytestmark = pytest.mark.anyio
@@ -352,23 +353,11 @@ class FullDisk:
 
 async def test_every_ambiguity_at_once(tmp_path: Path) -> None:
     """200 jobs under all ambiguity and storage faults: nothing escapes, nothing is paid twice, every file is right."""
-    rules = [f"submit:{fault}:probability=0.02" for fault in (*COMMITTED, *NOT_COMMITTED, "429", "429_bare")]
+    refusals = ("429", "429_bare", "429_absurd", "429_retry_after")
+    rules = [f"submit:{fault}:probability=0.02" for fault in (*COMMITTED, *NOT_COMMITTED, *refusals)]
     rules += [f"poll:{fault}:probability=0.02" for fault in ("500", "502_html", "drop", "hang", "200_html", "429")]
-    rules += [
-        f"media:{fault}:probability=0.03"
-        for fault in (
-            "truncate",
-            "reset_mid_body",
-            "truncate_unframed",
-            "zero_tail",
-            "503",
-            "403",
-            "404",
-            "html_200",
-            "ignore_range",
-            "changed_etag",
-        )
-    ]
+    rules += [f"put:{fault}:probability=0.02" for fault in PUT_FAULTS]
+    rules += [f"media:{fault}:probability=0.01" for fault in MEDIA_FAULTS if fault not in ("endless", "drip")]
     scene = Scene.set(tmp_path, *rules, list_lag=4.0)
     batch = await scene.run(some_jobs(200))
     assert 200 == len(batch)
