@@ -231,7 +231,7 @@ def advance(record: JobRecord, event: Event) -> JobRecord:
     state = TABLE[record.state].get(type(event))
     if state is None:
         raise IllegalTransitionError(f"{type(event).__name__} cannot happen to a job in state {record.state}")
-    return attrs.evolve(_learn(record, event), state=state)
+    return attrs.evolve(record, state=state, **_lesson(record, event))
 
 
 def fold(events: Iterable[Event], record: JobRecord = NEW_JOB) -> JobRecord:
@@ -241,25 +241,26 @@ def fold(events: Iterable[Event], record: JobRecord = NEW_JOB) -> JobRecord:
     return record
 
 
-def _learn(record: JobRecord, event: Event) -> JobRecord:
+def _lesson(record: JobRecord, event: Event) -> dict[str, object]:
+    """The fields that the event changes, besides the state."""
     match event:
         case SubmitStarted(name=name):
             attempts = record.attempts + 1
-            return attrs.evolve(record, name=name, started=event, attempts=attempts, named_id=None, why=None)
+            return {"name": name, "started": event, "attempts": attempts, "named_id": None, "why": None}
         case SubmitAccepted(request_id=request_id) | Reconciled(request_id=request_id):
-            return attrs.evolve(record, request_id=request_id)
+            return {"request_id": request_id}
         case SubmitInterrupted(why=why, request_id=named_id):
-            return attrs.evolve(record, why=why, named_id=named_id)
+            return {"why": why, "named_id": named_id}
         case GenerationSucceeded():
-            return attrs.evolve(record, is_paid=True)
+            return {"is_paid": True}
         case SubmitRejected() | GenerationFailed():
-            return attrs.evolve(record, ending=event)
+            return {"ending": event}
         case RetryRequested():
             sunk_usd = record.sunk_usd + record.usd
-            return attrs.evolve(record, ending=None, request_id=None, is_paid=False, sunk_usd=sunk_usd)
+            return {"ending": None, "request_id": None, "is_paid": False, "sunk_usd": sunk_usd}
         case Saved():
-            return attrs.evolve(record, saved=event)
+            return {"saved": event}
         case SavedFileMissing():
-            return attrs.evolve(record, saved=None)
+            return {"saved": None}
         case _:
-            return record
+            return {}
