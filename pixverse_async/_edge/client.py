@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Sized
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping, Sized
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -169,6 +169,7 @@ class Client:
             resubmit_after=resubmit_after,
         )
         budget = _read_budget(budget_usd)
+        _check_plural(jobs)
         transport = self._open_transport()
         async with AsyncExitStack() as stack:
             folder = Path(output_dir)
@@ -211,6 +212,11 @@ class Client:
 
     def _images(self, transport: Transport, *, inline: bool) -> ImageHost:
         return ImageHost(transport, inline=inline, allow_loopback=self._endpoint.is_loopback, rng=self._rng)
+
+
+def _check_plural(jobs: object) -> None:
+    if isinstance(jobs, Job | Mapping | str | bytes) or not isinstance(jobs, Iterable | AsyncIterable):
+        raise ConfigError("jobs", f"a single {type(jobs).__name__}", "Give a list of jobs, such as [job].")
 
 
 def _journal_path(journal: bool | str | os.PathLike[str], folder: Path | None) -> Path | None:

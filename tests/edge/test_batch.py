@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -360,3 +361,10 @@ async def test_a_foreign_timing_file_costs_nothing(tmp_path: Path, content: str)
     """Whatever lies where the learned timing should be, the batch succeeds."""
     (tmp_path / "pixverse-journal.timing.json").write_text(content)
     assert ["Succeeded"] * 3 == kinds(await Scene.set(tmp_path).run(some_jobs(3)))
+
+
+@pytest.mark.parametrize("jobs", [Job("cat.jpg", "yawns"), {"image": "cat.jpg", "prompt": "yawns"}, "cat.jpg", 5])
+async def test_a_single_job_is_not_taken_for_many(tmp_path: Path, jobs: Any) -> None:
+    """One job, one row or one path where a list belongs is named, with the remedy."""
+    with pytest.raises(ConfigError, match="list of jobs"):
+        await Scene.set(tmp_path).run(jobs)
