@@ -215,8 +215,9 @@ class Client:
 
 
 def _check_plural(jobs: object) -> None:
-    if isinstance(jobs, Job | Mapping | str | bytes) or not isinstance(jobs, Iterable | AsyncIterable):
-        raise ConfigError("jobs", f"a single {type(jobs).__name__}", "Give a list of jobs, such as [job].")
+    kind = type(jobs)
+    if issubclass(kind, Job | Mapping | str | bytes) or not issubclass(kind, Iterable | AsyncIterable):
+        raise ConfigError("jobs", f"a single {kind.__name__}", "Give a list of jobs, such as [job].")
 
 
 def _journal_path(journal: bool | str | os.PathLike[str], folder: Path | None) -> Path | None:
