@@ -9,6 +9,8 @@ from xml.sax.saxutils import escape
 Point = tuple[float, float]
 Panel = tuple[str, Sequence[tuple[str, float, float]], Sequence[Point], Sequence[Point]]
 _WIDTH, _HEIGHT, _MARGIN = 470, 400, 52
+_NAME_WIDTH = 95
+"""About as wide as a name gets at the size of the labels."""
 _INK, _GREY, _OURS, _BEST = "#222", "#999", "#c0392b", "#2c7fb8"
 
 
@@ -57,18 +59,34 @@ def _panel(panel: Panel, left: float) -> list[str]:
         out.append(_text(left + _MARGIN - 6, y + 3, f"{v:g}", anchor="end"))
     out.append(_text((left + _MARGIN + right) / 2, _HEIGHT - 14, "polls a job", anchor="middle"))
     out.append(_text(left + _MARGIN, 46, "seconds late, mean", colour=_GREY))
-    for name, x, y in peers:
-        px, py = axes.at((x, y))
-        out.append(f'<circle cx="{px:.1f}" cy="{py:.1f}" r="3" fill="{_GREY}"/>')
-        out.append(_text(px + 5, py + 3, name, size=8, colour="#666"))
+    out.extend(_peers([(name, *axes.at((x, y))) for name, x, y in peers], right))
     out.append(_path([axes.at(p) for p in best], _BEST, dashes="5 3"))
     out.append(_path([axes.at(p) for p in ours], _OURS))
     out.extend(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{_OURS}"/>' for x, y in map(axes.at, ours))
     x, y = axes.at(ours[0])
     out.append(_text(x + 6, y - 6, "AdaptivePolling, kappa 0.06 to 4", colour=_OURS))
-    x, y = axes.at(best[-1])
-    out.append(_text(x + 4, y + 14, "lower bound (knows all but the luck)", colour=_BEST))
+    x, y = axes.at(best[0])
+    out.append(_text(x - 40, y + 16, "lower bound (knows all but the luck)", colour=_BEST))
     return out
+
+
+def _peers(places: Sequence[tuple[str, float, float]], right: float) -> list[str]:
+    """A dot and a name for each, the name moved up or down until it covers no other."""
+    out: list[str] = []
+    taken: list[Point] = []
+    for name, x, y in places:
+        out.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{_GREY}"/>')
+        free = (y + dy for dy in (3, -6, 12, -15, 21, -24) if all(_is_apart(at, (x, y + dy)) for at in taken))
+        label_y = next(free, y + 3)
+        taken.append((x, label_y))
+        is_last = x + _NAME_WIDTH > right
+        place, anchor = (x - 5, "end") if is_last else (x + 5, "start")
+        out.append(_text(place, label_y, name, size=8, colour="#666", anchor=anchor))
+    return out
+
+
+def _is_apart(one: Point, other: Point) -> bool:
+    return abs(one[0] - other[0]) > _NAME_WIDTH or abs(one[1] - other[1]) >= 9
 
 
 def draw(panels: Sequence[Panel]) -> str:
