@@ -18,14 +18,13 @@ import math
 import random
 from collections.abc import Awaitable, Callable, Iterable
 from decimal import Decimal
-from pathlib import Path
 
 import anyio
 import attrs
 
 from .._core import retry, wire
 from .._core.budget import Budget
-from .._core.errors import AuthError, ConfigError, DownloadError, JournalError
+from .._core.errors import DownloadError
 from .._core.job import Stage
 from .._core.lifecycle import DownloadAbandoned, GenerationSucceeded, JobRecord, LinkExpired, Saved, State
 from .._core.outcome import Outcome
@@ -104,8 +103,9 @@ class Batch:
         self._planner = Planner(self._run, sink)
         self._submitter = Submitter(self._run, images, on_accepted=self._accepted, on_unknown=self._became_unknown)
         self._poller = Poller(self._run, scheduler, on_ready=self._became_ready)
-        self._reconciler = Reconciler(self._run, on_adopted=self._adopted, on_absent=self._queue_submit)
+        self._reconciler = Reconciler(self._run, on_adopted=self._adopted, on_absent=self._became_absent)
         self._to_submit, self._submits = anyio.create_memory_object_stream[Flight](0)
+        self._to_submit_again, self._resubmits = anyio.create_memory_object_stream[Flight](math.inf)
         self._to_download, self._downloads = anyio.create_memory_object_stream[Flight](math.inf)
         self._open = 0
         self._is_planned = False
@@ -119,11 +119,19 @@ class Batch:
         *Raises* `JournalError`, `AuthError`, `ConfigError`, and whatever the iterable of jobs raises.
         """
         limits = self._run.limits
-        with self._to_submit, self._submits, self._to_download, self._downloads:
+        with (
+            self._to_submit,
+            self._submits,
+            self._to_submit_again,
+            self._resubmits,
+            self._to_download,
+            self._downloads,
+        ):
             try:
                 async with flat_task_group() as group:
                     group.start_soon(self._poller.run, name="poll")
                     group.start_soon(self._reconciler.run, name="reconcile")
+                    group.start_soon(self._resubmit_each, name="resubmit")
                     for n in range(min(SUBMIT_WORKERS, limits.max_in_flight)):
                         group.start_soon(self._submit_each, name=f"submit {n}")
                     for n in range(limits.max_downloads):
@@ -134,17 +142,20 @@ class Batch:
             finally:
                 if not self._is_done.is_set() and limits.on_cancel == "cancel_queued":
                     await unbroken(self._cancel_queued, CANCEL_GRACE)
-        if isinstance(self._run.halted, AuthError | ConfigError | JournalError):
+        fatal = self._run.fatal
+        if fatal is not None:
             # A copy: the original knows the job that met it first, and speaks for the batch here.
-            raise attrs.evolve(self._run.halted) from self._run.halted
+            raise attrs.evolve(fatal) from fatal
 
     # -- in ----------------------------------------------------------------------------------------
 
     async def _plan_all(self, jobs: Jobs) -> None:
         index = 0
         async for item in each(jobs):
+            if self._run.fatal is not None:
+                break
             self._open += 1
-            flight, problem = await self._planner.plan(index, item)
+            flight, problem = self._planner.flight(index, item)
             index += 1
             if problem is not None:
                 await self._run.fail(flight, problem)
@@ -155,6 +166,7 @@ class Batch:
 
     async def _enter(self, flight: Flight) -> None:
         """Put the flight where it belongs."""
+        await self._planner.identify(flight)
         if flight.record.state in MAY_YET_BE_BILLED:
             flight.reserved_usd = flight.record.usd
         state = await self._planner.enter(flight)
@@ -167,8 +179,7 @@ class Batch:
                 await self._adopted(flight)
             case State.SAVED:
                 flight.notes += (KEPT,)
-                saved = saved_earlier(flight.record)
-                await self._run.succeed(flight, saved, Path(saved.path))
+                await self._run.succeed(flight, saved_earlier(flight.record))
             case State.FAILED:
                 error = failed_earlier(flight.record)
                 await self._run.fail(flight, error, may_be_billed=flight.record.is_billed_failure)
@@ -181,7 +192,8 @@ class Batch:
         await self._to_submit.send(flight)
 
     async def _accepted(self, flight: Flight, status: Status) -> None:
-        if status.stage.is_final:
+        # A success that names no video yet is looked at again before it counts.
+        if status.stage.is_final and (status.stage is not Stage.SUCCEEDED or status.media is not None):
             flight.accepted_at = flight.ended_at = anyio.current_time()
             await self._poller.end(flight, status)
         else:
@@ -189,6 +201,10 @@ class Batch:
 
     async def _became_unknown(self, flight: Flight) -> None:
         self._reconciler.add(flight)
+
+    async def _became_absent(self, flight: Flight) -> None:
+        """It is sent again when a worker is free. Nobody waits for that here: workers may wait for the reconciler."""
+        self._to_submit_again.send_nowait(flight)
 
     async def _adopted(self, flight: Flight) -> None:
         """An earlier run's request, or one found in the list: it has been running since it was sent."""
@@ -205,6 +221,10 @@ class Batch:
     async def _submit_each(self) -> None:
         async for flight in self._submits:
             await self._run.guard(flight, self._submitter.submit)
+
+    async def _resubmit_each(self) -> None:
+        async for flight in self._resubmits:
+            await self._queue_submit(flight)
 
     async def _download_each(self) -> None:
         async for flight in self._downloads:
@@ -229,7 +249,7 @@ class Batch:
             match event:
                 case Saved():
                     flight.downloading = anyio.current_time() - started_at
-                    await run.succeed(flight, event, Path(event.path))
+                    await run.succeed(flight, event)
                     return
                 case DownloadAbandoned(problem=problem):
                     raise DownloadError(problem)
@@ -267,7 +287,7 @@ class Batch:
     async def _cancel_queued(self, scope: anyio.CancelScope) -> None:
         """Ask the service to drop what still waits there. Undocumented and best effort: nothing is concluded."""
         del scope
-        async with anyio.create_task_group() as group:
+        async with flat_task_group() as group:
             for flight in self._poller.waiting:
                 request_id = flight.record.request_id
                 if request_id is not None and not flight.processing_at:

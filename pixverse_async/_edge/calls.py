@@ -6,9 +6,9 @@ instead of a group around it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import anyio
 import anyio.abc
@@ -26,6 +26,19 @@ async def answer_to(transport: Transport, call: Call) -> Reply | TransportError:
         return await transport.call(call)
     except TransportError as error:
         return error
+
+
+@asynccontextmanager
+async def flat_task_group() -> AsyncGenerator[anyio.abc.TaskGroup]:
+    """A task group that raises one error: a broken journal before all others, else the first that happened."""
+    try:
+        async with anyio.create_task_group() as group:
+            yield group
+    except BaseExceptionGroup as errors:
+        # One level only: a group inside is somebody's own, such as that of `raise_for_failures`.
+        first = errors.exceptions[0]
+        error = next((one for one in errors.exceptions if isinstance(one, JournalError)), first)
+        raise error from error.__cause__
 
 
 async def unbroken(work: Callable[[anyio.CancelScope], Awaitable[T]], grace: float) -> T:
@@ -47,7 +60,7 @@ async def unbroken(work: Callable[[anyio.CancelScope], Awaitable[T]], grace: flo
                 problems.append(problem)
         done.set()
 
-    async with anyio.create_task_group() as group:
+    async with flat_task_group() as group:
         group.start_soon(shielded)
         try:
             await done.wait()
@@ -57,23 +70,3 @@ async def unbroken(work: Callable[[anyio.CancelScope], Awaitable[T]], grace: flo
     for problem in problems:
         raise problem
     return results[0]
-
-
-@asynccontextmanager
-async def flat_task_group() -> AsyncGenerator[anyio.abc.TaskGroup]:
-    """A task group that raises one error: a broken journal before all others, else the first that happened."""
-    try:
-        async with anyio.create_task_group() as group:
-            yield group
-    except BaseExceptionGroup as errors:
-        leaves = list(_leaves(errors))
-        error = next((leaf for leaf in leaves if isinstance(leaf, JournalError)), leaves[0])
-        raise error from error.__cause__
-
-
-def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(cast("BaseExceptionGroup[BaseException]", error))
-        else:
-            yield error

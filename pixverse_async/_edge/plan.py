@@ -55,20 +55,20 @@ class Planner:
         self._equal: Counter[str] = Counter()
         self._stems = UniqueStems(record.name for record in run.log.records.values() if record.name is not None)
 
-    async def plan(self, index: int, item: JobLike) -> tuple[Flight, PixverseError | None]:
-        """A flight, and why it cannot be sent, if it cannot. Reads the image to know it; *charges* nothing."""
+    def flight(self, index: int, item: JobLike) -> tuple[Flight, PixverseError | None]:
+        """A flight, and why it is none, if it is none."""
         job, problem = job_from_row(item)
-        flight = Flight(job=job, index=index, name=_wished(job))
-        if problem is not None:
-            return flight, problem
-        try:
-            flight.identity = await identify(job)
-        except PixverseError as error:
-            return flight, error
+        return Flight(job=job, index=index, name=_wished(job)), problem
+
+    async def identify(self, flight: Flight) -> None:
+        """Say which job it is, and what it is called. Reads the image; *charges* nothing.
+
+        *Raises* `InvalidJobError` for an image that cannot be read, and what the sink raises.
+        """
+        flight.identity = await identify(flight.job)
         flight.key = self._key(flight)
         flight.record = self._run.log.records.get(flight.key, flight.record)
         flight.name = flight.record.name or await self._free_name(flight.name)
-        return flight, None
 
     def _key(self, flight: Flight) -> str:
         first = job_key(flight.job, flight.identity)

@@ -21,7 +21,7 @@ from .._core.lifecycle import NO_MEDIA, GenerationFailed, GenerationSucceeded, S
 from .._core.retry import Again, Denied, Gone, Seen
 from .._core.schedule import Scheduler
 from .._core.wire import Status
-from .calls import answer_to
+from .calls import answer_to, flat_task_group
 from .flight import Flight
 from .run import Run, utc_now
 
@@ -61,7 +61,7 @@ class Poller:
     async def run(self) -> None:
         """Poll for ever. *Cancellation*: ends it; calls under way are dropped, which harms nothing."""
         with self._due, self._dues:
-            async with anyio.create_task_group() as group:
+            async with flat_task_group() as group:
                 for n in range(MAX_CALLS):
                     group.start_soon(self._look_each, name=f"poll {n}")
                 while True:
@@ -177,12 +177,13 @@ class Poller:
             return
         error = failure_of(status)
         await self._run.note(flight, GenerationFailed(reason=error.reason, kind=error.kind))
-        # A success without a video may be billed, and counts as spent; a failure is reported not to be billed.
-        if status.stage is Stage.SUCCEEDED:
+        # What was once called a success may be billed, and counts as spent; a failure is reported not to be billed.
+        is_billed = flight.record.is_billed_failure
+        if is_billed:
             self._run.settle(flight)
         else:
             self._run.release(flight)
-        await self._run.fail(flight, error, may_be_billed=flight.record.is_billed_failure)
+        await self._run.fail(flight, error, may_be_billed=is_billed)
 
     async def _miss(self, flight: Flight, error: PixverseError, sent: float, received: float) -> None:
         """A 404: a new record may not be readable yet; a lost one never will be."""

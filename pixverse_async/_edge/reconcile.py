@@ -15,7 +15,7 @@ import attrs
 
 from .._core import reconcile, retry, wire
 from .._core.errors import ProtocolError, SubmitUnknownError
-from .._core.lifecycle import ConfirmedAbsent, Reconciled
+from .._core.lifecycle import ConfirmedAbsent, Reconciled, State
 from .._core.reconcile import Lost
 from .._core.retry import Seen
 from .._core.wire import Listing
@@ -117,13 +117,22 @@ class Reconciler:
             return
         server_time = retry.server_time_utc(answer) if isinstance(answer, wire.Reply) else None
         skew = 0.0 if server_time is None else server_time - utc_now()
-        lost = [one.lost for one in self._waiting.values()]
+        rivals = self._under_way()
+        lost = [one.lost for one in self._waiting.values() if one.lost.started.payload_sha256 not in rivals]
         for key, request_id in reconcile.claim(lost, listing.records, self._claimed(), skew).items():
             await self._adopt(self._waiting[key], request_id)
         for one in self._waiting.values():
             if one.look_at <= now and reconcile.is_conclusive(one.lost, listing, skew, self._claimed()):
                 one.clean_listings += 1
                 one.last_clean_at = now
+
+    def _under_way(self) -> frozenset[str]:
+        """Payloads of submits whose reply is still awaited: a record that equals one of them may be theirs."""
+        return frozenset(
+            record.started.payload_sha256
+            for record in self._run.log.records.values()
+            if record.state is State.SUBMITTING and record.started is not None
+        )
 
     def _claimed(self) -> frozenset[str]:
         return frozenset(

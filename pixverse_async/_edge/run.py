@@ -33,6 +33,7 @@ from .._core.errors import (
 )
 from .._core.job import Job
 from .._core.lifecycle import Event, Saved, State, SubmitStarted, advance
+from .._core.names import url_scheme
 from .._core.outcome import Failed, Outcome, Pending, Succeeded, Timings, Unknown
 from .._core.pace import Pacer
 from .flight import Flight, JobEvent, Observer
@@ -103,6 +104,9 @@ class Run:
         other event that cannot be written only halts the batch: what is paid is still polled and saved.
         """
         try:
+            # A log that refused one event knows nothing of those after it, and would find them out of order.
+            if isinstance(self.halted, JournalError):
+                raise attrs.evolve(self.halted)
             flight.record = await self.log.append(flight.key, event)
         except JournalError as error:
             self.halt(error)
@@ -122,13 +126,13 @@ class Run:
 
     # -- outcomes ----------------------------------------------------------------------------------
 
-    async def succeed(self, flight: Flight, saved: Saved, path: Path | str) -> None:
-        """The video is at `path`."""
+    async def succeed(self, flight: Flight, saved: Saved) -> None:
+        """The video is saved."""
         await self.finish(
             flight,
             Succeeded(
                 **self._common(flight),
-                path=path,
+                path=saved.path if url_scheme(saved.path) is not None else Path(saved.path),
                 size_bytes=saved.size_bytes,
                 sha256=saved.sha256,
                 notes=flight.notes,
@@ -222,10 +226,15 @@ class Run:
     # -- trouble -----------------------------------------------------------------------------------
 
     def halt(self, error: PixverseError) -> None:
-        """Send no further job. What is paid goes on being polled and saved. The first reason stays."""
-        if self.halted is None:
+        """Send no further job. What is paid goes on being polled and saved. The gravest reason stays, or the first."""
+        if self.halted is None or _gravity(error) > _gravity(self.halted):
             logger.error("no further job is sent: %s", error)
             self.halted = error
+
+    @property
+    def fatal(self) -> PixverseError | None:
+        """Why the batch will raise; None unless no job of it could be sent any more."""
+        return self.halted if self.halted is not None and _gravity(self.halted) else None
 
     def not_sent(self) -> PixverseError | None:
         """The error for a job that is not sent because the batch halted; None while it has not."""
@@ -260,9 +269,9 @@ class Run:
                 await self.hold(flight, error)
             case State.QUEUED:
                 await self.leave(flight, error)
-            case State.READY:
+            case State.READY | State.SAVED:
                 await self.fail(flight, error, may_be_billed=True)
-            case _:
+            case State.NEW | State.FAILED:
                 await self.fail(flight, error)
 
     def _common(self, flight: Flight) -> _CommonFields:
@@ -279,6 +288,11 @@ class Run:
 
     def _about(self, flight: Flight, error: PixverseError, may_be_billed: bool | None) -> PixverseError:
         return error.about(job_name=flight.name, request_id=flight.record.request_id, may_be_billed=may_be_billed)
+
+
+def _gravity(error: PixverseError) -> int:
+    """A reason for one job, for the whole batch, or for the journal, which then knows of nothing more."""
+    return 2 if isinstance(error, JournalError) else int(isinstance(error, AuthError | ConfigError))
 
 
 class _CommonFields(TypedDict):
