@@ -20,7 +20,7 @@ from .._core.job import Job, JobClass, Stage
 from .._core.lifecycle import DownloadAbandoned, LinkExpired, Saved
 from .._core.outcome import Outcome, Succeeded
 from .._core.retry import Again, Denied, Gone, Seen
-from .._core.schedule import DEFAULT_POLLS_PER_SECOND, AdaptivePolling, PollPolicy
+from .._core.schedule import DEFAULT_POLLS_PER_SECOND, AdaptivePolling, PollPolicy, Scheduler
 from .._core.wire import Status
 from .calls import answer_to, flat_task_group
 from .download import download
@@ -28,7 +28,7 @@ from .flight import Flight
 from .images import ImageHost, identify
 from .journal import NoJournal
 from .limits import Limits
-from .poll import failure_of
+from .poll import EMPTY_SUCCESS_LOOKS, failure_of
 from .reconcile import Reconciler
 from .run import Run, utc_now
 from .sinks import DirectorySink
@@ -74,12 +74,15 @@ class Handle:
         (the request lives on), `ApiError` when the service does not know the request or refuses the key.
         """
         word = "queued"
+        empty_successes = 0
         with anyio.move_on_after(timeout):
             async for status in self._looks(poll_policy):
                 word = status.word
                 if status.stage is Stage.SUCCEEDED and status.media is not None:
                     return status
-                if status.stage.is_final:
+                if status.stage is Stage.SUCCEEDED and empty_successes < EMPTY_SUCCESS_LOOKS:
+                    empty_successes += 1
+                elif status.stage.is_final:
                     raise self._about(failure_of(status), may_be_billed=status.stage is Stage.SUCCEEDED)
         raise self._about(DeadlineExceededError(timeout, word), may_be_billed=True)
 
@@ -116,24 +119,28 @@ class Handle:
         scheduler = policy.scheduler(polls_per_second=DEFAULT_POLLS_PER_SECOND, seed=self._rng.getrandbits(32))
         job_class = self.job.job_class if self.job is not None else _TYPICAL
         scheduler.submitted(0, job_class, anyio.current_time())
-        yield await self.status()
+        gone_since: float | None = None
+        is_first = True  # Of that look, which is at once, the scheduler is not told: it did not offer it.
         while True:
-            wake_at = scheduler.next_wakeup()
-            assert wake_at is not None, "the scheduler holds one job"
-            await anyio.sleep_until(wake_at)
-            if scheduler.take(anyio.current_time()) is None:
-                continue
             sent = anyio.current_time()
             verdict = await self._look()
             received = anyio.current_time()
             match verdict:
                 case Seen(status=status):
+                    gone_since = None
                     yield status
-                    scheduler.observed(0, Stage.QUEUED if status.stage.is_final else status.stage, sent, received)
-                case Again(http_status=http_status, wait=wait):
-                    scheduler.error(0, http_status, wait, sent, received)
-                case Gone(error=error) | Denied(error=error):
-                    raise self._about(error)
+                case Gone(error=error):
+                    gone_since = sent if gone_since is None else gone_since
+                    if received - gone_since >= retry.GONE_AFTER:
+                        raise self._about(error, may_be_billed=True)
+                case Denied(error=error):
+                    raise self._about(error, may_be_billed=True)
+                case Again():
+                    pass
+            if not is_first:
+                _tell(scheduler, verdict, sent, received)
+            is_first = False
+            await _turn(scheduler)
 
     async def _look(self) -> retry.ReadVerdict:
         answer = await answer_to(self._transport, wire.status_call(self.request_id))
@@ -142,6 +149,25 @@ class Handle:
     def _about(self, error: PixverseError, may_be_billed: bool | None = None) -> PixverseError:
         name = self.job.stem if self.job is not None else None
         return error.about(job_name=name, request_id=self.request_id, may_be_billed=may_be_billed)
+
+
+def _tell(scheduler: Scheduler, verdict: Seen | Again | Gone, sent: float, received: float) -> None:
+    """The answer to a look that the scheduler offered; it is never told of an end, and goes on offering."""
+    match verdict:
+        case Seen(status=status):
+            scheduler.observed(0, Stage.QUEUED if status.stage.is_final else status.stage, sent, received)
+        case Again(http_status=http_status, wait=wait):
+            scheduler.error(0, http_status, wait, sent, received)
+        case Gone(error=error):
+            scheduler.error(0, error.status, None, sent, received)
+
+
+async def _turn(scheduler: Scheduler) -> None:
+    """Wait until the scheduler offers its one job."""
+    while scheduler.take(anyio.current_time()) is None:
+        wake_at = scheduler.next_wakeup()
+        assert wake_at is not None, "the scheduler holds one job"
+        await anyio.sleep_until(wake_at)
 
 
 async def submit_one(transport: Transport, images: ImageHost, job: Job, rng: random.Random) -> Handle:

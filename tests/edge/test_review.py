@@ -21,6 +21,7 @@ from pixverse_async import (
     JournalError,
     Outcome,
 )
+from pixverse_async._core.errors import ApiError
 from pixverse_async._core.lifecycle import GenerationSucceeded, LinkExpired
 from pixverse_async._core.wire import Call, Reply
 from pixverse_async._edge.client import JOURNAL_NAME
@@ -177,6 +178,33 @@ class BucketSink(MemorySink):
 
     async def open(self, name: str) -> MemoryPart:
         return await MemorySink.open(self, "s3://bucket/" + name)
+
+
+async def test_a_fresh_request_is_awaited_though_it_cannot_be_read_yet(tmp_path: Path) -> None:
+    """A handle waits for a request that the service does not show for half a minute after its acceptance."""
+    scene = Scene.set(tmp_path, poll_lag=30.0)
+    async with scene.client() as client:
+        handle = await client.submit(some_jobs(1)[0])
+        assert (await handle.result()).media is not None
+
+
+async def test_a_request_that_cannot_be_found_may_be_billed(tmp_path: Path) -> None:
+    """A handle whose request the service denies for a minute says so, and that it may be billed."""
+    scene = Scene.set(tmp_path, "poll:404")
+    async with scene.client() as client:
+        handle = await client.submit(some_jobs(1)[0])
+        with pytest.raises(ApiError) as caught:
+            await handle.result()
+    assert caught.value.may_be_billed
+    assert anyio.current_time() >= 60.0
+
+
+async def test_bad_answers_at_the_start_do_not_end_the_wait(tmp_path: Path) -> None:
+    """A handle waits on through a minute of 500s right after the submit."""
+    scene = Scene.set(tmp_path, "poll:500:nth=" + ",".join(str(n) for n in range(1, 9)))
+    async with scene.client() as client:
+        handle = await client.submit(some_jobs(1)[0])
+        assert (await handle.result()).media is not None
 
 
 async def test_one_record_is_not_given_to_two_equal_jobs(tmp_path: Path) -> None:
