@@ -94,6 +94,8 @@ class Planner:
             case State.SAVED:
                 await self._check_saved(flight)
             case State.FAILED if run.limits.retry_failed:
+                if flight.record.request_id is not None:
+                    run.given_up.add(flight.record.request_id)
                 await run.note(flight, RetryRequested())
             case _:
                 pass

@@ -90,7 +90,7 @@ class Reconciler:
         now = anyio.current_time()
         if not any(one.look_at <= now for one in self._waiting.values()):
             return
-        for one in list(self._waiting.values()):
+        for one in [one for one in self._waiting.values() if one.look_at <= now]:
             await self._run.guard(one.flight, self._read_named)
         await self._read_list(now)
         for one in [one for one in self._waiting.values() if one.look_at <= now]:
@@ -135,9 +135,8 @@ class Reconciler:
         )
 
     def _claimed(self) -> frozenset[str]:
-        return frozenset(
-            record.request_id for record in self._run.log.records.values() if record.request_id is not None
-        )
+        held = {record.request_id for record in self._run.log.records.values() if record.request_id is not None}
+        return frozenset(held | self._run.given_up)
 
     async def _adopt(self, one: _Waiting, request_id: str) -> None:
         await self._run.note(one.flight, Reconciled(request_id=request_id))

@@ -89,6 +89,8 @@ class Run:
     slots: Slots = attrs.field(init=False)
     halted: PixverseError | None = attrs.field(default=None, init=False)
     """Why no further job is sent."""
+    given_up: set[str] = attrs.field(factory=set[str], init=False)
+    """Requests that failed, and whose jobs are sent again: no lost submit is one of these."""
     backlog: int = attrs.field(default=0, init=False)
     backlog_shrank: anyio.Event = attrs.field(factory=anyio.Event, init=False)
 

@@ -23,6 +23,7 @@ from pixverse_async import (
 )
 from pixverse_async._core.errors import ApiError
 from pixverse_async._core.lifecycle import GenerationSucceeded, LinkExpired
+from pixverse_async._core.reconcile import LOOK_AFTER
 from pixverse_async._core.wire import Call, Reply
 from pixverse_async._edge.client import JOURNAL_NAME
 from pixverse_async._edge.journal import Journal
@@ -259,3 +260,20 @@ async def test_a_success_taken_back_by_the_service_stays_spent(tmp_path: Path) -
     assert [GenerationError, BudgetExceededError] == [type(failed.error) for failed in batch.failed]
     assert batch.failed[0].error.may_be_billed
     assert 1 == scene.submits
+
+
+async def test_a_job_sent_again_is_not_given_its_old_failure(tmp_path: Path) -> None:
+    """A failed job that is sent again, and whose reply is lost, gets its new request and not the one that failed."""
+    scene = Scene.set(tmp_path, "submit:failed_on_post:nth=1", "submit:drop_after_commit:nth=2")
+    job = Job("https://pictures.example/cat.jpg", "yawns", seed=5)
+    assert ["Failed"] == kinds(await scene.run([job]))
+    assert ["Succeeded"] == kinds(await scene.run([job], retry_failed=True))
+    assert 2 == scene.submits
+
+
+async def test_ids_that_refusals_named_are_read_a_few_times_each(tmp_path: Path) -> None:
+    """The search for twenty lost submits whose refusals named an id costs each of them a handful of calls."""
+    scene = Scene.set(tmp_path, "submit:503_request_id_absent")
+    batch = await scene.run(some_jobs(20), job_timeout=3600.0)
+    assert ["Unknown"] * 20 == kinds(batch)
+    assert scene.transport.calls["GET /requests"] <= 20 * 2 * len(LOOK_AFTER) + 20
