@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 from collections.abc import AsyncGenerator, Iterator
@@ -277,3 +278,46 @@ async def test_ids_that_refusals_named_are_read_a_few_times_each(tmp_path: Path)
     batch = await scene.run(some_jobs(20), job_timeout=3600.0)
     assert ["Unknown"] * 20 == kinds(batch)
     assert scene.transport.calls["GET /requests"] <= 20 * 2 * len(LOOK_AFTER) + 20
+
+
+@pytest.mark.parametrize("is_native", [False, True], ids=["anyio", "asyncio"])
+async def test_a_run_cancelled_at_any_event_leaves_nothing_to_pay_again(tmp_path: Path, is_native: bool) -> None:
+    """Cancelled in the middle of its k-th event a run leaves no task, and the next one makes every video, paid once."""
+    for last in range(1, 46, 3):
+        scene = Scene.set(
+            tmp_path / str(last),
+            "submit:drop_after_commit:nth=2",
+            "submit:429:nth=3",
+            "submit:503_request_id:nth=5",
+            "submit:slow:nth=6:value=30",
+            "media:403:nth=2",
+        )
+        before = asyncio.all_tasks()
+        await _cancelled_at(scene, last, is_native=is_native)
+        assert before == asyncio.all_tasks()
+        assert ["Succeeded"] * 5 == kinds(await scene.run(some_jobs(5)))
+        assert 5 == scene.charges
+        assert [f"job-{n}.mp4" for n in range(5)] == sorted(path.name for path in scene.folder.glob("*.mp4*"))
+
+
+async def _cancelled_at(scene: Scene, last: int, *, is_native: bool) -> None:
+    """Run the scene in a task of its own and cancel it as its observer hears of event number `last`."""
+    events = 0
+    running: list[asyncio.Task[None] | None] = []
+    scope = anyio.CancelScope()
+
+    def watch(_: JobEvent) -> None:
+        nonlocal events
+        events += 1
+        if events == last:
+            task = running[0]
+            assert task is not None
+            task.cancel() if is_native else scope.cancel()
+
+    async def run() -> None:
+        running.append(asyncio.current_task())
+        with scope:
+            await scene.run(some_jobs(5), max_in_flight=3, on_event=watch)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(run)
