@@ -28,96 +28,25 @@ What is promised
 * No key and no signed link is in any log, error, repr or journal.
 """
 
-from ._core.budget import Estimate, estimate
-from ._core.errors import (
-    ApiError,
-    AuthError,
-    BudgetExceededError,
-    ConfigError,
-    DeadlineExceededError,
-    DownloadError,
-    GenerationError,
-    InsufficientCreditsError,
-    InvalidJobError,
-    JournalError,
-    PixverseError,
-    ProtocolError,
-    RateLimitedError,
-    RejectedError,
-    StoppedError,
-    SubmitUnknownError,
-    TransportError,
-    UnexpectedError,
-)
-from ._core.job import Job, JobClass, Quality, Stage
-from ._core.lifecycle import State
-from ._core.outcome import Failed, Outcome, Pending, Succeeded, Timings, Unknown
-from ._core.result import BatchResult
-from ._core.schedule import (
-    AdaptivePolling,
-    ExponentialPolling,
-    FixedPolling,
-    IntervalPolling,
-    Look,
-    PollPolicy,
-    Scheduler,
-)
-from ._core.wire import Media, Status
-from ._edge.client import Client, generate_many
-from ._edge.flight import JobEvent, Observer
-from ._edge.handle import Handle
-from ._edge.inputs import jobs_from_folder
-from ._edge.sinks import DirectorySink, Part, Sink
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "AdaptivePolling",
-    "ApiError",
-    "AuthError",
-    "BatchResult",
-    "BudgetExceededError",
-    "Client",
-    "ConfigError",
-    "DeadlineExceededError",
-    "DirectorySink",
-    "DownloadError",
-    "Estimate",
-    "ExponentialPolling",
-    "Failed",
-    "FixedPolling",
-    "GenerationError",
-    "Handle",
-    "InsufficientCreditsError",
-    "IntervalPolling",
-    "InvalidJobError",
-    "Job",
-    "JobClass",
-    "JobEvent",
-    "JournalError",
-    "Look",
-    "Media",
-    "Observer",
-    "Outcome",
-    "Part",
-    "Pending",
-    "PixverseError",
-    "PollPolicy",
-    "ProtocolError",
-    "Quality",
-    "RateLimitedError",
-    "RejectedError",
-    "Scheduler",
-    "Sink",
-    "Stage",
-    "State",
-    "Status",
-    "StoppedError",
-    "SubmitUnknownError",
-    "Succeeded",
-    "Timings",
-    "TransportError",
-    "UnexpectedError",
-    "Unknown",
-    "estimate",
-    "generate_many",
-    "jobs_from_folder",
-]
+if TYPE_CHECKING:
+    from ._names import *  # noqa: F403  its __all__ says which, and is checked against public_api.txt
+    from ._names import __all__ as __all__
+
+
+def __getattr__(name: str) -> object:
+    """A public name, or the list of them: all are loaded when the first is asked for."""
+    if name.startswith("_") and name != "__all__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    names = import_module("._names", __name__)
+    globals().update({known: getattr(names, known) for known in ["__all__", *names.__all__]})
+    if name not in globals():
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    __getattr__("__all__")
+    return sorted(globals())

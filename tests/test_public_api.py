@@ -8,6 +8,8 @@ from __future__ import annotations
 import enum
 import inspect
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -15,6 +17,7 @@ from typing import cast
 import pytest
 
 import pixverse_async
+import pixverse_async._names as names_module  # pyright: ignore[reportPrivateUsage]
 
 PACKAGE = "pixverse_async"
 SNAPSHOT = Path(__file__).with_name("public_api.txt")
@@ -89,10 +92,25 @@ def test_the_list_of_names_is_true() -> None:
     """`__all__` is sorted, without a repetition, and holds every public name and no other."""
     found = {
         name
-        for name, value in vars(pixverse_async).items()
+        for name, value in vars(names_module).items()
         if not name.startswith("_") and not inspect.ismodule(value) and name != "annotations"
     }
     assert sorted(found) == list(pixverse_async.__all__)
+    assert set(found) <= set(dir(pixverse_async))
+
+
+def test_nothing_heavy_is_loaded_before_a_name_is_asked_for() -> None:
+    """The bare package brings no library, refuses a wrong name, and brings all with the first right one."""
+    script = """
+import sys, pixverse_async
+assert not {"aiohttp", "attrs", "anyio", "asyncio"} & set(sys.modules), "loaded too early"
+assert not hasattr(pixverse_async, "_private")
+assert "aiohttp" not in sys.modules, "a private name loads nothing"
+assert not hasattr(pixverse_async, "no_such_name")
+from pixverse_async import *
+assert Job is pixverse_async.Job and "aiohttp" in sys.modules
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", script], check=True)
 
 
 @pytest.mark.parametrize("name", sorted(pixverse_async.__all__))

@@ -1,0 +1,99 @@
+"""Every public name, taken from where it is at home. `pixverse_async` hands them out, and loads this file when asked.
+
+Loading it takes as long as loading aiohttp, attrs and anyio and building our classes: near a second. Who only wants
+`pixverse-async --help`, or a leaf that does without, does not wait for it.
+"""
+
+from ._core.budget import Estimate, estimate
+from ._core.errors import (
+    ApiError,
+    AuthError,
+    BudgetExceededError,
+    ConfigError,
+    DeadlineExceededError,
+    DownloadError,
+    GenerationError,
+    InsufficientCreditsError,
+    InvalidJobError,
+    JournalError,
+    PixverseError,
+    ProtocolError,
+    RateLimitedError,
+    RejectedError,
+    StoppedError,
+    SubmitUnknownError,
+    TransportError,
+    UnexpectedError,
+)
+from ._core.job import Job, JobClass, Quality, Stage
+from ._core.lifecycle import State
+from ._core.outcome import Failed, Outcome, Pending, Succeeded, Timings, Unknown
+from ._core.result import BatchResult
+from ._core.schedule import (
+    AdaptivePolling,
+    ExponentialPolling,
+    FixedPolling,
+    IntervalPolling,
+    Look,
+    PollPolicy,
+    Scheduler,
+)
+from ._core.wire import Media, Status
+from ._edge.client import Client, generate_many
+from ._edge.flight import JobEvent, Observer
+from ._edge.handle import Handle
+from ._edge.inputs import jobs_from_folder
+from ._edge.sinks import DirectorySink, Part, Sink
+
+__all__ = [
+    "AdaptivePolling",
+    "ApiError",
+    "AuthError",
+    "BatchResult",
+    "BudgetExceededError",
+    "Client",
+    "ConfigError",
+    "DeadlineExceededError",
+    "DirectorySink",
+    "DownloadError",
+    "Estimate",
+    "ExponentialPolling",
+    "Failed",
+    "FixedPolling",
+    "GenerationError",
+    "Handle",
+    "InsufficientCreditsError",
+    "IntervalPolling",
+    "InvalidJobError",
+    "Job",
+    "JobClass",
+    "JobEvent",
+    "JournalError",
+    "Look",
+    "Media",
+    "Observer",
+    "Outcome",
+    "Part",
+    "Pending",
+    "PixverseError",
+    "PollPolicy",
+    "ProtocolError",
+    "Quality",
+    "RateLimitedError",
+    "RejectedError",
+    "Scheduler",
+    "Sink",
+    "Stage",
+    "State",
+    "Status",
+    "StoppedError",
+    "SubmitUnknownError",
+    "Succeeded",
+    "Timings",
+    "TransportError",
+    "UnexpectedError",
+    "Unknown",
+    "estimate",
+    "generate_many",
+    "jobs_from_folder",
+]
