@@ -42,7 +42,7 @@ from ._core.wire import Media, Status
 from ._edge.client import Client, generate_many
 from ._edge.flight import JobEvent, Observer
 from ._edge.handle import Handle
-from ._edge.inputs import jobs_from_folder
+from ._edge.inputs import jobs_from_folder, jobs_from_images
 from ._edge.sinks import DirectorySink, Part, Sink
 
 __all__ = [
@@ -96,4 +96,5 @@ __all__ = [
     "estimate",
     "generate_many",
     "jobs_from_folder",
+    "jobs_from_images",
 ]

@@ -18,16 +18,16 @@ from typing import Self
 import anyio
 import attrs
 
+from .._core import retry, wire
 from .._core.config import read_endpoint
-from .._core.errors import ConfigError, redact
+from .._core.errors import ConfigError, TransportError, redact
 from .._core.job import Job
 from .._core.outcome import Outcome
 from .._core.reconcile import RESUBMIT_AFTER
 from .._core.result import BatchResult
 from .._core.schedule import DEFAULT_POLLS_PER_SECOND, AdaptivePolling, PollPolicy, Scheduler
-from .._core.wire import is_request_id
 from .batch import Batch
-from .calls import flat_task_group
+from .calls import answer_to, flat_task_group
 from .flight import Observer
 from .handle import Handle, submit_one
 from .images import ImageHost
@@ -41,6 +41,7 @@ from .limits import (
     OnUnknown,
 )
 from .plan import Jobs
+from .run import utc_now
 from .sinks import DirectorySink, Sink
 from .timing import TIMING_SUFFIX, read_timing, write_timing
 from .transport import AiohttpTransport, Transport
@@ -90,6 +91,25 @@ class Client:
     def __repr__(self) -> str:
         return f"<Client of {self._endpoint.base_url}>"
 
+    async def check(self) -> None:
+        """Ask once for the list of requests: the service is there, and takes the key. *Charges* nothing.
+
+        *Raises* `AuthError` for the key, `ConfigError` for a place that is not the queue, `TransportError` when no
+        answer comes, another `ApiError` or a `ProtocolError` for any other answer than a list.
+        """
+        answer = await answer_to(self._open_transport(), wire.list_call())
+        if isinstance(answer, TransportError):
+            raise answer
+        if answer.status == 404:
+            setting, remedy = (
+                "base_url (GMI_BASE_URL)",
+                f"Use the full queue base, such as {wire.DEFAULT_BASE_URL}.",
+            )
+            raise ConfigError(setting, "there is no queue at this address (404)", remedy)
+        if not 200 <= answer.status < 300:
+            raise retry.api_error(answer, utc_now())
+        wire.read_listing(answer)
+
     # -- one job -----------------------------------------------------------------------------------
 
     async def submit(self, job: Job) -> Handle:
@@ -105,7 +125,7 @@ class Client:
 
     def attach(self, request_id: str) -> Handle:
         """The handle of a request that was submitted before, by anybody with this key. *Charges* nothing."""
-        if not is_request_id(request_id):
+        if not wire.is_request_id(request_id):
             raise ConfigError(
                 "request_id", f"{redact(request_id, 60)!r} is no request id", "Copy it as it was given."
             )

@@ -1,13 +1,15 @@
-"""A folder of images as jobs."""
+"""Images as jobs: a folder of them, or a list of files, each with what a sidecar beside it says of it."""
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, cast
 
 from .._core.errors import ConfigError
-from .._core.job import Job, Quality
+from .._core.job import Job, Quality, job_from_row
 
 IMAGE_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".gif", ".bmp", ".avif"})
 
@@ -24,42 +26,107 @@ def jobs_from_folder(
 ) -> list[Job]:
     """A job for every image in the folder, in the order of their names; folders within it are left alone.
 
-    `cat.txt` beside `cat.jpg` holds that image's own prompt. Files that are no images by their suffix are ignored.
+    Files that are no images by their suffix are ignored; sidecars are read as `jobs_from_images` reads them.
     *Charges* nothing. *Raises* `ConfigError` when there is no such folder, no image in it, or an image without
     a prompt; `InvalidJobError` for a parameter out of range.
     """
     directory = Path(folder)
-    if not directory.is_dir():
-        raise ConfigError(
-            "folder", f"{str(directory)!r} is not a folder", "Give the folder that holds the images."
-        )
-    images = sorted(path for path in directory.iterdir() if _is_image(path))
+    try:
+        images = sorted(path for path in directory.iterdir() if _is_image(path))
+    except OSError as problem:
+        is_none = isinstance(problem, NotADirectoryError | FileNotFoundError)
+        what = "is not a folder" if is_none else f"cannot be read ({problem.strerror})"
+        remedy = "Give the folder that holds the images."
+        raise ConfigError("folder", f"{str(directory)!r} {what}", remedy) from problem
     if not images:
         kinds = ", ".join(sorted(IMAGE_SUFFIXES))
         raise ConfigError("folder", f"no image in {str(directory)!r}", f"Put images into it: {kinds}.")
-    return [
-        Job(
-            image,
-            _prompt_for(image, prompt),
-            duration=duration,
-            quality=quality,
-            audio=audio,
-            multi_clip=multi_clip,
-            seed=seed,
-        )
-        for image in images
-    ]
+    return jobs_from_images(
+        images,
+        prompt=prompt,
+        duration=duration,
+        quality=quality,
+        audio=audio,
+        multi_clip=multi_clip,
+        seed=seed,
+    )
+
+
+def jobs_from_images(
+    images: Iterable[str | os.PathLike[str]],
+    *,
+    prompt: str | None = None,
+    duration: int = 5,
+    quality: Quality = "540p",
+    audio: bool = False,
+    multi_clip: bool = False,
+    seed: int | None = None,
+) -> list[Job]:
+    """A job for each image file, in the order given. What a sidecar says goes before what is given here.
+
+    `cat.txt` beside `cat.jpg` holds that image's own prompt; `cat.json` holds any of `Job`'s parameters but the
+    image, such as `{"prompt": "the cat yawns", "duration": 8}`.
+    *Charges* nothing. *Raises* `ConfigError` for an image without a prompt or a sidecar that cannot be read;
+    `InvalidJobError` for a parameter out of range.
+    """
+    given = {
+        "prompt": prompt,
+        "duration": duration,
+        "quality": quality,
+        "audio": audio,
+        "multi_clip": multi_clip,
+        "seed": seed,
+    }
+    return [_job_of(Path(image), given) for image in images]
 
 
 def _is_image(path: Path) -> bool:
     return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
 
 
-def _prompt_for(image: Path, prompt: str | None) -> str:
-    sidecar = image.with_suffix(".txt")
-    if sidecar.is_file():
-        return sidecar.read_text(encoding="utf-8-sig").strip()
-    if prompt is None:
-        remedy = f"Give prompt=, or write one into {sidecar.name}."
+def _job_of(image: Path, given: Mapping[str, object]) -> Job:
+    fields: dict[str, object] = {"image": image, **given, **_prompt_beside(image), **_parameters_beside(image)}
+    if fields["prompt"] is None:
+        remedy = f"Give one for all, or write one into {image.with_suffix('.txt').name}."
         raise ConfigError("prompt", f"none given for {image.name}", remedy)
-    return prompt
+    job, problem = job_from_row(fields)
+    if problem is not None:
+        raise problem.about(job_name=image.stem)
+    return job
+
+
+def _prompt_beside(image: Path) -> Mapping[str, object]:
+    sidecar = image.with_suffix(".txt")
+    return {"prompt": _text(sidecar).strip()} if sidecar.is_file() else {}
+
+
+def _parameters_beside(image: Path) -> Mapping[str, object]:
+    sidecar = image.with_suffix(".json")
+    if not sidecar.is_file():
+        return {}
+    try:
+        found: object = json.loads(_text(sidecar))
+    except ValueError as problem:
+        raise _bad_sidecar(sidecar, f"is not JSON ({problem})") from problem
+    if not isinstance(found, dict):
+        raise _bad_sidecar(sidecar, "does not hold a JSON object")
+    fields = cast("dict[str, Any]", found)
+    if "image" in fields:
+        raise _bad_sidecar(sidecar, "names an image of its own")
+    return fields
+
+
+def _text(sidecar: Path) -> str:
+    try:
+        return sidecar.read_text(encoding="utf-8-sig")
+    except OSError as problem:
+        raise _bad_sidecar(sidecar, f"cannot be read ({problem.strerror})") from problem
+    except UnicodeDecodeError as problem:
+        raise _bad_sidecar(sidecar, "is not UTF-8 text") from problem
+
+
+def _bad_sidecar(sidecar: Path, problem: str) -> ConfigError:
+    remedy = 'It holds parameters of the job, such as {"prompt": "the cat yawns", "duration": 8}'
+    if sidecar.suffix == ".txt":
+        remedy = "It holds the prompt of the image beside it"
+    return ConfigError("sidecar", f"{str(sidecar)!r} {problem}", f"{remedy}; correct it or move it away.")

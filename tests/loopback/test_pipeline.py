@@ -15,11 +15,14 @@ from pixverse_async import (
     AuthError,
     BatchResult,
     Client,
+    ConfigError,
     DownloadError,
     FixedPolling,
     Job,
+    PixverseError,
     SubmitUnknownError,
     Succeeded,
+    TransportError,
     generate_many,
 )
 from pixverse_async._edge.limits import OnUnknown
@@ -164,6 +167,25 @@ async def test_a_wrong_key_raises_before_anything_is_paid(tmp_path: Path) -> Non
             )
         assert "4711" not in str(caught.value)
         assert 0 == len(emulator.ledger.committed)
+
+
+async def test_a_check_says_what_is_wrong_and_costs_nothing() -> None:
+    """A good key passes; a wrong key, another kind of service and a silent port are told apart."""
+    async with Emulator(film=tiny_film) as emulator:
+        good, base = emulator.api_key, emulator.base_url
+        wrong: list[tuple[str, str, type[PixverseError]]] = [
+            ("wrong-key", base, AuthError),
+            (good, base + "/elsewhere", ConfigError),
+            (good, base.replace("requestqueue/apikey", "v1x"), ConfigError),
+            (good, "http://127.0.0.1:1/queue", TransportError),
+        ]
+        async with Client(good, base_url=base) as client:
+            await client.check()
+        for key, url, kind in wrong:
+            async with Client(key, base_url=url) as client:
+                with pytest.raises(kind):
+                    await client.check()
+        assert 0 == emulator.ledger.submits
 
 
 def test_unknown_is_an_error_of_its_own() -> None:

@@ -64,6 +64,7 @@ from pixverse_async import (
     estimate,
     generate_many,
     jobs_from_folder,
+    jobs_from_images,
 )
 
 
@@ -83,6 +84,7 @@ def jobs() -> None:
     assert_type(job.job_class, JobClass)
     assert_type(jobs_from_folder("photos"), list[Job])
     assert_type(jobs_from_folder(Path("photos"), prompt="yawns", duration=3, quality="360p", seed=7), list[Job])
+    assert_type(jobs_from_images(Path("photos").rglob("*.jpg"), prompt="yawns", audio=True), list[Job])
 
 
 def prices(job: Job) -> None:
@@ -164,6 +166,7 @@ async def clients(job: Job) -> None:
         assert_type((await handle.result(timeout=60)).word, str)
         assert_type((await handle.save("cat.mp4", timeout=60)).size_bytes, int)
         assert_type(client.attach("r-1"), Handle)
+        assert_type(await client.check(), None)
         assert_type(await client.generate(job, "cat.mp4"), Outcome)
         await client.generate(job, Path("cat.mp4"), job_timeout=60)
         async with client.as_completed([job], output_dir="videos", budget_usd="5") as outcomes:
