@@ -52,9 +52,16 @@ def life(number: int) -> Iterator[Event]:
     yield SubmitStarted(
         name=f"image-{number:05d}",
         seed=number,
+        is_own_seed=True,
         payload_sha256="ab" * 32,
         usd=Decimal("0.150"),
         at_utc=1785800000.5,
+        image=f"pictures/image-{number:05d}.jpg",
+        prompt="a gentle breeze moves the leaves, the camera comes slowly closer",
+        duration=5,
+        quality="540p",
+        audio=False,
+        multi_clip=False,
     )
     yield SubmitAccepted(request_id=f"6f1c2b1e-0000-4000-8000-{number:012d}")
     yield GenerationSucceeded()

@@ -12,6 +12,7 @@ import zlib
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -165,10 +166,14 @@ class Scene:
         )
 
     def batch(
-        self, log: EventLog, deliver: Callable[[Outcome], Awaitable[None]], limits: Limits | None = None
+        self,
+        log: EventLog,
+        deliver: Callable[[Outcome], Awaitable[None]],
+        limits: Limits | None = None,
+        budget_usd: Decimal | None = None,
     ) -> Batch:
         """A batch over a journal of the test's own."""
-        return _batch_over(self, log, deliver, Limits() if limits is None else limits)
+        return _batch_over(self, log, deliver, Limits() if limits is None else limits, budget_usd)
 
     async def run(self, jobs: Jobs, **options: Any) -> BatchResult:
         """`generate_many` over this service and folder."""
@@ -180,7 +185,11 @@ class Scene:
 
 
 def _batch_over(
-    scene: Scene, log: EventLog, deliver: Callable[[Outcome], Awaitable[None]], limits: Limits
+    scene: Scene,
+    log: EventLog,
+    deliver: Callable[[Outcome], Awaitable[None]],
+    limits: Limits,
+    budget_usd: Decimal | None,
 ) -> Batch:
     rng = random.Random(7)
     return Batch(
@@ -188,7 +197,7 @@ def _batch_over(
         log=log,
         sink=DirectorySink(scene.folder),
         limits=limits,
-        budget_usd=None,
+        budget_usd=budget_usd,
         images=ImageHost(scene.transport, rng=rng),
         scheduler=AdaptivePolling().scheduler(polls_per_second=10.0, seed=7),
         rng=rng,
@@ -221,8 +230,8 @@ class MemorySink:
     async def exists(self, name: str) -> bool:
         return name in self.files
 
-    async def verify(self, place: str, size_bytes: int, sha256: str | None) -> bool:
-        return len(self.files.get(place, b"")) == size_bytes
+    async def find(self, place: str, size_bytes: int, sha256: str | None) -> str | None:
+        return place if len(self.files.get(place, b"")) == size_bytes else None
 
 
 @attrs.define(eq=False)

@@ -72,6 +72,15 @@ def _shown(image: object) -> str:
             return _safe_repr(image)
 
 
+def image_words(job: Job) -> str:
+    """What the journal keeps of the image: its path or its link, without bytes and without a signature."""
+    if isinstance(job.image, bytes):
+        return f"<{len(job.image)} bytes>"
+    if job.image_url is not None and job.image_url.startswith("data:"):
+        return "<data: URI>"
+    return redact(os.fspath(job.image))
+
+
 def _safe_repr(value: object) -> str:
     try:
         return redact(repr(value), 80)

@@ -16,7 +16,7 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 from math import isfinite
-from typing import Any, Final, get_args
+from typing import Any, Final, cast, get_args
 from zlib import crc32
 
 import attrs
@@ -44,7 +44,7 @@ _CRC_CHARS: Final = len(',"crc":"01234567"}')
 _SEALED_INSIDE: Final = re.compile(rb'"crc":"[0-9a-f]{8}"}.', re.DOTALL)
 """A whole line that something follows without a newline between: no crash writes that."""
 
-_PROSE: Final = ("why", "reason", "problem", "status")
+_PROSE: Final = ("why", "reason", "problem", "status", "image", "prompt")
 """The fields whose text may come from outside; the journal is the last place where a secret can be kept out."""
 
 _EVENT_TYPES: Final[Mapping[str, type[Event]]] = {kind.__name__: kind for kind in get_args(Event)}
@@ -131,6 +131,8 @@ def _json(value: object) -> str:
             return repr(value)
         case None:
             return "null"
+        case tuple():
+            return f"[{','.join(map(_json, cast('tuple[object, ...]', value)))}]"
         case SubmitStarted() | SubmitRejected() | GenerationFailed() | Saved():
             return f"{{{_json_of_event(value)}}}"
         case _:

@@ -7,7 +7,7 @@ fields (`*_utc` is epoch seconds of the wall clock, for records only).
 
 Invariants: a job in UNKNOWN may be billed; `request_id` is set in QUEUED, READY and SAVED; no event
 leads from UNKNOWN or QUEUED back to NEW except `ConfirmedAbsent`, which only the user's explicit
-`on_unknown="resubmit"` can cause.
+`on_unknown="resubmit"` or `resolve` can cause.
 """
 
 from __future__ import annotations
@@ -34,13 +34,25 @@ class State(enum.StrEnum):
 
 @attrs.frozen(kw_only=True)
 class SubmitStarted:
-    """A paid POST is about to leave. `seed` and `payload_sha256` are its fingerprint."""
+    """A paid POST is about to leave. `seed` and `payload_sha256` are its fingerprint, the rest is what it asks for.
+
+    With it the journal alone is enough to find the video, save it, and show people what they paid for.
+    """
 
     name: str
     seed: int
+    is_own_seed: bool = attrs.field(converter=bool)
+    """Drawn by us, not given by the user: no other request has it."""
     payload_sha256: str
     usd: Decimal
     at_utc: float
+    image: str
+    """For people: a path, a link without its query, or how many bytes."""
+    prompt: str
+    duration: int
+    quality: str
+    audio: bool = attrs.field(converter=bool)
+    multi_clip: bool = attrs.field(converter=bool)
 
 
 @attrs.frozen(kw_only=True)
@@ -83,7 +95,10 @@ class Reconciled:
 
 @attrs.frozen(kw_only=True)
 class ConfirmedAbsent:
-    """Clean listings long after the submit did not show it, and the user had asked to send it again."""
+    """The user asked to send it again: after clean listings that did not show it, or having looked at the console.
+
+    `listings`: how many; 0 when the user says so.
+    """
 
     listings: int
 
@@ -134,6 +149,8 @@ class SavedFileMissing:
     """A saved file is gone or is not the one that was saved. It is downloaded again, not bought again."""
 
     problem: str
+    name: str | None = None
+    """What it is called from now on, when something else has taken the old name."""
 
 
 @attrs.frozen(kw_only=True)
@@ -200,6 +217,8 @@ class JobRecord:
     """How many times a paid POST was about to leave."""
     started: SubmitStarted | None = None
     request_id: str | None = None
+    past_ids: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    """Its requests that failed, before it was sent again: no lost submit is one of these."""
     named_id: str | None = None
     """An id that an ambiguous error reply named."""
     ending: SubmitRejected | GenerationFailed | None = None
@@ -256,11 +275,14 @@ def _lesson(record: JobRecord, event: Event) -> dict[str, object]:
         case SubmitRejected() | GenerationFailed():
             return {"ending": event}
         case RetryRequested():
+            past_ids = record.past_ids if record.request_id is None else (*record.past_ids, record.request_id)
             sunk_usd = record.sunk_usd + record.usd
-            return {"ending": None, "request_id": None, "is_paid": False, "sunk_usd": sunk_usd}
+            return {
+                "ending": None, "request_id": None, "is_paid": False, "sunk_usd": sunk_usd, "past_ids": past_ids,
+            }  # fmt: skip
         case Saved():
             return {"saved": event}
-        case SavedFileMissing():
-            return {"saved": None}
+        case SavedFileMissing(name=name):
+            return {"saved": None, "name": name or record.name}
         case _:
             return {}

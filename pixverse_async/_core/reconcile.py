@@ -19,7 +19,6 @@ from typing import Final
 
 import attrs
 
-from .job import Job
 from .lifecycle import SubmitStarted
 from .wire import Echo, Listing, Status
 
@@ -41,7 +40,6 @@ class Lost:
     """A submit whose fate is unknown."""
 
     key: str
-    job: Job
     started: SubmitStarted
 
 
@@ -113,18 +111,18 @@ def _is_alike(one: Lost, record: Status, skew: float) -> bool:
     echo = record.echo
     return (
         echo is not None
-        and one.job.seed is None
+        and one.started.is_own_seed
         and echo.seed == one.started.seed
-        and _agrees(echo, one.job)
+        and _agrees(echo, one.started)
         and _is_timely(one, record, skew)
     )
 
 
-def _agrees(echo: Echo, job: Job) -> bool:
+def _agrees(echo: Echo, asked: SubmitStarted) -> bool:
     return (
-        echo.prompt in (None, job.prompt)
-        and echo.duration in (None, job.duration)
-        and echo.quality in (None, job.quality)
+        echo.prompt in (None, asked.prompt)
+        and echo.duration in (None, asked.duration)
+        and echo.quality in (None, asked.quality)
     )
 
 

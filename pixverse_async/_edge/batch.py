@@ -37,7 +37,7 @@ from .flight import Flight, Observer
 from .images import ImageHost
 from .journal import EventLog
 from .limits import Limits
-from .plan import SUFFIX, Jobs, Planner, each, failed_earlier, saved_earlier
+from .plan import SUFFIX, Jobs, Planner, each, failed_earlier
 from .poll import Poller
 from .reconcile import Reconciler
 from .run import Run, utc_now
@@ -178,8 +178,9 @@ class Batch:
             case State.QUEUED:
                 await self._adopted(flight)
             case State.SAVED:
+                assert flight.kept is not None, "a saved file that is not there left this state"
                 flight.notes += (KEPT,)
-                await self._run.succeed(flight, saved_earlier(flight.record))
+                await self._run.succeed(flight, flight.kept)
             case State.FAILED:
                 error = failed_earlier(flight.record)
                 await self._run.fail(flight, error, may_be_billed=flight.record.is_billed_failure)

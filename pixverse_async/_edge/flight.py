@@ -9,7 +9,7 @@ from typing import TypeAlias
 import attrs
 
 from .._core.job import Job
-from .._core.lifecycle import NEW_JOB, Event, JobRecord, State
+from .._core.lifecycle import NEW_JOB, Event, JobRecord, Saved, State
 from .._core.outcome import Outcome, Timings
 from .._core.wire import Media
 
@@ -40,6 +40,8 @@ class Flight:
     identity: str = ""
     record: JobRecord = NEW_JOB
     media: Media | None = None
+    kept: Saved | None = None
+    """The file of an earlier run, found whole, at the place where it is now."""
     notes: tuple[str, ...] = ()
     last_word: str = ""
     reserved_usd: Decimal = Decimal(0)

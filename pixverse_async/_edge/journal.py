@@ -45,7 +45,10 @@ class EventLog(Protocol):
         ...
 
     async def append(self, key: str, event: Event) -> JobRecord:
-        """The record after the event, once the event is as durable as `NOT_SYNCED` asks."""
+        """The record after the event, once the event is as durable as `NOT_SYNCED` asks.
+
+        *Raises* `JournalError` when that cannot be had; `records` knows the event all the same.
+        """
         ...
 
     async def aclose(self) -> None:
@@ -125,14 +128,14 @@ class Journal:
         before is not written at all.
         *Cancellation*: the event is written all the same, and `records` knows it.
         *Raises* `IllegalTransitionError`, and nothing has happened; `JournalError` when the event, unless one of
-        `NOT_SYNCED`, is not on disk: pay for nothing more in this run.
+        `NOT_SYNCED`, is not on disk: pay for nothing more in this run. `records` knows it all the same.
         """
         event = scrub(event)
         record = advance(self._records.get(key, NEW_JOB), event)
+        self._records[key] = record
         is_durable = type(event) not in NOT_SYNCED
         if is_durable:
             self._check_writable()
-        self._records[key] = record
         if self._is_news(key, event) and self._failure is None and not self._is_closing:
             group = self._put(event_line(self._next_seq, datetime.now(UTC).timestamp(), key, event), is_durable)
             if is_durable:

@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
 from typing import TypeAlias
 
+import attrs
+
 from .._core.errors import GenerationError, PixverseError, RejectedError
 from .._core.job import Job, job_from_row, job_key
 from .._core.lifecycle import (
@@ -17,7 +19,6 @@ from .._core.lifecycle import (
     JobRecord,
     LinkExpired,
     RetryRequested,
-    Saved,
     SavedFileMissing,
     State,
     SubmitInterrupted,
@@ -94,8 +95,6 @@ class Planner:
             case State.SAVED:
                 await self._check_saved(flight)
             case State.FAILED if run.limits.retry_failed:
-                if flight.record.request_id is not None:
-                    run.given_up.add(flight.record.request_id)
                 await run.note(flight, RetryRequested())
             case _:
                 pass
@@ -104,17 +103,15 @@ class Planner:
     async def _check_saved(self, flight: Flight) -> None:
         saved = flight.record.saved
         assert saved is not None, "the lifecycle table saves no job without its file"
-        if not await self._sink.verify(saved.path, saved.size_bytes, saved.sha256):
-            await self._run.note(flight, SavedFileMissing(problem="gone, or not the bytes that were saved"))
-            # What lies there now is somebody's: a video that was edited, perhaps. It is not replaced.
-            if await self._sink.exists(flight.name + SUFFIX):
-                flight.name = await self._free_name(flight.name)
-
-
-def saved_earlier(record: JobRecord) -> Saved:
-    """The file of a job that needs nothing more."""
-    assert record.saved is not None, "the lifecycle table saves no job without its file"
-    return record.saved
+        place = await self._sink.find(saved.path, saved.size_bytes, saved.sha256)
+        if place is not None:
+            flight.kept = attrs.evolve(saved, path=place)
+            return
+        # What lies there now is somebody's: a video that was edited, perhaps. It is not replaced.
+        if await self._sink.exists(flight.name + SUFFIX):
+            flight.name = await self._free_name(flight.name)
+        problem = "gone, or not the bytes that were saved"
+        await self._run.note(flight, SavedFileMissing(problem=problem, name=flight.name))
 
 
 def failed_earlier(record: JobRecord) -> PixverseError:

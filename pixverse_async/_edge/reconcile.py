@@ -39,7 +39,7 @@ class _Waiting:
     def lost(self) -> Lost:
         started = self.flight.record.started
         assert started is not None, "the lifecycle table lets no job be unknown that was not sent"
-        return Lost(key=self.flight.key, job=self.flight.job, started=started)
+        return Lost(key=self.flight.key, started=started)
 
     @property
     def look_at(self) -> float:
@@ -135,8 +135,10 @@ class Reconciler:
         )
 
     def _claimed(self) -> frozenset[str]:
-        held = {record.request_id for record in self._run.log.records.values() if record.request_id is not None}
-        return frozenset(held | self._run.given_up)
+        """The ids that jobs hold, or held before they failed and were sent again."""
+        records = self._run.log.records.values()
+        held = {record.request_id for record in records if record.request_id is not None}
+        return frozenset(held.union(*(record.past_ids for record in records if record.past_ids)))
 
     async def _adopt(self, one: _Waiting, request_id: str) -> None:
         await self._run.note(one.flight, Reconciled(request_id=request_id))
@@ -162,8 +164,9 @@ class Reconciler:
 
     async def _declare_absent(self, one: _Waiting) -> None:
         del self._waiting[one.flight.key]
-        self._run.release(one.flight)
         await self._run.note(one.flight, ConfirmedAbsent(listings=one.clean_listings))
+        # Not before it is written: a process that dies here would promise the same money twice.
+        self._run.release(one.flight)
         self._run.free_slot(one.flight)
         await self._on_absent(one.flight)
 

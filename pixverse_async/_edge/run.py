@@ -89,8 +89,6 @@ class Run:
     slots: Slots = attrs.field(init=False)
     halted: PixverseError | None = attrs.field(default=None, init=False)
     """Why no further job is sent."""
-    given_up: set[str] = attrs.field(factory=set[str], init=False)
-    """Requests that failed, and whose jobs are sent again: no lost submit is one of these."""
     backlog: int = attrs.field(default=0, init=False)
     backlog_shrank: anyio.Event = attrs.field(factory=anyio.Event, init=False)
 
@@ -106,9 +104,6 @@ class Run:
         other event that cannot be written only halts the batch: what is paid is still polled and saved.
         """
         try:
-            # A log that refused one event knows nothing of those after it, and would find them out of order.
-            if isinstance(self.halted, JournalError):
-                raise attrs.evolve(self.halted)
             flight.record = await self.log.append(flight.key, event)
         except JournalError as error:
             self.halt(error)

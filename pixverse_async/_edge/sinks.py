@@ -15,7 +15,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar, TypeVarTuple
 
 import aiofiles.threadpool
@@ -111,8 +111,11 @@ class Sink(Protocol):
         """True when something has the name already."""
         ...
 
-    async def verify(self, place: str, size_bytes: int, sha256: str | None) -> bool:
-        """True when what `commit` once returned is still whole: by its size, and by its hash if one is given."""
+    async def find(self, place: str, size_bytes: int, sha256: str | None) -> str | None:
+        """Where that is now which `commit` once returned, if it is whole: by its size, and its hash if one is given.
+
+        None when it is gone or changed.
+        """
         ...
 
 
@@ -151,9 +154,10 @@ class DirectorySink:
         """See `Sink.exists`: a dangling link has the name too."""
         return await in_thread(os.path.lexists, self._inside(name))
 
-    async def verify(self, place: str, size_bytes: int, sha256: str | None) -> bool:
-        """See `Sink.verify`. A second for each GB when the hash is compared."""
-        return await in_thread(is_whole, Path(place), size_bytes, sha256)
+    async def find(self, place: str, size_bytes: int, sha256: str | None) -> str | None:
+        """See `Sink.find`; the folder may have been moved. A second for each GB when the hash is compared."""
+        path = self.folder / PurePath(place).name
+        return str(path) if await in_thread(is_whole, path, size_bytes, sha256) else None
 
     def _inside(self, name: str) -> Path:
         if name in ("", ".", "..") or any(char in name for char in "/\\\0"):

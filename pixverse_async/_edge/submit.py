@@ -9,14 +9,15 @@ It decides nothing: `retry.judge_submit` says what an answer means, `pace` when 
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from decimal import Decimal
 
 import anyio
 
 from .._core import retry, wire
 from .._core.budget import price_usd
 from .._core.errors import StoppedError, TransportError
-from .._core.job import MAX_SEED
+from .._core.job import MAX_SEED, image_words
 from .._core.lifecycle import SubmitAccepted, SubmitDeferred, SubmitInterrupted, SubmitRejected, SubmitStarted
 from .._core.retry import Accepted, Ambiguous, Deferred, Rejected, SubmitVerdict
 from .calls import answer_to, unbroken
@@ -146,10 +147,7 @@ class Submitter:
         self._run.pacer.started(anyio.current_time())
         seed = flight.job.seed if flight.job.seed is not None else self._run.random.randint(0, MAX_SEED)
         content = wire.payload(flight.job, image_url, seed)
-        started = SubmitStarted(
-            name=flight.name, seed=seed, payload_sha256=wire.payload_sha256(content), usd=usd, at_utc=utc_now()
-        )
-        return await self._send(flight, started, wire.submit_call(content))
+        return await self._send(flight, _started(flight, seed, content, usd), wire.submit_call(content))
 
     async def _send(self, flight: Flight, started: SubmitStarted, call: wire.Call) -> SubmitVerdict:
         """Intent, POST and answer, as one piece that a cancellation can hurry but not tear."""
@@ -179,6 +177,24 @@ class Submitter:
                 self._run.release(flight)
             case Ambiguous(why=why, request_id=request_id):
                 await self._run.note(flight, SubmitInterrupted(why=why, request_id=request_id))
+
+
+def _started(flight: Flight, seed: int, content: Mapping[str, object], usd: Decimal) -> SubmitStarted:
+    job = flight.job
+    return SubmitStarted(
+        name=flight.name,
+        seed=seed,
+        is_own_seed=job.seed is None,
+        payload_sha256=wire.payload_sha256(content),
+        usd=usd,
+        at_utc=utc_now(),
+        image=image_words(job),
+        prompt=job.prompt,
+        duration=job.duration,
+        quality=job.quality,
+        audio=job.audio,
+        multi_clip=job.multi_clip,
+    )
 
 
 _NEVER_LEFT = TransportError("cancelled before it left", sent=False)

@@ -32,9 +32,9 @@ from pixverse_async._core.lifecycle import (
     State,
     SubmitAccepted,
     SubmitInterrupted,
-    SubmitStarted,
     advance,
 )
+from tests.submits import STARTED
 
 TEXT = st.text(st.characters(), max_size=20)  # lone surrogates too: a file name may hold them
 USD = st.decimals(0, 10**6, places=3, allow_nan=False)
@@ -43,6 +43,7 @@ FIELD_VALUES: dict[str, st.SearchStrategy[Any]] = {
     "str | None": st.none() | TEXT,
     "int": st.integers(0, 2**63),
     "float": st.floats(0, 4e9),
+    "bool": st.booleans(),
     "Decimal": USD,
 }
 
@@ -90,7 +91,6 @@ def resealed(line: bytes, **changes: object) -> bytes:
     return b'%b,"crc":"%08x"}\n' % (body, crc32(body))
 
 
-STARTED = SubmitStarted(name="cat", seed=7, payload_sha256="ab", usd=Decimal("0.150"), at_utc=1.5)
 LINES = written([("a", STARTED), ("a", SubmitAccepted(request_id="r-1")), ("b", STARTED)])
 WHOLE = b"".join(LINES)
 

@@ -36,9 +36,9 @@ from pixverse_async._core.lifecycle import (
     advance,
     fold,
 )
+from tests.submits import STARTED
 
-PRICE = Decimal("0.175")
-STARTED = SubmitStarted(name="cat", seed=7, payload_sha256="ab", usd=PRICE, at_utc=1.5)
+PRICE = STARTED.usd
 ACCEPTED = SubmitAccepted(request_id="r-1")
 FAILED = GenerationFailed(reason="boom", kind="unknown")
 EMPTY = GenerationFailed(reason="no video", kind=NO_MEDIA)
@@ -260,5 +260,5 @@ def test_a_new_submit_forgets_the_named_id() -> None:
 
 def test_a_record_may_be_read_back_from_text() -> None:
     """A record takes its money as text and its flag as a number, as a journal holds them."""
-    record = JobRecord(sunk_usd="0.175", is_paid=1)
+    record = JobRecord(sunk_usd="0.150", is_paid=1)
     assert (PRICE, True) == (record.sunk_usd, record.is_paid)

@@ -36,6 +36,7 @@ from pixverse_async._core.lifecycle import Event
 from pixverse_async.observe import Phase, Progress, Tally, live_view, log_line, outcome_table, print_outcomes
 from pixverse_async.observe.table import ended_line as ended
 from pixverse_async.observe.words import cells
+from tests import submits
 from tests.virtual_time import VirtualTimeLoop
 
 PRICE = Decimal("0.175")
@@ -46,7 +47,7 @@ Happening: TypeAlias = "Event | Outcome"
 
 
 def sent(price: Decimal = PRICE) -> Event:
-    return lifecycle.SubmitStarted(name="cat", seed=1, payload_sha256="0", usd=price, at_utc=0.0)
+    return submits.started(usd=price)
 
 
 def accepted() -> Event:

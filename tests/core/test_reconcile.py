@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 import attrs
@@ -12,10 +11,10 @@ from hypothesis import strategies as st
 
 from pixverse_async._core import wire
 from pixverse_async._core.job import Job
-from pixverse_async._core.lifecycle import SubmitStarted
 from pixverse_async._core.reconcile import CLOCK_TOLERANCE, Lost, claim, is_conclusive, is_same
 from pixverse_async._core.wire import Listing, Status
 from tests.core.replies import reply
+from tests.submits import started
 
 LEFT = 1_000_000.0
 IMAGE = "https://x.example/cat.jpg"
@@ -27,8 +26,16 @@ def lost(key: str = "a", job: Job = JOB, seed: int = 42, left: float = LEFT, ima
     sha = wire.payload_sha256(wire.payload(job, image, seed))
     return Lost(
         key=key,
-        job=job,
-        started=SubmitStarted(name=key, seed=seed, payload_sha256=sha, usd=Decimal(1), at_utc=left),
+        started=started(
+            name=key,
+            seed=seed,
+            is_own_seed=job.seed is None,
+            payload_sha256=sha,
+            at_utc=left,
+            prompt=job.prompt,
+            duration=job.duration,
+            quality=job.quality,
+        ),
     )
 
 

@@ -10,16 +10,13 @@ import asyncio
 import os
 import sys
 from collections.abc import Iterable
-from decimal import Decimal
 from pathlib import Path
 
 import anyio
 
 from pixverse_async._core.errors import JournalError
-from pixverse_async._core.lifecycle import SubmitStarted
 from pixverse_async._edge.journal import Journal
-
-STARTED = SubmitStarted(name="cat", seed=7, payload_sha256="ab" * 32, usd=Decimal("0.15"), at_utc=1.5)
+from tests.submits import STARTED
 
 
 def say(text: str) -> None:

@@ -32,8 +32,8 @@ class SmallSink:
     async def exists(self, name: str) -> bool:
         return name in self.files
 
-    async def verify(self, place: str, size_bytes: int, sha256: str | None) -> bool:
-        return len(self.files.get(place.removeprefix("small:"), b"")) == size_bytes
+    async def find(self, place: str, size_bytes: int, sha256: str | None) -> str | None:
+        return place if len(self.files.get(place.removeprefix("small:"), b"")) == size_bytes else None
 
 
 @attrs.define(eq=False)

@@ -7,7 +7,6 @@ import os
 import socket
 import stat
 from collections.abc import Iterable
-from decimal import Decimal
 from pathlib import Path
 
 import anyio
@@ -27,14 +26,13 @@ from pixverse_async._core.lifecycle import (
     StatusSeen,
     SubmitAccepted,
     SubmitDeferred,
-    SubmitStarted,
 )
 from pixverse_async._edge.journal import FLUSH_AFTER, EventLog, Journal, NoJournal
 from pixverse_async._edge.journal_file import COMPACT_ABOVE_BYTES
+from tests.submits import STARTED
 
 pytestmark = pytest.mark.anyio
 
-STARTED = SubmitStarted(name="cat", seed=7, payload_sha256="ab", usd=Decimal("0.15"), at_utc=1.5)
 ACCEPTED = SubmitAccepted(request_id="r-1")
 
 

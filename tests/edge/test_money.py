@@ -12,7 +12,7 @@ import pytest
 
 from pixverse_async import BatchResult, Job, JournalError, Outcome, SubmitUnknownError
 from pixverse_async._core.breaker import FEWEST_CALLS
-from pixverse_async._core.lifecycle import Event, JobRecord
+from pixverse_async._core.lifecycle import NEW_JOB, Event, JobRecord, advance
 from pixverse_async._edge.client import JOURNAL_NAME
 from pixverse_async._edge.journal import Journal
 from pixverse_async.emulator.faults import MEDIA_FAULTS, PUT_FAULTS
@@ -336,14 +336,16 @@ class FullDisk:
     log: Journal
     refuses_from: int
     appends: int = 0
+    lost: dict[str, JobRecord] = attrs.field(factory=dict[str, JobRecord])
 
     @property
     def records(self) -> Mapping[str, JobRecord]:
-        return self.log.records
+        return {**self.log.records, **self.lost}
 
     async def append(self, key: str, event: Event) -> JobRecord:
         self.appends += 1
         if self.appends >= self.refuses_from:
+            self.lost[key] = advance(self.records.get(key, NEW_JOB), event)
             raise JournalError("journal", "no space left on device", "Free some.")
         return await self.log.append(key, event)
 

@@ -71,9 +71,9 @@ class BrokenSink(MemorySink):
         self._reach(name)
         return await MemorySink.exists(self, name)
 
-    async def verify(self, place: str, size_bytes: int, sha256: str | None) -> bool:
+    async def find(self, place: str, size_bytes: int, sha256: str | None) -> str | None:
         self._reach(place)
-        return await MemorySink.verify(self, place, size_bytes, sha256)
+        return await MemorySink.find(self, place, size_bytes, sha256)
 
     def _reach(self, name: str) -> None:
         if name == self.broken:

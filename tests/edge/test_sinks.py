@@ -237,19 +237,28 @@ async def test_a_cancelled_sync_leaves_nobody_waiting(tmp_path: Path) -> None:
     assert sync.syncs == 1
 
 
-async def test_verify_tells_whole_from_changed(tmp_path: Path) -> None:
+async def test_find_tells_whole_from_changed(tmp_path: Path) -> None:
     """Size alone catches a cut file, the hash a changed one; a link or nothing is not the file."""
     sink, place = DirectorySink(tmp_path), tmp_path / "cat.mp4"
     place.write_bytes(DATA)
     (tmp_path / "link").symlink_to(place)
-    assert await sink.verify(str(place), len(DATA), None)
-    assert await sink.verify(str(place), len(DATA), SHA256)
-    assert not await sink.verify(str(place), len(DATA) - 1, None)
-    assert not await sink.verify(str(tmp_path / "link"), len(DATA), None)
-    assert not await sink.verify(str(tmp_path / "nothing"), 0, None)
+    assert str(place) == await sink.find(str(place), len(DATA), None)
+    assert str(place) == await sink.find(str(place), len(DATA), SHA256)
+    assert await sink.find(str(place), len(DATA) - 1, None) is None
+    assert await sink.find(str(tmp_path / "link"), len(DATA), None) is None
+    assert await sink.find(str(tmp_path / "nothing"), 0, None) is None
     place.write_bytes(b"?" + DATA[1:])
-    assert await sink.verify(str(place), len(DATA), None)
-    assert not await sink.verify(str(place), len(DATA), SHA256)
+    assert await sink.find(str(place), len(DATA), None) is not None
+    assert await sink.find(str(place), len(DATA), SHA256) is None
+
+
+async def test_find_follows_a_folder_that_was_moved(tmp_path: Path) -> None:
+    """What was saved under the folder's old path, absolute or relative, is found under its new one."""
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    (moved / "cat.mp4").write_bytes(DATA)
+    for place in (str(tmp_path / "before" / "cat.mp4"), "videos/cat.mp4", "cat.mp4"):
+        assert str(moved / "cat.mp4") == await DirectorySink(moved).find(place, len(DATA), SHA256)
 
 
 async def test_prepare_refuses_a_place_that_takes_nothing(tmp_path: Path) -> None:

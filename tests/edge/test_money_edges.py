@@ -1,0 +1,121 @@
+"""Moments at which money could be promised or claimed twice: one test for each that was once got wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, Mapping
+from decimal import Decimal
+from pathlib import Path
+
+import anyio
+import attrs
+import pytest
+
+from pixverse_async import Job, Outcome, State
+from pixverse_async._core.journal_format import read_journal
+from pixverse_async._core.lifecycle import ConfirmedAbsent, Event, JobRecord
+from pixverse_async._edge.batch import open_budget
+from pixverse_async._edge.client import JOURNAL_NAME
+from pixverse_async._edge.journal import Journal
+from pixverse_async._edge.limits import Limits
+from tests.edge.test_crash_points import Killed
+from tests.memory import Scene, kinds, some_jobs
+
+pytestmark = pytest.mark.anyio
+
+
+@attrs.define(eq=False)
+class DiesConfirming:
+    """A journal whose process dies while it writes that a submit is absent, five seconds into the writing."""
+
+    log: Journal
+
+    @property
+    def records(self) -> Mapping[str, JobRecord]:
+        return self.log.records
+
+    async def append(self, key: str, event: Event) -> JobRecord:
+        if isinstance(event, ConfirmedAbsent):
+            await anyio.sleep(5.0)
+            raise Killed
+        return await self.log.append(key, event)
+
+    async def aclose(self) -> None:
+        await self.log.aclose()
+
+
+async def test_money_is_free_again_only_when_that_is_written(tmp_path: Path) -> None:
+    """A run that dies while it declares a submit absent has not promised its price to another job meanwhile."""
+    budget_usd = Decimal("0.175")
+    scene = Scene.set(tmp_path, "submit:drop_before_commit:nth=1")
+    log = DiesConfirming(await Journal.open(tmp_path / JOURNAL_NAME))
+    first, second = some_jobs(2)
+
+    async def second_arrives_late() -> AsyncGenerator[Job]:
+        yield first
+        await anyio.sleep(17.0)
+        yield second
+
+    async def ignore(_: Outcome) -> None:
+        pass
+
+    limits = Limits(on_unknown="resubmit", resubmit_after=10.0)
+    batch = scene.batch(log, ignore, limits, budget_usd=budget_usd)
+    with pytest.raises(Killed):
+        await batch.run(second_arrives_late())
+    await log.aclose()
+    records = read_journal((tmp_path / JOURNAL_NAME).read_bytes(), "j").records.values()
+    budget = open_budget(budget_usd, records)
+    assert budget.spent_usd + budget.reserved_usd <= budget_usd
+    assert [State.UNKNOWN] == [record.state for record in records]
+
+
+async def test_a_failed_request_is_no_lost_submits_record(tmp_path: Path) -> None:
+    """A job sent again whose reply is lost, in a run after the next, is not given the record that failed."""
+    scene = Scene.set(tmp_path, "submit:failed_on_post:nth=1", "submit:drop_before_commit:nth=2")
+    job = Job("https://pictures.example/cat.jpg", "yawns", seed=5)
+    assert ["Failed"] == kinds(await scene.run([job]))
+    with anyio.move_on_after(0.5):
+        await scene.run([job], retry_failed=True)
+    assert ["Unknown"] == kinds(await scene.run([job]))
+    assert 2 == scene.submits
+
+
+async def test_a_moved_folder_keeps_its_videos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is fetched again when the folder is moved, or named by another path; the outcomes tell the new place."""
+    monkeypatch.chdir(tmp_path)
+    scene = Scene.set(Path("videos"))
+    await scene.run(some_jobs(3))
+    fetches = scene.transport.calls["fetch"]
+    moved = (tmp_path / "videos").rename(tmp_path / "elsewhere")
+    batch = await scene.run(some_jobs(3), output_dir=moved)
+    assert [moved / f"job-{n}.mp4" for n in range(3)] == [outcome.path for outcome in batch.succeeded]
+    assert fetches == scene.transport.calls["fetch"]
+
+
+async def test_an_edited_video_is_left_alone_and_the_own_one_found_again(tmp_path: Path) -> None:
+    """The new name of a video whose file was changed is kept, even if the run that chose it is cancelled."""
+    scene = Scene.set(tmp_path)
+    await scene.run(some_jobs(1))
+    edited = tmp_path / "job-0.mp4"
+    edited.write_bytes(b"edited")
+    with anyio.move_on_after(0.01):
+        await scene.run(some_jobs(1))
+    batch = await scene.run(some_jobs(1))
+    assert [tmp_path / "job-0-2.mp4"] == [outcome.path for outcome in batch.succeeded]
+    assert b"edited" == edited.read_bytes()
+    assert 1 == scene.submits
+
+
+async def test_the_journal_says_what_was_asked_and_no_more(tmp_path: Path) -> None:
+    """Prompt and parameters are there, a signed link's query and an image's bytes are not."""
+    scene = Scene.set(tmp_path)
+    link = "https://pictures.example/cat.jpg?X-Amz-Signature=5ec2e7"
+    await scene.run([Job(link, "yawns", quality="720p", audio=True), Job(some_jobs(1)[0].image, "sleeps")])
+    text = (tmp_path / JOURNAL_NAME).read_text()
+    asked = [line for line in map(json.loads, text.splitlines()) if line.get("event") == "SubmitStarted"]
+    assert ["yawns", "sleeps"] == [line["prompt"] for line in asked]
+    assert ("720p", 1) == (asked[0]["quality"], asked[0]["audio"])
+    assert asked[0]["image"].startswith("https://pictures.example/cat.jpg")
+    assert asked[1]["image"].endswith("bytes>")
+    assert "5ec2e7" not in text
