@@ -82,7 +82,8 @@ def is_conclusive(one: Lost, listing: Listing, skew: float = 0.0, claimed: Conta
 
     It would have to be there when the listing is complete, or newest first and reaches back past the submit; in
     which order the service lists is not documented, so an order that is not seen is not believed in.
-    It could be there when an entry cannot be read, or is nobody's, young enough, and echoes nothing or its seed.
+    It could be there when an entry cannot be read, or is nobody's and young enough, and echoes nothing or its seed.
+    A record that echoes a seed which we drew could be it at any age.
     """
     since = one.started.at_utc + min(skew, 0.0) - CLOCK_TOLERANCE
     if listing.unreadable or any(_could_be(one, record, since, claimed) for record in listing.records):
@@ -91,9 +92,10 @@ def is_conclusive(one: Lost, listing: Listing, skew: float = 0.0, claimed: Conta
 
 
 def _could_be(one: Lost, record: Status, since: float, claimed: Container[str]) -> bool:
+    if record.request_id in claimed or (record.echo is not None and record.echo.seed != one.started.seed):
+        return False
     is_young = record.created_at_utc is None or record.created_at_utc >= since
-    has_seed = record.echo is None or record.echo.seed == one.started.seed
-    return is_young and has_seed and record.request_id not in claimed
+    return is_young or (record.echo is not None and one.started.is_own_seed)
 
 
 def _reaches_back(records: Sequence[Status], since: float) -> bool:
@@ -127,5 +129,6 @@ def _agrees(echo: Echo, asked: SubmitStarted) -> bool:
 
 
 def _is_timely(one: Lost, record: Status, skew: float) -> bool:
+    # A seed that we drew is no other submit's, whatever time it was: wall clocks are set back by hours.
     created = record.created_at_utc
-    return created is None or created >= one.started.at_utc + skew - CLOCK_TOLERANCE
+    return one.started.is_own_seed or created is None or created >= one.started.at_utc + skew - CLOCK_TOLERANCE

@@ -211,7 +211,8 @@ class Batch:
         """An earlier run's request, or one found in the list: it has been running since it was sent."""
         started = flight.record.started
         age = 0.0 if started is None else max(0.0, utc_now() - started.at_utc)
-        self._poller.add(flight, anyio.current_time() - age)
+        # The wall clock is asked only for what an earlier run sent: it may be set at any time.
+        self._poller.add(flight, anyio.current_time() - age if flight.sent_at is None else flight.sent_at)
 
     def _became_ready(self, flight: Flight) -> None:
         self._run.enter_backlog()

@@ -48,6 +48,8 @@ class Flight:
     """What the budget holds for it; zero once it is spent or known to be free."""
     has_slot: bool = False
     is_finished: bool = False
+    sent_at: float | None = None
+    """When this run sent its latest submit."""
     accepted_at: float | None = None
     processing_at: float | None = None
     last_look_at: float | None = None

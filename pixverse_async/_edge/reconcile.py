@@ -7,6 +7,7 @@ after minutes, is a submit declared absent and sent again.  The matching itself 
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Awaitable, Callable
 
@@ -39,6 +40,9 @@ class _Waiting:
     def lost(self) -> Lost:
         started = self.flight.record.started
         assert started is not None, "the lifecycle table lets no job be unknown that was not sent"
+        # The wall clock may have been set since the submit was dated; what passed on the loop's is certain.
+        left_at_utc = min(started.at_utc, utc_now() - (anyio.current_time() - self.lost_at))
+        started = attrs.evolve(started, at_utc=left_at_utc)
         return Lost(key=self.flight.key, started=started)
 
     @property
@@ -74,7 +78,8 @@ class Reconciler:
         now = anyio.current_time()
         started = flight.record.started
         age = 0.0 if started is None else max(0.0, utc_now() - started.at_utc)
-        self._waiting[flight.key] = _Waiting(flight, now, now - age)
+        lost_at = now - age if flight.sent_at is None else flight.sent_at
+        self._waiting[flight.key] = _Waiting(flight, now, lost_at)
         self._woken.set()
 
     async def run(self) -> None:
@@ -112,7 +117,8 @@ class Reconciler:
         if self._run.limits.on_unknown == "hold" or not self._waiting:
             return
         answer = await answer_to(self._run.transport, wire.list_call())
-        listing = _listing(answer)
+        # Thousands of records take longer to read than the loop may stand still.
+        listing = await asyncio.to_thread(_listing, answer)
         if listing is None:
             return
         server_time = retry.server_time_utc(answer) if isinstance(answer, wire.Reply) else None
@@ -121,6 +127,8 @@ class Reconciler:
         lost = [one.lost for one in self._waiting.values() if one.lost.started.payload_sha256 not in rivals]
         for key, request_id in reconcile.claim(lost, listing.records, self._claimed(), skew).items():
             await self._adopt(self._waiting[key], request_id)
+        if self._run.limits.on_unknown != "resubmit":
+            return
         for one in self._waiting.values():
             if one.look_at <= now and reconcile.is_conclusive(one.lost, listing, skew, self._claimed()):
                 one.clean_listings += 1

@@ -144,7 +144,8 @@ class Submitter:
     async def _attempt(self, flight: Flight, image_url: str) -> SubmitVerdict:
         usd = price_usd(flight.job)
         self._run.reserve(flight, usd)
-        self._run.pacer.started(anyio.current_time())
+        flight.sent_at = anyio.current_time()
+        self._run.pacer.started(flight.sent_at)
         seed = flight.job.seed if flight.job.seed is not None else self._run.random.randint(0, MAX_SEED)
         content = wire.payload(flight.job, image_url, seed)
         return await self._send(flight, _started(flight, seed, content, usd), wire.submit_call(content))

@@ -10,6 +10,7 @@ It repeats nothing and judges nothing: what it raises says only whether the requ
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -237,5 +238,6 @@ def _public_socket(address: _Address) -> socket.socket:
     """
     host = str(address[4][0])
     if not is_public_address(host):
-        raise OSError(f"{host} is not an address on the open internet")
+        # With a number, or aiohttp would leave the words out of its own error.
+        raise OSError(errno.EACCES, f"{host} is not an address on the open internet")
     return _any_socket(address)

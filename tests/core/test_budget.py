@@ -82,6 +82,7 @@ def test_what_was_not_promised_cannot_be_given_back(give_back: Callable[[Budget,
         give_back(purse, Decimal("0.6"))
 
 
+@pytest.mark.fault(43)
 @given(
     st.decimals(0, 20, places=2, allow_nan=False), st.lists(st.tuples(st.sampled_from("rsx"), USD), max_size=60)
 )

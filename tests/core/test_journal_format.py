@@ -161,6 +161,7 @@ def test_a_bad_line_in_the_middle_is_named() -> None:
     assert caught.value.line == 3
 
 
+@pytest.mark.fault(42)
 @pytest.mark.parametrize(
     ("damaged", "message"),
     [
@@ -196,6 +197,7 @@ def test_a_well_sealed_last_line_is_never_torn() -> None:
         read_journal(WHOLE + resealed(LINES[3], seq=4, key="c", event="Teleported"), "j")
 
 
+@pytest.mark.fault(42)
 def test_unknown_fields_are_ignored() -> None:
     """A field that a later version added changes nothing."""
     data = LINES[0] + resealed(LINES[1], colour="blue") + LINES[2] + LINES[3]
@@ -226,6 +228,7 @@ def test_money_is_written_as_text() -> None:
     assert read_journal(WHOLE, "j").records["a"].usd == Decimal("0.150")
 
 
+@pytest.mark.fault(26)
 def test_no_secret_reaches_a_line() -> None:
     """Tokens and the queries of links in text from outside are gone before the event is written."""
     link = "https://s.example/a.png?X-Goog-Signature=5ec2e7"

@@ -113,6 +113,13 @@ def test_a_difference_of_the_clocks_is_taken_out(skew: float) -> None:
     assert {"a": "r-1"} == claim([lost()], [record(age=-skew)], (), skew)
 
 
+@pytest.mark.fault(39)
+def test_a_drawn_seed_needs_no_clock() -> None:
+    """A submit dated by a clock that was a day fast is recognised by the seed that we drew, and never called absent."""
+    assert {"a": "r-1"} == claim([lost()], [record(age=86_400.0)], ())
+    assert not is_conclusive(lost(), listing(record(age=86_400.0, prompt="?"), is_complete=True))
+
+
 def test_a_record_without_a_time_may_be_adopted() -> None:
     """A record that does not say when it was made is judged by its payload alone."""
     assert {"a": "r-1"} == claim([lost()], [record(age=None)], ())
@@ -148,20 +155,21 @@ def test_an_early_submit_leaves_the_young_record_to_a_late_one(is_turned: bool) 
     st.lists(st.tuples(st.integers(1, 3), st.integers(0, 3)), max_size=6),
     st.lists(st.tuples(st.integers(1, 3), st.integers(-3, 3)), max_size=8),
     st.sets(st.integers(0, 7), max_size=3),
+    st.sampled_from([JOB, SEEDED]),
 )
 def test_no_record_is_given_away_twice(
-    submits: list[tuple[int, int]], records: list[tuple[int, int]], held: set[int]
+    submits: list[tuple[int, int]], records: list[tuple[int, int]], held: set[int], job: Job
 ) -> None:
-    """Whatever was lost and listed, no two jobs share a record, none gets a held one, and seeds agree."""
-    jobs = [lost(f"job-{n}", seed=seed, left=LEFT + 300 * at) for n, (seed, at) in enumerate(submits)]
-    listed = [record(f"r-{n}", seed=seed, age=-300.0 * at) for n, (seed, at) in enumerate(records)]
+    """Whatever was lost and listed, no two jobs share a record, none gets a held one, seeds and times agree."""
+    jobs = [lost(f"job-{n}", job, seed, LEFT + 300 * at) for n, (seed, at) in enumerate(submits)]
+    listed = [record(f"r-{n}", job, seed, age=-300.0 * at) for n, (seed, at) in enumerate(records)]
     found = claim(jobs, listed, {f"r-{n}" for n in held})
     assert len(found) == len(set(found.values()))
     for key, request_id in found.items():
         n = int(request_id[2:])
         assert n not in held
         assert submits[int(key[4:])][0] == records[n][0]
-        assert submits[int(key[4:])][1] <= records[n][1]
+        assert job.seed is None or submits[int(key[4:])][1] <= records[n][1]
 
 
 @pytest.mark.parametrize(("one", "is_it"), [(record(), True), (mute(), True), (record(seed=43), False)])
@@ -192,6 +200,7 @@ def listing(*records: Status, is_complete: bool = False, unreadable: int = 0) ->
     return Listing(records=records, is_complete=is_complete, unreadable=unreadable)
 
 
+@pytest.mark.fault(9)
 @pytest.mark.parametrize(
     ("page", "is_absent"),
     [

@@ -158,6 +158,7 @@ def test_an_html_429_is_still_a_refusal_by_rate() -> None:
 FATE_UNKNOWN = st.integers(500, 999) | st.integers(300, 399) | st.integers(0, 199) | st.sampled_from([408, 499])
 
 
+@pytest.mark.fault(6)
 @given(replies(FATE_UNKNOWN) | st.builds(TransportError, st.text(max_size=20), st.sampled_from([None, True])))
 @example(reply({"error": "Rate limit exceeded"}, 503, retry_after="1"))
 @example(Reply(status=307, body=TAKEN))
@@ -166,6 +167,7 @@ def test_nothing_of_unknown_fate_is_ever_sendable_again(answer: Reply | Transpor
     assert isinstance(judge_submit(answer, NOW), Ambiguous)
 
 
+@pytest.mark.fault(8)
 @given(replies(st.integers(200, 299)))
 def test_no_2xx_is_ever_sendable_again(answer: Reply) -> None:
     """A success that can be read is accepted, and one that cannot is ambiguous."""
@@ -256,6 +258,7 @@ def test_the_queues_own_hint_is_clamped(milliseconds: object, seconds: float | N
     assert seconds == retry.retry_after(reply(body, 429), NOW)
 
 
+@pytest.mark.fault(10)
 @pytest.mark.parametrize(
     ("headers", "seconds"),
     [

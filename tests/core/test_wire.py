@@ -160,6 +160,7 @@ BAD_IDS: list[object] = [
 ]  # fmt: skip
 
 
+@pytest.mark.fault(27)
 @pytest.mark.parametrize("bad_id", BAD_IDS)
 def test_what_cannot_be_an_id_is_refused(bad_id: object) -> None:
     """A record whose id could not be asked for again, or would be another path, is no record."""
@@ -410,6 +411,7 @@ def check_all(one: Reply) -> None:
             str(error).encode()
 
 
+@pytest.mark.fault(13)
 @given(st.binary(max_size=200), st.sampled_from([200, 429, 503]))
 @example(b'{"request_id": 1' + b"0" * 5000 + b"}", 200)
 @example(b'{"error": "\xff\xfe', 200)
@@ -420,6 +422,7 @@ def test_no_bytes_raise_anything_else(body: bytes, status: int) -> None:
     check_all(Reply(status=status, body=body))
 
 
+@pytest.mark.fault(13)
 @given(JSON)
 @example({"error": "\ud800", "request_id": "\ud800"})
 @example({"request_id": "a", "status": "failed", "payload": {"seed": 10**4000, "prompt": "\ud800"}})

@@ -176,6 +176,7 @@ async def kill_at_every_sync(emulator: Emulator, folder: Path, library: str, mom
     raise AssertionError("a batch has an end")
 
 
+@pytest.mark.fault(1, 2)
 @pytest.mark.timeout(300)
 async def test_a_kill_at_every_sync_costs_nothing(tmp_path: Path, kill_at_sync: str) -> None:
     """Killed at the k-th sync, for every k: the next run adopts all that is charged, the last pays each job once."""
@@ -197,6 +198,7 @@ async def test_a_kill_at_every_sync_costs_nothing(tmp_path: Path, kill_at_sync: 
                     group.start_soon(resume, emulator, life)
 
 
+@pytest.mark.fault(1)
 @pytest.mark.timeout(300 + 6 * KILLS)
 async def test_kills_at_random_moments_of_a_faulty_batch_cost_nothing(tmp_path: Path) -> None:
     """Killed again and again on a faulty network, a batch is finished by the last run, each job paid once."""

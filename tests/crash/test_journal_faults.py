@@ -57,6 +57,7 @@ async def _open_and_close(path: Path) -> None:
     await (await Journal.open(path)).aclose()
 
 
+@pytest.mark.fault(33)
 def test_33_the_second_process_is_refused_and_a_killed_one_lets_go(tmp_path: Path) -> None:
     """The second process learns the pid and host of the first; once that is killed, the folder is free."""
     path = tmp_path / "journal.jsonl"
@@ -69,6 +70,7 @@ def test_33_the_second_process_is_refused_and_a_killed_one_lets_go(tmp_path: Pat
     anyio.run(_open_and_close, path)
 
 
+@pytest.mark.fault(1)
 @pytest.mark.parametrize("after", [1, 64, 1000])
 def test_01_what_was_acknowledged_before_a_kill_is_in_the_file(tmp_path: Path, after: int) -> None:
     """SIGKILL in the middle of a storm loses no append that had returned."""
@@ -128,6 +130,7 @@ async def _fill(path: Path) -> tuple[set[str], int]:
     return acknowledged, len(refusals)
 
 
+@pytest.mark.fault(29)
 def test_29_a_full_disk_stops_the_journal_and_leaves_it_whole(mounted: Callable[[str], Path]) -> None:
     """On ENOSPC every waiting append and every later one is refused, no half line stays, and the log can go on."""
     path = mounted("size=256k") / "journal.jsonl"
@@ -149,6 +152,7 @@ async def _append_one(path: Path) -> None:
     await journal.aclose()
 
 
+@pytest.mark.fault(32)
 def test_32_a_folder_that_cannot_be_written_is_refused_at_opening(mounted: Callable[[str], Path]) -> None:
     """On a read-only file system opening fails, saying so, before anything could be sent."""
     path = mounted("size=64k,ro") / "journal.jsonl"
@@ -167,6 +171,7 @@ def sync_fault(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return library
 
 
+@pytest.mark.fault(31)
 def test_31_a_sync_that_failed_is_never_forgiven(tmp_path: Path, sync_fault: Path) -> None:
     """Once a sync has failed, neither what waited behind it nor what comes later is written or acknowledged."""
     path, sign = tmp_path / "journal.jsonl", tmp_path / "fault"
@@ -185,6 +190,7 @@ def test_31_a_sync_that_failed_is_never_forgiven(tmp_path: Path, sync_fault: Pat
     assert {"a"} <= on_disk(path) <= {"a", "b"}
 
 
+@pytest.mark.fault(31)
 def test_31_a_journal_that_cannot_be_synced_is_not_opened(tmp_path: Path, sync_fault: Path) -> None:
     """When the very first sync fails, opening fails."""
     sign = tmp_path / "fault"

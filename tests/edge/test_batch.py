@@ -86,6 +86,7 @@ async def test_equal_jobs_are_different_videos(tmp_path: Path) -> None:
     assert scene.transport.calls["PUT"] == 1
 
 
+@pytest.mark.fault(40)
 async def test_an_endless_iterable_is_pulled_lazily(tmp_path: Path) -> None:
     """Jobs are pulled only as slots come free: a few outcomes of endless jobs need a bounded number of them."""
     pulled = 0
@@ -138,6 +139,7 @@ async def test_a_raising_observer_costs_nobody_a_video(tmp_path: Path) -> None:
     assert ["Succeeded"] * 3 == kinds(await Scene.set(tmp_path).run(some_jobs(3), on_event=broken))
 
 
+@pytest.mark.fault(11)
 async def test_no_credit_stops_admission_and_saves_what_is_paid(tmp_path: Path) -> None:
     """After a 402 the accepted jobs are still saved, and those not sent say what to do."""
     scene = Scene.set(tmp_path, "submit:402:nth=4,5,6,7,8,9,10")
@@ -175,6 +177,7 @@ async def test_a_budget_is_a_promise_for_the_folder(tmp_path: Path) -> None:
     assert scene.submits == 3
 
 
+@pytest.mark.fault(15)
 async def test_a_stuck_request_is_left_and_picked_up(tmp_path: Path) -> None:
     """A request that does not finish in job_timeout is Pending, may be billed, and the next run finds it."""
     scene = Scene.set(tmp_path, generation_median=400.0, generation_sigma=0.0)
@@ -223,6 +226,7 @@ async def test_a_failure_on_the_post_itself_is_an_outcome(tmp_path: Path) -> Non
     assert scene.submits == 1
 
 
+@pytest.mark.fault(13)
 @pytest.mark.parametrize(
     "fault",
     [
@@ -303,6 +307,7 @@ async def test_a_video_that_storage_never_gives_is_left_for_the_next_run(tmp_pat
     assert scene.submits == 1
 
 
+@pytest.mark.fault(26)
 async def test_uploads_carry_no_key_and_no_secret_lands_on_disk(tmp_path: Path) -> None:
     """No Authorization reaches storage; neither key nor signed link is in the journal or any name."""
     scene = Scene.set(tmp_path, "submit:500_backend_400:nth=2", "media:403:nth=1")
@@ -334,6 +339,7 @@ async def test_a_client_is_for_the_inside_of_its_block() -> None:
         Client("key").attach("some-id")
 
 
+@pytest.mark.fault(35)
 async def test_asyncio_style_timeout_leaves_the_accepted_running(tmp_path: Path) -> None:
     """A deadline around the batch ends it in time; the same call afterwards pays nothing again."""
     scene = Scene.set(tmp_path)

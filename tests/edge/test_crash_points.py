@@ -81,6 +81,7 @@ async def _appends_of_an_undisturbed_run(folder: Path) -> int:
     return sum(1 for _ in (folder / JOURNAL_NAME).read_bytes().splitlines()) - 1
 
 
+@pytest.mark.fault(1, 2)
 @pytest.mark.parametrize("dies_before", [True, False], ids=["before the write", "after the write"])
 async def test_death_at_every_event_costs_nothing_twice(tmp_path: Path, dies_before: bool) -> None:
     """Killed at the k-th event, for every k: the next run pays nothing twice, and holds nothing that was accepted."""

@@ -308,6 +308,7 @@ async def test_what_cannot_serve_is_refused_before_the_upload(content: bytes, pr
     assert (storage.grants, storage.puts) == ([], [])
 
 
+@pytest.mark.fault(41)
 async def test_a_file_that_changed_is_refused(tmp_path: Path) -> None:
     """A file rewritten between plan and upload is not sent under the identity of the old one."""
     path, storage = tmp_path / "cat.png", MemoryStorage()

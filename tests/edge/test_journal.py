@@ -261,6 +261,7 @@ async def test_a_missing_last_newline_is_mended(path: Path) -> None:
     assert on_disk(path)["a"].state is State.QUEUED
 
 
+@pytest.mark.fault(42)
 @pytest.mark.parametrize(
     "content", [b"name,usd\ncat,1\n", header_line(1.0) + b"damaged\n" + event_line(1, 2.0, "a", STARTED)]
 )

@@ -312,6 +312,7 @@ class LedgerMachine(RuleBasedStateMachine):
         )
 
 
+@pytest.mark.fault(43)
 @pytest.mark.timeout(180)
 def test_no_history_pays_twice_or_loses_what_was_paid() -> None:
     """No sequence of runs, cancellations, kills, budgets, faults and lost files breaks one of the invariants."""

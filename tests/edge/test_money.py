@@ -44,6 +44,7 @@ NOT_COMMITTED = [
 ]
 
 
+@pytest.mark.fault(4, 6, 8)
 @pytest.mark.parametrize("fault", COMMITTED)
 async def test_a_lost_reply_is_found_in_the_list(tmp_path: Path, fault: str) -> None:
     """The reply to a submit that landed is lost: its request is adopted, and it was sent once."""
@@ -80,6 +81,7 @@ async def test_a_refusal_by_rate_is_sent_again(tmp_path: Path, fault: str) -> No
     assert scene.submits == 6
 
 
+@pytest.mark.fault(3)
 async def test_a_connection_never_made_is_sent_again(tmp_path: Path) -> None:
     """While no connection can be made the submit waits; then it is sent, and charged once."""
     scene = Scene.set(tmp_path)
@@ -117,6 +119,7 @@ async def test_resubmit_waits_longer_than_the_list_lags(tmp_path: Path, list_lag
     assert not scene.paid_twice()
 
 
+@pytest.mark.fault(9)
 @pytest.mark.parametrize("fault", ["405", "500", "200_html", "429", "drop"])
 async def test_a_list_that_fails_proves_nothing(tmp_path: Path, fault: str) -> None:
     """Where the list cannot be read even resubmit holds what it does not know."""
@@ -146,6 +149,7 @@ async def test_a_users_seed_does_not_swap_videos(tmp_path: Path) -> None:
     assert scene.submits == 2
 
 
+@pytest.mark.fault(44)
 async def test_the_same_call_again_does_nothing(tmp_path: Path) -> None:
     """A finished folder costs no submit, no upload, no poll and no download."""
     scene = Scene.set(tmp_path)
@@ -195,6 +199,7 @@ async def test_failed_jobs_are_sent_again_only_on_request(tmp_path: Path) -> Non
     assert scene.submits == 2
 
 
+@pytest.mark.fault(35)
 @pytest.mark.parametrize("seconds", [0.0, 0.05, 0.3, 0.31, 0.4, 1.0, 20.0, 60.0, 75.0, 90.0, 120.0])
 async def test_a_run_cancelled_at_any_time_is_finished_by_the_next(tmp_path: Path, seconds: float) -> None:
     """Whenever a run is cancelled, the next one finishes the remainder, and every job is sent and paid once."""
@@ -206,6 +211,7 @@ async def test_a_run_cancelled_at_any_time_is_finished_by_the_next(tmp_path: Pat
     assert scene.submits == scene.charges == 8
 
 
+@pytest.mark.fault(35)
 async def test_a_post_under_way_is_heard_out(tmp_path: Path) -> None:
     """A batch cancelled while a POST is under way records the answer before it ends."""
     scene = Scene.set(tmp_path, "submit:slow:value=5")
@@ -242,6 +248,7 @@ async def test_cancel_queued_asks_the_service_to_drop_what_waits(tmp_path: Path)
     assert scene.charges <= 1
 
 
+@pytest.mark.fault(37)
 async def test_a_consumer_that_leaves_early_loses_nothing(tmp_path: Path) -> None:
     """Leaving as_completed after the first outcome ends every task; the next run finishes the rest unpaid."""
     scene = Scene.set(tmp_path)
@@ -255,6 +262,7 @@ async def test_a_consumer_that_leaves_early_loses_nothing(tmp_path: Path) -> Non
     assert scene.submits == 6
 
 
+@pytest.mark.fault(33)
 async def test_two_runs_cannot_share_a_folder(tmp_path: Path) -> None:
     """The second run over a folder that is in use stops before it sends anything."""
     scene = Scene.set(tmp_path)
@@ -280,6 +288,7 @@ async def test_the_first_submit_goes_alone(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.fault(12)
 async def test_an_outage_is_not_explored_with_paid_calls(tmp_path: Path) -> None:
     """When submits begin to fail, a few end unknown and the others wait until the service takes one again."""
     scene = Scene.set(tmp_path, "submit:503_plain:nth=" + ",".join(str(n) for n in range(5, 40)))
@@ -290,6 +299,7 @@ async def test_an_outage_is_not_explored_with_paid_calls(tmp_path: Path) -> None
     assert not scene.paid_twice()
 
 
+@pytest.mark.fault(12)
 async def test_a_long_outage_costs_at_most_one_submit_a_minute(tmp_path: Path) -> None:
     """While every submit fails and reads succeed, one is tried each minute; three hundred at once would be held."""
     scene = Scene.set(tmp_path, "submit:503_plain:nth=" + ",".join(str(n) for n in range(2, 300)))
@@ -308,6 +318,7 @@ async def test_an_unreachable_service_ends_in_jobs_not_sent(tmp_path: Path) -> N
     assert ["Failed"] * 30 == kinds(batch)
 
 
+@pytest.mark.fault(29)
 async def test_a_journal_that_fails_stops_the_sending_and_not_the_saving(tmp_path: Path) -> None:
     """After the disk refuses the journal no submit leaves, what was accepted is saved, and the batch raises."""
     scene = Scene.set(tmp_path)

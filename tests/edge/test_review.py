@@ -44,6 +44,7 @@ async def test_resubmits_do_not_wait_for_workers_that_wait_for_them(tmp_path: Pa
     assert 8 == scene.charges
 
 
+@pytest.mark.fault(11)
 async def test_a_refused_key_ends_an_endless_batch(tmp_path: Path) -> None:
     """A refused key raises AuthError also when the jobs never end."""
     scene = Scene.set(tmp_path, "submit:401")
@@ -280,6 +281,7 @@ async def test_ids_that_refusals_named_are_read_a_few_times_each(tmp_path: Path)
     assert scene.transport.calls["GET /requests"] <= 20 * 2 * len(LOOK_AFTER) + 20
 
 
+@pytest.mark.fault(35)
 @pytest.mark.parametrize("is_native", [False, True], ids=["anyio", "asyncio"])
 async def test_a_run_cancelled_at_any_event_leaves_nothing_to_pay_again(tmp_path: Path, is_native: bool) -> None:
     """Cancelled in the middle of its k-th event a run leaves no task, and the next one makes every video, paid once."""

@@ -114,6 +114,7 @@ def _hard_link(victim: Path, part: Path) -> None:
     part.hardlink_to(victim)
 
 
+@pytest.mark.fault(28)
 @pytest.mark.parametrize("plant", [_symlink, _hard_link])
 @pytest.mark.parametrize("suffix", [".part", ".part.version"])
 async def test_a_planted_link_is_not_written_through(
@@ -182,6 +183,7 @@ async def test_a_kill_between_the_two_names_harms_nothing(tmp_path: Path) -> Non
     assert (tmp_path / "cat.mp4").read_bytes() == DATA
 
 
+@pytest.mark.fault(27)
 @pytest.mark.parametrize("name", ["", ".", "..", "../cat.mp4", "/etc/cat.mp4", "a/cat.mp4", "a\\cat.mp4", "a\0"])
 async def test_a_name_that_leaves_the_folder_is_refused(tmp_path: Path, name: str) -> None:
     """Nothing is opened for it."""

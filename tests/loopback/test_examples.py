@@ -154,6 +154,7 @@ async def test_a_refused_key_has_an_exit_code_of_its_own(
     assert (b"Traceback" not in ran.stderr, 0) == (True, emulator.ledger.accepted)
 
 
+@pytest.mark.fault(35)
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one child")
 async def test_an_interrupted_folder_is_finished_by_the_same_command(
     folder: Path, monkeypatch: pytest.MonkeyPatch

@@ -67,6 +67,7 @@ def _film_of(stored: StoredObject) -> bytes:
     return tiny_film(stored.order)
 
 
+@pytest.mark.fault(26)
 @pytest.mark.timeout(300)
 async def test_two_hundred_jobs_under_every_fault(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """All ambiguity and storage faults at once: nothing escapes or is paid twice, no file is wrong, no key shows."""
@@ -107,6 +108,7 @@ async def test_two_hundred_jobs_under_every_fault(tmp_path: Path, caplog: pytest
         assert "X-Goog-Signature" not in text
 
 
+@pytest.mark.fault(35)
 async def test_nothing_is_left_open(tmp_path: Path) -> None:
     """After a cancelled batch no task of ours runs, and no part file lies about without a journal entry."""
     async with Emulator(speed=20.0, film=tiny_film) as emulator:
@@ -120,6 +122,7 @@ async def test_nothing_is_left_open(tmp_path: Path) -> None:
     assert [] == list(tmp_path.glob("*.part*"))
 
 
+@pytest.mark.fault(35)
 async def test_asyncio_timeout_ends_a_batch_and_loses_nothing(tmp_path: Path) -> None:
     """`asyncio.timeout` around a batch raises TimeoutError in time; the same call afterwards pays nothing again."""
     async with Emulator(speed=20.0, film=tiny_film) as emulator:

@@ -67,6 +67,7 @@ async def _hello(request: web.BaseRequest) -> web.StreamResponse:
     return web.json_response({"ok": True})
 
 
+@pytest.mark.fault(3)
 async def test_03_a_refused_connection_was_surely_not_sent() -> None:
     """Nobody listens on the port: the error says that nothing left."""
     async with serving(_hello) as server:
@@ -77,6 +78,7 @@ async def test_03_a_refused_connection_was_surely_not_sent() -> None:
     assert caught.value.sent is False
 
 
+@pytest.mark.fault(4)
 async def test_04_a_dropped_reply_may_have_been_received() -> None:
     """The server takes the POST and drops the connection: the fate is unknown, and it was received once."""
     async with serving(_drop) as server, transport_to(server.origin) as transport:
@@ -86,6 +88,7 @@ async def test_04_a_dropped_reply_may_have_been_received() -> None:
         assert 1 == len(server.seen)
 
 
+@pytest.mark.fault(4)
 async def test_04_a_post_on_a_dead_connection_is_not_repeated() -> None:
     """A kept connection that dies under a POST: aiohttp repeats a GET there, and must never repeat a POST."""
     calls = 0
@@ -102,6 +105,7 @@ async def test_04_a_post_on_a_dead_connection_is_not_repeated() -> None:
         assert ["GET", "POST"] == [method for method, _, _ in server.seen]
 
 
+@pytest.mark.fault(5)
 async def test_05_a_submit_without_answer_ends_with_its_timeout() -> None:
     """A server that never answers costs the call's own time, and the fate is unknown."""
 
@@ -117,6 +121,7 @@ async def test_05_a_submit_without_answer_ends_with_its_timeout() -> None:
         assert caught.value.sent is None
 
 
+@pytest.mark.fault(7)
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_07_a_redirected_submit_goes_nowhere(status: int) -> None:
     """Whatever redirect answers a POST, the host it points to receives nothing."""
@@ -131,6 +136,7 @@ async def test_07_a_redirected_submit_goes_nowhere(status: int) -> None:
         assert not elsewhere.seen
 
 
+@pytest.mark.fault(24)
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2"])
 async def test_24_a_private_address_is_refused_at_the_socket(host: str) -> None:
     """With the service on the open internet, a link to this machine is never connected to."""
@@ -146,6 +152,7 @@ async def test_24_a_private_address_is_refused_at_the_socket(host: str) -> None:
         assert not server.seen
 
 
+@pytest.mark.fault(25)
 async def test_25_storage_is_told_nothing_of_ours() -> None:
     """Uploads and downloads carry no key, no organisation, no cookie and no name of a client."""
 
@@ -174,6 +181,7 @@ async def test_25_storage_is_told_nothing_of_ours() -> None:
         assert "org-7" == queue.seen[0][2]["X-Organization-ID"]
 
 
+@pytest.mark.fault(26)
 async def test_26_an_error_page_that_quotes_the_key_is_scrubbed() -> None:
     """What a refusal says of our key does not get further than the transport."""
 
