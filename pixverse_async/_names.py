@@ -28,6 +28,7 @@ from ._core.errors import (
 from ._core.job import Job, JobClass, Quality, Stage
 from ._core.lifecycle import State
 from ._core.outcome import Failed, Outcome, Pending, Succeeded, Timings, Unknown
+from ._core.record import RecordedJob
 from ._core.result import BatchResult
 from ._core.schedule import (
     AdaptivePolling,
@@ -39,10 +40,12 @@ from ._core.schedule import (
     Scheduler,
 )
 from ._core.wire import Media, Status
-from ._edge.client import Client, generate_many
+from ._edge.client import Client
 from ._edge.flight import JobEvent, Observer
 from ._edge.handle import Handle
 from ._edge.inputs import jobs_from_folder, jobs_from_images
+from ._edge.many import generate_many, resume
+from ._edge.record import JournalRepair, jobs_on_record, repair_journal, resolve
 from ._edge.sinks import DirectorySink, Part, Sink
 
 __all__ = [
@@ -69,6 +72,7 @@ __all__ = [
     "JobClass",
     "JobEvent",
     "JournalError",
+    "JournalRepair",
     "Look",
     "Media",
     "Observer",
@@ -80,6 +84,7 @@ __all__ = [
     "ProtocolError",
     "Quality",
     "RateLimitedError",
+    "RecordedJob",
     "RejectedError",
     "Scheduler",
     "Sink",
@@ -97,4 +102,8 @@ __all__ = [
     "generate_many",
     "jobs_from_folder",
     "jobs_from_images",
+    "jobs_on_record",
+    "repair_journal",
+    "resolve",
+    "resume",
 ]

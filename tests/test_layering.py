@@ -117,7 +117,7 @@ def _may_import(module: str, one: Import) -> bool:
         case "_core":
             return there == "_core"
         case "_edge":
-            is_progress = module == f"{PACKAGE}._edge.client" and there == "observe" and one.is_lazy
+            is_progress = module == f"{PACKAGE}._edge.many" and there == "observe" and one.is_lazy
             return there in ("_core", "_edge") or is_progress
         case "emulator":
             return there == "emulator"
@@ -205,7 +205,7 @@ def test_every_exception_is_needed() -> None:
         ("_edge.run", "from ..observe import Progress"),
         ("_edge.run", "from ..emulator import Emulator"),
         ("_edge.run", "from .. import Job"),
-        ("_edge.client", "from ..observe import Progress"),
+        ("_edge.many", "from ..observe import Progress"),
         ("_edge.run", "def f():\n    from ..observe import Progress"),
         ("observe", "from ._core.job import Job"),
         ("observe", "from pixverse_async._edge.run import Run"),
@@ -238,7 +238,7 @@ def test_a_planted_violation_is_seen(module: str, source: str) -> None:
         ("_core.job", "import os\nfrom pathlib import Path\nos.fspath(x)"),
         ("_edge.run", "from .._core import wire\nimport anyio, random, os"),
         ("_edge.transport", "import aiohttp"),
-        ("_edge.client", "def f():\n    from ..observe import Progress"),
+        ("_edge.many", "def f():\n    from ..observe import Progress"),
         ("emulator.server", "from aiohttp import web\nfrom .service import EmulatedService"),
         ("observe.display", "from pixverse_async import Job\nfrom .words import clean\nfrom .. import Outcome"),
         ("__main__", "from pixverse_async.emulator.cli import main"),

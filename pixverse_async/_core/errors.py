@@ -201,13 +201,14 @@ class SubmitUnknownError(PixverseError):
     """The submit left, and its fate is not known: it may have been accepted and may be billed."""
 
     what: str
-    seed: int
+    seed: int | None
 
     def describe(self) -> str:
+        mark = "the job" if self.seed is None else f"seed {self.seed}"
         return (
             f"the submit's fate is unknown ({self.what}). It is counted as spent and is not sent again; "
-            f"run the same call again to look for it in the service's list, or look for seed {self.seed} "
-            "in the console."
+            f"run the same call again to look for it in the service's list, or look for {mark} "
+            "in the console, and say with `resolve` what you found."
         )
 
 

@@ -37,6 +37,7 @@ from .lifecycle import (
 from .wire import MODEL
 
 VERSION: Final = 1
+OURS: Final = "pixverse_async"
 _HEADER_START: Final = b'{"v":1,"seq":0,'
 _ANY_VERSION: Final = re.compile(rb'\{"v":(\d+)[,}]')
 _quoted: Final = json.JSONEncoder().encode
@@ -54,7 +55,8 @@ _FIELDS: Final[Mapping[type[Any], tuple[str, ...]]] = {
 _PROSE_OF: Final = {kind: [name for name in _FIELDS[kind] if name in _PROSE] for kind in get_args(Event)}
 
 _RESTORE: Final = (
-    "Restore it from a copy; without one, start a new output folder with the jobs that the console does not show"
+    "Restore it from a copy; without one, `python -m pixverse_async repair FOLDER` (or `repair_journal`) keeps what is"
+    " whole and holds every job whose fate the damage hides"
 )
 
 
@@ -84,7 +86,7 @@ def _clean(event: Event, name: str) -> str | None:
 
 def header_line(at_utc: float) -> bytes:
     """The first line of a journal; its `seq` is 0."""
-    return _line(f'{_head(0, at_utc)},"journal":"pixverse_async","model":{_json(MODEL)}')
+    return _line(f'{_head(0, at_utc)},"journal":"{OURS}","model":{_json(MODEL)}')
 
 
 def event_line(seq: int, at_utc: float, key: str, event: Event) -> bytes:
@@ -152,7 +154,7 @@ def read_journal(data: bytes, path: str) -> Replay:
     reader = _Reader(path)
     good_bytes = 0
     for number, line in enumerate(lines, start=1):
-        content = _checked(line)
+        content = unsealed(line)
         if content is None:
             reader.refuse_unless_torn(number, line, is_last=number == len(lines))
             return reader.replay(good_bytes, ends_open=False)
@@ -161,7 +163,7 @@ def read_journal(data: bytes, path: str) -> Replay:
     return reader.replay(good_bytes - ends_open, ends_open=ends_open)
 
 
-def _checked(line: bytes) -> bytes | None:
+def unsealed(line: bytes) -> bytes | None:
     """The line without its CRC, or None if the CRC is not that of the line."""
     body = line[:-_CRC_CHARS]
     return body if line[-_CRC_CHARS:] == b',"crc":"%08x"}' % crc32(body) else None
@@ -208,7 +210,7 @@ class _Reader:
             raise self._refusal(number, problem, _RESTORE)
 
     def _check_header(self, content: Any) -> None:
-        if content.get("journal") != "pixverse_async":
+        if content.get("journal") != OURS:
             raise self._foreign()
         if content["model"] != MODEL:
             remedy = "Give each model an output folder of its own"
@@ -217,9 +219,9 @@ class _Reader:
     def _learn(self, content: Any) -> None:
         key = content["key"]
         if "record" in content:
-            self._records[key] = _read_record(content["record"])
+            self._records[key] = record_of(content["record"])
         elif content["event"] in _EVENT_TYPES:
-            self._records[key] = advance(self._records.get(key, NEW_JOB), _read_event(content))
+            self._records[key] = advance(self._records.get(key, NEW_JOB), event_of(content))
         else:
             raise TypeError(f"no event is called {content['event']!r}; a later version may know it")
 
@@ -235,7 +237,7 @@ class _Reader:
         return JournalError(self._path, problem, f"Nothing was sent. {remedy}.", number)
 
 
-def _read_event(content: Any) -> Event:
+def event_of(content: Any) -> Event:
     kind = _EVENT_TYPES[content["event"]]
     known = {name: content[name] for name in _FIELDS[kind] if name in content}
     if "usd" in known:
@@ -243,10 +245,10 @@ def _read_event(content: Any) -> Event:
     return kind(**known)
 
 
-def _read_record(content: Any) -> JobRecord:
+def record_of(content: Any) -> JobRecord:
     known = {name: content[name] for name in _FIELDS[JobRecord] if name in content}
     known["state"] = State(known["state"])
     for name, value in known.items():
         if isinstance(value, dict):
-            known[name] = _read_event(value)
+            known[name] = event_of(value)
     return JobRecord(**known)

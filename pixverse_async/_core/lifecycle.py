@@ -250,7 +250,7 @@ def advance(record: JobRecord, event: Event) -> JobRecord:
     state = TABLE[record.state].get(type(event))
     if state is None:
         raise IllegalTransitionError(f"{type(event).__name__} cannot happen to a job in state {record.state}")
-    return attrs.evolve(record, state=state, **_lesson(record, event))
+    return attrs.evolve(record, state=state, **lesson(record, event))
 
 
 def fold(events: Iterable[Event], record: JobRecord = NEW_JOB) -> JobRecord:
@@ -260,7 +260,7 @@ def fold(events: Iterable[Event], record: JobRecord = NEW_JOB) -> JobRecord:
     return record
 
 
-def _lesson(record: JobRecord, event: Event) -> dict[str, object]:
+def lesson(record: JobRecord, event: Event) -> dict[str, object]:
     """The fields that the event changes, besides the state."""
     match event:
         case SubmitStarted(name=name):

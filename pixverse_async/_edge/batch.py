@@ -24,7 +24,7 @@ import attrs
 
 from .._core import retry, wire
 from .._core.budget import Budget
-from .._core.errors import DownloadError
+from .._core.errors import DownloadError, PixverseError
 from .._core.job import Stage
 from .._core.lifecycle import DownloadAbandoned, GenerationSucceeded, JobRecord, LinkExpired, Saved, State
 from .._core.outcome import Outcome
@@ -37,7 +37,7 @@ from .flight import Flight, Observer
 from .images import ImageHost
 from .journal import EventLog
 from .limits import Limits
-from .plan import SUFFIX, Jobs, Planner, each, failed_earlier
+from .plan import SUFFIX, Jobs, OnRecord, Planner, each, failed_earlier
 from .poll import Poller
 from .reconcile import Reconciler
 from .run import Run, utc_now
@@ -73,7 +73,10 @@ def open_budget(limit_usd: Decimal | None, records: Iterable[JobRecord]) -> Budg
 
 
 class Batch:
-    """One run over some jobs. `deliver` is given each outcome as it comes; while it waits, the batch waits."""
+    """One run over some jobs. `deliver` is given each outcome as it comes; while it waits, the batch waits.
+
+    `not_sent`: why this run sends nothing, if it only looks after what was sent before.
+    """
 
     def __init__(
         self,
@@ -88,6 +91,7 @@ class Batch:
         rng: random.Random,
         deliver: Callable[[Outcome], Awaitable[None]],
         on_event: Observer | None = None,
+        not_sent: PixverseError | None = None,
     ) -> None:
         self._sink = sink
         self._run = Run(
@@ -99,6 +103,7 @@ class Batch:
             on_finished=self._one_left,
             on_event=on_event,
             budget=open_budget(budget_usd, log.records.values()),
+            halted=not_sent,
         )
         self._planner = Planner(self._run, sink)
         self._submitter = Submitter(self._run, images, on_accepted=self._accepted, on_unknown=self._became_unknown)
@@ -111,8 +116,8 @@ class Batch:
         self._is_planned = False
         self._is_done = anyio.Event()
 
-    async def run(self, jobs: Jobs) -> None:
-        """Take every job to its outcome.
+    async def run(self, jobs: Jobs | None = None) -> None:
+        """Take every job to its outcome; without `jobs`, those that are on record.
 
         *Charges* for each job that succeeds. *Cancellation*: POSTs under way are heard out, then everything stops;
         what is accepted goes on at the service and is picked up by the next run.
@@ -136,7 +141,7 @@ class Batch:
                         group.start_soon(self._submit_each, name=f"submit {n}")
                     for n in range(limits.max_downloads):
                         group.start_soon(self._download_each, name=f"download {n}")
-                    await self._plan_all(jobs)
+                    await self._plan_all(self._planner.on_record() if jobs is None else jobs)
                     await self._is_done.wait()
                     group.cancel_scope.cancel()
             finally:
@@ -149,7 +154,7 @@ class Batch:
 
     # -- in ----------------------------------------------------------------------------------------
 
-    async def _plan_all(self, jobs: Jobs) -> None:
+    async def _plan_all(self, jobs: Jobs | Iterable[OnRecord]) -> None:
         index = 0
         async for item in each(jobs):
             if self._run.fatal is not None:
@@ -174,7 +179,7 @@ class Batch:
             self._run.take_slot(flight)
         match state:
             case State.UNKNOWN:
-                self._reconciler.add(flight)
+                await self._reconciler.add(flight)
             case State.QUEUED:
                 await self._adopted(flight)
             case State.SAVED:
@@ -201,7 +206,7 @@ class Batch:
             self._poller.add(flight, anyio.current_time())
 
     async def _became_unknown(self, flight: Flight) -> None:
-        self._reconciler.add(flight)
+        await self._reconciler.add(flight)
 
     async def _became_absent(self, flight: Flight) -> None:
         """It is sent again when a worker is free. Nobody waits for that here: workers may wait for the reconciler."""

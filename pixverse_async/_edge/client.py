@@ -1,4 +1,4 @@
-"""The public face: `generate_many` for a batch, `Client` for everything else.
+"""The public face: a `Client`, from which `many` makes the calls for a whole batch.
 
 Nothing is decided here.  Arguments are checked, the parts of a batch are put together and torn down in the right
 order, and outcomes are handed out.  A `Client` belongs to the event loop in which it was entered.
@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging
 import os
 import random
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping, Sized
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Self
@@ -20,11 +20,10 @@ import attrs
 
 from .._core import retry, wire
 from .._core.config import read_endpoint
-from .._core.errors import ConfigError, TransportError, redact
+from .._core.errors import ConfigError, StoppedError, TransportError, redact
 from .._core.job import Job
 from .._core.outcome import Outcome
 from .._core.reconcile import RESUBMIT_AFTER
-from .._core.result import BatchResult
 from .._core.schedule import DEFAULT_POLLS_PER_SECOND, AdaptivePolling, PollPolicy, Scheduler
 from .batch import Batch
 from .calls import answer_to, flat_task_group
@@ -41,8 +40,9 @@ from .limits import (
     OnUnknown,
 )
 from .plan import Jobs
+from .record import JOURNAL_NAME, existing_journal
 from .run import utc_now
-from .sinks import DirectorySink, Sink
+from .sinks import DirectorySink, Sink, in_thread
 from .timing import TIMING_SUFFIX, read_timing, write_timing
 from .transport import AiohttpTransport, Transport
 
@@ -51,7 +51,7 @@ logger = logging.getLogger("pixverse_async")
 DEFAULT_POLICY = AdaptivePolling()
 MAX_POLLS_PER_SECOND = 1000.0
 """What one process can send; anything near it is rude."""
-JOURNAL_NAME = "pixverse-journal.jsonl"
+NOTHING_SENT = "resume looks after what was sent before, and sends nothing"
 OUTCOME_BUFFER = 64
 """Outcomes that may wait for a slow consumer of `as_completed` before the batch waits for it."""
 
@@ -179,17 +179,77 @@ class Client:
         The arguments are those of `generate_many`. *Cancellation*, and leaving early: POSTs under way are heard out,
         accepted requests go on at the service, and the same call picks them up.
         """
-        limits = Limits(
-            max_in_flight=max_in_flight,
-            max_downloads=max_downloads,
-            job_timeout=job_timeout,
-            on_unknown=on_unknown,
-            on_cancel=on_cancel,
-            retry_failed=retry_failed,
-            resubmit_after=resubmit_after,
-        )
-        budget = _read_budget(budget_usd)
         _check_plural(jobs)
+        async with self._outcomes(
+            Limits(
+                max_in_flight=max_in_flight,
+                max_downloads=max_downloads,
+                job_timeout=job_timeout,
+                on_unknown=on_unknown,
+                on_cancel=on_cancel,
+                retry_failed=retry_failed,
+                resubmit_after=resubmit_after,
+            ),
+            jobs=jobs,
+            output_dir=output_dir,
+            sink=sink,
+            journal=journal,
+            poll_policy=poll_policy,
+            polls_per_second=polls_per_second,
+            budget_usd=budget_usd,
+            inline_images=inline_images,
+            on_event=on_event,
+        ) as outcomes:
+            yield outcomes
+
+    @asynccontextmanager
+    async def resume(
+        self,
+        output_dir: str | os.PathLike[str] = "videos",
+        *,
+        sink: Sink | None = None,
+        max_downloads: int = DEFAULT_MAX_DOWNLOADS,
+        polls_per_second: float = DEFAULT_POLLS_PER_SECOND,
+        poll_policy: PollPolicy = DEFAULT_POLICY,
+        job_timeout: float = DEFAULT_JOB_TIMEOUT,
+        journal: str | os.PathLike[str] | None = None,
+        on_event: Observer | None = None,
+    ) -> AsyncGenerator[AsyncIterator[Outcome]]:
+        """Finish what was sent into an output folder, from its journal alone, in the order in which it comes.
+
+        The arguments are those of `resume`, the function. *Charges* nothing: no job is sent. *Cancellation*, and
+        leaving early: what is not saved is left to the next call.
+        """
+        path = await in_thread(existing_journal, output_dir if journal is None else journal)
+        async with self._outcomes(
+            Limits(max_downloads=max_downloads, job_timeout=job_timeout),
+            jobs=None,
+            output_dir=output_dir,
+            sink=sink,
+            journal=path,
+            poll_policy=poll_policy,
+            polls_per_second=polls_per_second,
+            on_event=on_event,
+        ) as outcomes:
+            yield outcomes
+
+    @asynccontextmanager
+    async def _outcomes(
+        self,
+        limits: Limits,
+        *,
+        jobs: Jobs | None,
+        output_dir: str | os.PathLike[str],
+        sink: Sink | None,
+        journal: bool | str | os.PathLike[str],
+        poll_policy: PollPolicy,
+        polls_per_second: float,
+        budget_usd: Decimal | float | str | None = None,
+        inline_images: bool = False,
+        on_event: Observer | None = None,
+    ) -> AsyncGenerator[AsyncIterator[Outcome]]:
+        """A batch under way; of the jobs on record, and sending nothing, without `jobs`."""
+        budget = _read_budget(budget_usd)
         transport = self._open_transport()
         async with AsyncExitStack() as stack:
             folder = Path(output_dir)
@@ -214,6 +274,7 @@ class Client:
                 rng=self._rng,
                 deliver=send.send,
                 on_event=on_event,
+                not_sent=StoppedError(NOTHING_SENT) if jobs is None else None,
             )
 
             async def produce() -> None:
@@ -283,82 +344,3 @@ def _read_budget(budget_usd: Decimal | float | str | None) -> Decimal | None:
             "budget_usd", f"{budget_usd!r} is no amount of money", "Give dollars, such as 25 or '9.50'."
         )
     return budget
-
-
-async def generate_many(
-    jobs: Jobs,
-    *,
-    output_dir: str | os.PathLike[str] = "videos",
-    sink: Sink | None = None,
-    api_key: str | None = None,
-    base_url: str | None = None,
-    org_id: str | None = None,
-    max_in_flight: int = DEFAULT_MAX_IN_FLIGHT,
-    max_downloads: int = DEFAULT_MAX_DOWNLOADS,
-    polls_per_second: float = DEFAULT_POLLS_PER_SECOND,
-    poll_policy: PollPolicy = DEFAULT_POLICY,
-    job_timeout: float = DEFAULT_JOB_TIMEOUT,
-    budget_usd: Decimal | float | str | None = None,
-    on_unknown: OnUnknown = "reconcile",
-    on_cancel: OnCancel = "detach",
-    journal: bool | str | os.PathLike[str] = True,
-    on_event: Observer | None = None,
-    progress: bool = False,
-    retry_failed: bool = False,
-    inline_images: bool = False,
-    resubmit_after: float = RESUBMIT_AFTER,
-) -> BatchResult:
-    """Make a video of every job; all outcomes, in input order. One job's failure never raises.
-
-    `jobs`: jobs, or mappings of `Job`'s parameters (a wrong row then fails alone), from any iterable, pulled lazily.
-    `output_dir`: where the videos go, with the journal beside them; or `sink`, anything with the `Sink` protocol.
-    `max_in_flight`: requests at the service at once. `max_downloads`: videos being saved at once.
-    `polls_per_second`: status calls, all jobs together. `poll_policy`: when to look; see `PollPolicy`.
-    `job_timeout`: seconds to wait for one video before it is left to the next run as `Pending`.
-    `budget_usd`: what all runs over this journal may cost together; a job that does not fit is not sent.
-    `on_unknown`: a submit whose reply was lost is looked for in the service's list and, if not found there, held
-    ("reconcile"); held at once ("hold"); or sent again when listings `resubmit_after` seconds later still do not
-    show it ("resubmit": pays twice if the list lags longer than that).
-    `on_cancel`: leave what is accepted running ("detach"), or ask the service to drop what still waits
-    ("cancel_queued", best effort).
-    `journal`: True, a path, or False (then a crash loses sight of what was paid).
-    `on_event`: called with each `JobEvent`, in the loop; keep it short. `progress`: show it on stderr.
-    `retry_failed`: send jobs again that an earlier run saw fail. `inline_images`: send local images as data: URIs.
-
-    *Charges* for each job that succeeds, once, however often the same call is run over the same folder.
-    *Cancellation*: submits under way are heard out for ten seconds; what is accepted goes on at the service, and the
-    same call picks it up. *Raises* `ConfigError`, `AuthError` and `JournalError` for the batch as a whole.
-    """
-    async with AsyncExitStack() as stack:
-        if progress:
-            on_event = stack.enter_context(_progress(on_event, jobs))
-        client = await stack.enter_async_context(Client(api_key, base_url=base_url, org_id=org_id))
-        outcomes = await stack.enter_async_context(
-            client.as_completed(
-                jobs,
-                output_dir=output_dir,
-                sink=sink,
-                max_in_flight=max_in_flight,
-                max_downloads=max_downloads,
-                polls_per_second=polls_per_second,
-                poll_policy=poll_policy,
-                job_timeout=job_timeout,
-                budget_usd=budget_usd,
-                on_unknown=on_unknown,
-                on_cancel=on_cancel,
-                journal=journal,
-                on_event=on_event,
-                retry_failed=retry_failed,
-                inline_images=inline_images,
-                resubmit_after=resubmit_after,
-            )
-        )
-        found = [outcome async for outcome in outcomes]
-    return BatchResult(sorted(found, key=lambda outcome: outcome.index))
-
-
-def _progress(on_event: Observer | None, jobs: Jobs) -> AbstractContextManager[Observer]:
-    # The one leaf that the package reaches for, and only when asked: everything else imports leaves by name.
-    from ..observe import Progress
-
-    return Progress(then=on_event, total=len(jobs) if isinstance(jobs, Sized) else None)

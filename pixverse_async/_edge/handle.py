@@ -181,7 +181,7 @@ async def submit_one(transport: Transport, images: ImageHost, job: Job, rng: ran
         settled.set()
 
     async def look_for(lost: Flight) -> None:
-        reconciler.add(lost)
+        await reconciler.add(lost)
 
     async def deliver(outcome: Outcome) -> None:
         held.append(outcome)

@@ -24,6 +24,7 @@ import attrs
 
 from .._core.errors import JournalError
 from .._core.journal_format import Replay, compacted, header_line, read_journal
+from .._core.salvage import Salvage, salvage
 
 if sys.platform == "win32":
     import msvcrt
@@ -119,6 +120,36 @@ def _prepare(path: Path) -> Replay:
     return _compact(path, replay, now)
 
 
+@attrs.frozen(kw_only=True)
+class Repaired:
+    """What `repair_file` found, and where the file as it was is kept; None when nothing was wrong with it."""
+
+    salvage: Salvage
+    damaged: Path | None
+
+
+def repair_file(path: Path) -> Repaired:
+    """Write what is whole of the journal into a new file under its name. *Raises* `JournalError` as `open_journal`."""
+    try:
+        with ExitStack() as held:
+            held.callback(os.close, _lock(path.with_name(f"{path.name}.lock")))
+            data = path.read_bytes()
+            found = salvage(data)
+            if found is None:
+                remedy = "Nothing was changed. Give the folder that a batch of this version wrote its videos to"
+                raise JournalError(str(path), "no line of it can be read as a journal of pixverse_async", remedy)
+            if not (found.bad_lines or found.lost_lines or found.mended):
+                return Repaired(salvage=found, damaged=None)
+            now = datetime.now(UTC)
+            damaged = path.with_name(f"{path.name}.damaged-{now:%Y%m%dT%H%M%S.%fZ}")
+            _write_new(damaged, data)
+            _replace(path, compacted(found.records, now.timestamp()))
+            return Repaired(salvage=found, damaged=damaged)
+    except OSError as problem:
+        what = f"it cannot be repaired ({problem.strerror or problem})"
+        raise JournalError(str(path), what, "See to the folder; the file is as it was") from problem
+
+
 def _keep_aside(path: Path, torn: bytes) -> None:
     aside = path.with_name(f"{path.name}.torn-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")
     _write_new(aside, torn)
@@ -131,12 +162,16 @@ def _compact(path: Path, replay: Replay, now: float) -> Replay:
     lines = compacted(replay.records, now)
     if replay.good_bytes <= COMPACT_RATIO * len(lines):
         return replay
+    _replace(path, lines)
+    return attrs.evolve(replay, next_seq=len(replay.records) + 1, good_bytes=len(lines), ends_open=False)
+
+
+def _replace(path: Path, lines: bytes) -> None:
     shorter = path.with_name(f"{path.name}.tmp-{os.getpid()}")
     shorter.unlink(missing_ok=True)
     _write_new(shorter, lines)
     shorter.replace(path)
     _sync_folders(path)
-    return attrs.evolve(replay, next_seq=len(replay.records) + 1, good_bytes=len(lines), ends_open=False)
 
 
 def _write_new(path: Path, data: bytes) -> None:

@@ -25,6 +25,7 @@ from .._core.lifecycle import (
     SubmitRejected,
 )
 from .._core.names import UniqueStems
+from .._core.record import job_asked
 from .flight import Flight
 from .images import identify
 from .run import Run
@@ -37,7 +38,15 @@ Jobs: TypeAlias = "Iterable[JobLike] | AsyncIterable[JobLike]"
 SUFFIX = ".mp4"
 
 
-async def each(jobs: Jobs) -> AsyncIterator[JobLike]:
+@attrs.frozen
+class OnRecord:
+    """A job that the journal knows, and that nobody gave again."""
+
+    key: str
+    job: Job
+
+
+async def each(jobs: Jobs | Iterable[OnRecord]) -> AsyncIterator[JobLike | OnRecord]:
     """The jobs of either kind of iterable, pulled one by one."""
     if isinstance(jobs, AsyncIterable):
         async for job in jobs:
@@ -56,8 +65,15 @@ class Planner:
         self._equal: Counter[str] = Counter()
         self._stems = UniqueStems(record.name for record in run.log.records.values() if record.name is not None)
 
-    def flight(self, index: int, item: JobLike) -> tuple[Flight, PixverseError | None]:
+    def on_record(self) -> list[OnRecord]:
+        """The jobs of the journal, as they stand before this run."""
+        records = self._run.log.records.items()
+        return [OnRecord(key, job_asked(sent)) for key, record in records if (sent := record.started) is not None]
+
+    def flight(self, index: int, item: JobLike | OnRecord) -> tuple[Flight, PixverseError | None]:
         """A flight, and why it is none, if it is none."""
+        if isinstance(item, OnRecord):
+            return Flight(job=item.job, index=index, name=item.job.stem, key=item.key), None
         job, problem = job_from_row(item)
         return Flight(job=job, index=index, name=_wished(job)), problem
 
@@ -66,8 +82,9 @@ class Planner:
 
         *Raises* `InvalidJobError` for an image that cannot be read, and what the sink raises.
         """
-        flight.identity = await identify(flight.job)
-        flight.key = self._key(flight)
+        if not flight.key:
+            flight.identity = await identify(flight.job)
+            flight.key = self._key(flight)
         flight.record = self._run.log.records.get(flight.key, flight.record)
         flight.name = flight.record.name or await self._free_name(flight.name)
 

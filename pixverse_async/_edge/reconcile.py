@@ -73,12 +73,14 @@ class Reconciler:
         self._waiting: dict[str, _Waiting] = {}
         self._woken = anyio.Event()
 
-    def add(self, flight: Flight) -> None:
-        """Look for this one too."""
+    async def add(self, flight: Flight) -> None:
+        """Look for this one too; hold it if a repaired journal no longer knows what was sent."""
         now = anyio.current_time()
         started = flight.record.started
-        age = 0.0 if started is None else max(0.0, utc_now() - started.at_utc)
-        lost_at = now - age if flight.sent_at is None else flight.sent_at
+        if started is None:
+            await self._run.hold(flight, SubmitUnknownError(flight.record.why or "no answer", flight.job.seed))
+            return
+        lost_at = now - max(0.0, utc_now() - started.at_utc) if flight.sent_at is None else flight.sent_at
         self._waiting[flight.key] = _Waiting(flight, now, lost_at)
         self._woken.set()
 

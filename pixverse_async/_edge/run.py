@@ -87,7 +87,7 @@ class Run:
     pacer: Pacer = attrs.field(factory=Pacer)
     breaker: Breaker = attrs.field(factory=Breaker)
     slots: Slots = attrs.field(init=False)
-    halted: PixverseError | None = attrs.field(default=None, init=False)
+    halted: PixverseError | None = None
     """Why no further job is sent."""
     backlog: int = attrs.field(default=0, init=False)
     backlog_shrank: anyio.Event = attrs.field(factory=anyio.Event, init=False)

@@ -1,0 +1,92 @@
+"""What a journal tells of each job, for people: enough to show it, to find its video and to settle it.
+
+The job itself is rebuilt from what its submit asked for; its image is there by name only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import cast
+
+import attrs
+
+from .job import Job, Quality
+from .lifecycle import GenerationFailed, JobRecord, State, SubmitRejected, SubmitStarted
+
+
+@attrs.frozen(kw_only=True)
+class RecordedJob:
+    """One job of an output folder, as its journal knows it.
+
+    `job.image` is a description: a path or link as it was given, without signature, or the count of its bytes.
+    """
+
+    key: str
+    """32 hex digits, the job's identity: what `resolve` asks for."""
+    name: str
+    """The stem of its file."""
+    job: Job
+    state: State
+    request_id: str | None
+    seed: int
+    usd: Decimal
+    """What it cost or may cost, all its requests together."""
+    submits: int
+    """How many times a paid POST was about to leave; more than one only after sure refusals or at your wish."""
+    started_at_utc: float
+    """When the latest of them was, epoch seconds."""
+    path: str | None
+    """Where the video was saved."""
+    why: str | None
+    """The reason of a failure, or why the fate of the submit is unknown."""
+
+    @property
+    def is_held(self) -> bool:
+        """It may be billed, and only the service's list, or you, can tell: see `resolve`."""
+        return self.state in (State.SUBMITTING, State.UNKNOWN)
+
+
+def on_record(records: Mapping[str, JobRecord]) -> tuple[RecordedJob, ...]:
+    """The jobs of a journal that were sent at least once, in the order of their first submits."""
+    return tuple(
+        _recorded(key, record, record.started) for key, record in records.items() if record.started is not None
+    )
+
+
+def _recorded(key: str, record: JobRecord, started: SubmitStarted) -> RecordedJob:
+    return RecordedJob(
+        key=key,
+        name=record.name or started.name,
+        job=job_asked(started),
+        state=record.state,
+        request_id=record.request_id,
+        seed=started.seed,
+        usd=record.usd + record.sunk_usd,
+        submits=record.attempts,
+        started_at_utc=started.at_utc,
+        path=None if record.saved is None else record.saved.path,
+        why=_why(record),
+    )
+
+
+def job_asked(started: SubmitStarted) -> Job:
+    """The job that a submit asked for; its image is a description."""
+    return Job(
+        started.image,
+        started.prompt,
+        duration=started.duration,
+        quality=cast("Quality", started.quality),
+        audio=started.audio,
+        multi_clip=started.multi_clip,
+        seed=None if started.is_own_seed else started.seed,
+        name=started.name,
+    )
+
+
+def _why(record: JobRecord) -> str | None:
+    match record.ending:
+        case SubmitRejected(reason=reason) | GenerationFailed(reason=reason):
+            return reason
+        case None:
+            return record.why

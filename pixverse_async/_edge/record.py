@@ -1,0 +1,130 @@
+"""An output folder's journal in the user's hands: read it, settle what is held, repair it. Nothing is sent."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import attrs
+
+from .._core.errors import ConfigError, JournalError, redact
+from .._core.journal_format import read_journal
+from .._core.lifecycle import ConfirmedAbsent, JobRecord, Reconciled, State, SubmitInterrupted
+from .._core.record import RecordedJob, on_record
+from .._core.wire import is_request_id
+from .journal import Journal
+from .journal_file import repair_file
+from .sinks import in_thread
+
+JOURNAL_NAME = "pixverse-journal.jsonl"
+_WHICH = "Give the folder that a batch wrote its videos to"
+
+
+@attrs.frozen(kw_only=True)
+class JournalRepair:
+    """What `repair_journal` did."""
+
+    jobs: tuple[RecordedJob, ...]
+    """The jobs that are kept, as they stand now."""
+    lost_lines: int
+    """Lines of which nothing is known. Each may have been the only one of a job that was paid: look in the console."""
+    mended: tuple[str, ...]
+    """The keys of the jobs whose state had to be chosen; what may have been sent is held."""
+    damaged: Path | None
+    """Where the file is kept as it was; None when nothing was wrong with it."""
+
+
+def existing_journal(place: str | os.PathLike[str]) -> Path:
+    """The journal of an output folder, or the file itself. *Raises* `JournalError` when there is none."""
+    path = Path(place)
+    if path.is_dir():
+        path /= JOURNAL_NAME
+    if not path.is_file():
+        raise JournalError(str(path), "there is none", _WHICH)
+    return path
+
+
+def jobs_on_record(output_dir: str | os.PathLike[str] = "videos") -> tuple[RecordedJob, ...]:
+    """What the journal of an output folder knows of each job that was sent, in the order of the first submits.
+
+    `output_dir`: the folder, or the path of a journal kept elsewhere. It may be in use: what is on the disk by now is
+    read, and nothing is locked or written. *Charges* nothing. *Raises* `JournalError` when there is none, or it cannot
+    be read.
+    """
+    path = existing_journal(output_dir)
+    try:
+        data = path.read_bytes()
+    except OSError as problem:
+        raise JournalError(str(path), f"it cannot be read ({problem.strerror})", _WHICH) from problem
+    return on_record(read_journal(data, str(path)).records)
+
+
+async def resolve(output_dir: str | os.PathLike[str], key: str, *, request_id: str | None = None) -> RecordedJob:
+    """Settle one held job, having looked in the service's console: a submit whose reply was lost.
+
+    With `request_id`, the job was accepted under this id: the next run, or `resume`, saves its video.  Without, it was
+    never accepted: the next run of the call that made it sends it again. If that is wrong, it is paid twice.
+
+    `key`: `RecordedJob.key`. *Charges* nothing by itself. *Raises* `ConfigError` for a job that is not held or an id
+    that cannot be its; `JournalError` when another process works on the folder.
+    """
+    path = await in_thread(existing_journal, output_dir)
+    async with _opened(path) as journal:
+        record = journal.records.get(key)
+        if record is None or record.state not in (State.SUBMITTING, State.UNKNOWN):
+            stands = "not on record" if record is None else f"{record.state}, not held"
+            raise ConfigError(
+                "key", f"{redact(key, 60)!r} is {stands}", "Use the key of a job that `status` holds."
+            )
+        if request_id is not None:
+            _check_free(request_id, key, journal)
+        if record.state is State.SUBMITTING:
+            await journal.append(key, SubmitInterrupted(why="an earlier run ended before the answer came"))
+        settled = ConfirmedAbsent(listings=0) if request_id is None else Reconciled(request_id=request_id)
+        record = await journal.append(key, settled)
+    return _only(key, record)
+
+
+def _check_free(request_id: str, key: str, journal: Journal) -> None:
+    if not is_request_id(request_id):
+        raise ConfigError(
+            "request_id", f"{redact(request_id, 60)!r} is no request id", "Copy it from the console."
+        )
+    for other, record in journal.records.items():
+        if request_id == record.request_id or request_id in record.past_ids:
+            who = "this job's own failed request" if other == key else f"the request of {record.name!r}"
+            raise ConfigError("request_id", f"{request_id!r} is {who}", "Each job has a request of its own.")
+
+
+async def repair_journal(output_dir: str | os.PathLike[str] = "videos") -> JournalRepair:
+    """Make a damaged journal readable again; the file as it was is kept beside it.
+
+    What is whole is kept. A job whose fate the damage hides is held, never sent again unasked. A job all of whose
+    lines are lost is not known any more, and a run would send it: compare `lost_lines` with the console first.
+
+    *Charges* nothing. *Raises* `JournalError` when there is none, it is not ours, or another process holds it.
+    """
+    path = await in_thread(existing_journal, output_dir)
+    done = await in_thread(repair_file, path)
+    return JournalRepair(
+        jobs=on_record(done.salvage.records),
+        lost_lines=done.salvage.lost_lines,
+        mended=done.salvage.mended,
+        damaged=done.damaged,
+    )
+
+
+@asynccontextmanager
+async def _opened(path: Path) -> AsyncGenerator[Journal]:
+    journal = await Journal.open(path)
+    try:
+        yield journal
+    finally:
+        await journal.aclose()
+
+
+def _only(key: str, record: JobRecord) -> RecordedJob:
+    (job,) = on_record({key: record})
+    return job

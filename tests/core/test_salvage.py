@@ -1,0 +1,96 @@
+"""What is left of a damaged journal: everything whole, and nothing that could be paid a second time."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pixverse_async._core.journal_format import compacted, event_line, header_line, read_journal
+from pixverse_async._core.lifecycle import (
+    Event,
+    GenerationSucceeded,
+    State,
+    SubmitAccepted,
+    SubmitDeferred,
+)
+from pixverse_async._core.salvage import Salvage, salvage
+from tests.core.test_journal_format import folded, histories, resealed, written
+from tests.submits import STARTED
+
+ACCEPTED = SubmitAccepted(request_id="r-1")
+DEFERRED = SubmitDeferred(why="429")
+
+
+def lines_of(*events: Event) -> list[bytes]:
+    return written([("a", event) for event in events])
+
+
+def salvaged(lines: list[bytes]) -> Salvage:
+    found = salvage(b"".join(lines))
+    assert found is not None
+    return found
+
+
+@given(histories(), st.data())
+def test_a_job_that_was_sent_is_never_free_to_be_sent_again(
+    history: list[tuple[str, Event]], data: st.DataObject
+) -> None:
+    """Whatever lines are destroyed: a job still on record is not taken for unsent, unless it truly was."""
+    lines = written(history)
+    destroyed = data.draw(st.sets(st.integers(1, max(1, len(lines) - 1))))
+    removed = data.draw(st.sets(st.sampled_from(sorted(destroyed)))) if destroyed else set[int]()
+    damaged = [(b"#" * 9 + b"\n" if n in destroyed else line) for n, line in enumerate(lines) if n not in removed]
+    found = salvaged(damaged)
+    for key, record in found.records.items():
+        truth = folded(history)[key]
+        assert record.state is not State.NEW or truth.state is State.NEW
+        assert record.state not in (State.QUEUED, State.READY) or record.request_id is not None
+
+
+@given(histories())
+def test_a_whole_journal_is_salvaged_as_it_is_read(history: list[tuple[str, Event]]) -> None:
+    """Nothing lost, nothing mended, and the file written from it reads back as the same."""
+    lines = written(history)
+    found = salvaged(lines)
+    assert read_journal(b"".join(lines), "j").records == found.records
+    assert ((), 0, ()) == (found.bad_lines, found.lost_lines, found.mended)
+    assert read_journal(compacted(found.records, 3.0), "j").records == found.records
+
+
+def test_a_lost_acceptance_is_looked_for() -> None:
+    """The id is gone with its line: the submit is of unknown fate, and its seed is still known."""
+    lines = lines_of(STARTED, ACCEPTED, GenerationSucceeded())
+    lines[2] = b"####\n"
+    found = salvaged(lines)
+    assert (State.UNKNOWN, STARTED) == (found.records["a"].state, found.records["a"].started)
+    assert ((3,), 1, ("a",)) == (found.bad_lines, found.lost_lines, found.mended)
+
+
+def test_a_lost_submit_after_a_refusal_is_held() -> None:
+    """What was refused for sure may have been sent since, in a line that is lost."""
+    lines = [*lines_of(STARTED, DEFERRED, STARTED), event_line(4, 2.0, "b", STARTED)]
+    found = salvaged([lines[0], lines[1], lines[2], lines[4]])
+    assert State.UNKNOWN is found.records["a"].state
+    assert 1 == found.lost_lines
+
+
+def test_a_refusal_after_the_damage_is_believed() -> None:
+    """The loss was before it: nothing has been sent since."""
+    lines = lines_of(STARTED, DEFERRED, STARTED, DEFERRED)
+    assert State.NEW is salvaged([lines[0], lines[1], lines[3], lines[4]]).records["a"].state
+
+
+def test_a_destroyed_end_is_a_gap_too() -> None:
+    """The lines that are lost may be the last ones."""
+    lines = lines_of(STARTED, DEFERRED)
+    found = salvaged([*lines, b"##\n", b"##\n"])
+    assert (State.UNKNOWN, 2) == (found.records["a"].state, found.lost_lines)
+
+
+def test_what_is_not_ours_is_not_touched() -> None:
+    """Another program's file, another model's journal, a later version."""
+    assert salvage(b"name,usd\ncat,0.15\n") is None
+    assert salvage(b"") is None
+    assert salvage(resealed(header_line(1.0), model="another")) is None
+    assert salvage(resealed(header_line(1.0), journal="another")) is None
+    assert salvage(resealed(header_line(1.0), v=2)) is None
