@@ -34,19 +34,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ._names import *  # noqa: F403  its __all__ says which, and is checked against public_api.txt
     from ._names import __all__ as __all__
+else:
+    # Hidden from type checkers, to whom any name would be one of ours.
 
+    def __getattr__(name: str) -> object:
+        """A public name, or the list of them: all are loaded when the first is asked for."""
+        if name.startswith("_") and name != "__all__":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        names = import_module("._names", __name__)
+        globals().update({known: getattr(names, known) for known in ["__all__", *names.__all__]})
+        if name not in globals():
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return globals()[name]
 
-def __getattr__(name: str) -> object:
-    """A public name, or the list of them: all are loaded when the first is asked for."""
-    if name.startswith("_") and name != "__all__":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    names = import_module("._names", __name__)
-    globals().update({known: getattr(names, known) for known in ["__all__", *names.__all__]})
-    if name not in globals():
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return globals()[name]
-
-
-def __dir__() -> list[str]:
-    __getattr__("__all__")
-    return sorted(globals())
+    def __dir__() -> list[str]:
+        __getattr__("__all__")
+        return sorted(globals())

@@ -38,6 +38,10 @@ class RecordedJob:
     """When the latest of them was, epoch seconds."""
     path: str | None
     """Where the video was saved."""
+    size_bytes: int | None
+    """The video's, when it was saved."""
+    sha256: str | None
+    """The video's, in hex."""
     why: str | None
     """The reason of a failure, or why the fate of the submit is unknown."""
 
@@ -55,6 +59,7 @@ def on_record(records: Mapping[str, JobRecord]) -> tuple[RecordedJob, ...]:
 
 
 def _recorded(key: str, record: JobRecord, started: SubmitStarted) -> RecordedJob:
+    saved = record.saved
     return RecordedJob(
         key=key,
         name=record.name or started.name,
@@ -65,7 +70,9 @@ def _recorded(key: str, record: JobRecord, started: SubmitStarted) -> RecordedJo
         usd=record.usd + record.sunk_usd,
         submits=record.attempts,
         started_at_utc=started.at_utc,
-        path=None if record.saved is None else record.saved.path,
+        path=None if saved is None else saved.path,
+        size_bytes=None if saved is None else saved.size_bytes,
+        sha256=None if saved is None else saved.sha256,
         why=_why(record),
     )
 

@@ -1,0 +1,276 @@
+"""The verbs and their arguments. The standard library only, so that help comes at once."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple, NoReturn
+
+from .codes import Exit, table
+
+_EPILOG: Final = """the way through:
+  {prog} doctor                                     is everything in place?
+  {prog} estimate photos --duration 5               what would it cost?
+  {prog} run photos --prompt "it snows" --dry-run   what would be made?
+  {prog} run photos --prompt "it snows" --out videos --budget 25
+  {prog} status videos                              where does it stand?
+  {prog} resume videos                              finish what was interrupted
+
+without a key: `{prog} emulator` in another terminal, and paste the two lines that it prints.
+
+environment:
+  GMI_API_KEY   the key (never an option: options end up in logs and histories)
+  GMI_BASE_URL  another service, such as the emulator
+  GMI_ORG_ID    the organisation, if the key serves several
+
+exit codes:
+{codes}
+
+Tab completion in bash and zsh, with the extra cli: eval "$(register-python-argcomplete pixverse-async)"
+"""
+
+_SOURCES: Final = """sources, any number and mixed:
+  photos/            a folder of images. cat.txt beside cat.jpg is its own prompt; cat.json holds any parameters,
+                     such as {"prompt": "the cat yawns", "duration": 8, "audio": true}
+  shots.csv          a table with a row for each video: .csv, .tsv, .jsonl or .parquet (extra parquet), with columns
+                     image (a path relative to the table, or a URL), prompt, duration, quality, audio, multi_clip,
+                     seed, name, and metadata.ANYTHING for your own; options fill in what a row leaves out
+  'a/**/*.jpg'       a pattern, or image files by name
+  https://...        an image on the web
+"""
+
+_RUN_EPILOG: Final = (
+    _SOURCES
+    + """
+examples:
+  {prog} run photos --prompt "it snows" --dry-run
+  {prog} run shots.csv --out videos --budget 25
+  {prog} run shots.csv --json --quiet > outcomes.jsonl
+
+Run the same line again and it finishes the rest: nothing is paid twice. Beside the videos lie the journal (keep
+it), manifest.jsonl and manifest.csv with a row for each video, and pixverse-run.json, from which `resume` goes on.
+The first Ctrl-C stops sending, hears out what is being sent, and prints the line to go on with; the second leaves.
+"""
+)
+
+
+def program() -> str:
+    """What the user types to get here."""
+    return "python -m pixverse_async" if Path(sys.argv[0]).name == "__main__.py" else "pixverse-async"
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(Exit.INVALID, f"{self.prog}: {message}\nSee {self.prog} --help.\n")
+
+
+class Verb(NamedTuple):
+    """A verb: the module and the function that do it, what help says, and what it takes."""
+
+    name: str
+    module: str
+    shape: str
+    summary: str
+    add: Callable[[argparse.ArgumentParser], None]
+    epilog: str = ""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    prog = program()
+    parser = _Parser(
+        prog=prog,
+        description="Make videos of images with pixverse-v6-i2v on GMI Cloud, without paying twice.",
+        epilog=_EPILOG.format(prog=prog, codes=table()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True, parser_class=_Parser)
+    for verb in VERBS:
+        one = verbs.add_parser(
+            verb.name,
+            usage=f"{prog} {verb.name} {verb.shape}",
+            help=verb.summary,
+            description=verb.summary[0].upper() + verb.summary[1:] + ".",
+            epilog=verb.epilog.replace("{prog}", prog),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        verb.add(one)
+        one.set_defaults(verb=verb.name, module=verb.module)
+    _offer_completion(parser)
+    return parser
+
+
+def _offer_completion(parser: argparse.ArgumentParser) -> None:
+    if "_ARGCOMPLETE" in os.environ:
+        try:
+            from argcomplete import autocomplete
+        except ImportError:
+            return
+        autocomplete(parser)
+
+
+# -- what the verbs take -------------------------------------------------------------------------------
+
+
+def _run(parser: argparse.ArgumentParser) -> None:
+    _sources(parser)
+    _job_options(parser)
+    parser.add_argument("--out", metavar="DIR", default="videos", help="where the videos go (default: videos)")
+    parser.add_argument("--dry-run", action="store_true", help="show the jobs and the price, and send nothing")
+    _batch_options(parser)
+    _output_options(parser)
+
+
+def _resume(parser: argparse.ArgumentParser) -> None:
+    _folder(parser)
+    parser.add_argument(
+        "--sent-only",
+        action="store_true",
+        help="send nothing new: only fetch what was sent before, from the journal alone",
+    )
+    _batch_options(parser)
+    _output_options(parser)
+
+
+def _estimate(parser: argparse.ArgumentParser) -> None:
+    _sources(parser)
+    _job_options(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON object a line on stdout")
+
+
+def _status(parser: argparse.ArgumentParser) -> None:
+    _folder(parser)
+    parser.add_argument("--all", action="store_true", help="list every job, not only those that need something")
+    parser.add_argument("--json", action="store_true", help="one JSON object for each job, and one for the whole")
+
+
+def _resolve(parser: argparse.ArgumentParser) -> None:
+    _folder(parser)
+    parser.add_argument(
+        "key", nargs="?", metavar="KEY", help="the held job, as `status` shows it; its name will do"
+    )
+    fate = parser.add_mutually_exclusive_group(required=True)
+    fate.add_argument("--request-id", metavar="ID", help="the service has it: under this id in the console")
+    fate.add_argument(
+        "--not-accepted",
+        action="store_true",
+        help="the service does not have it: the next run sends it again. Look in the console first: if it is there "
+        "after all, it is paid twice",
+    )
+    parser.add_argument(
+        "--all-older-than",
+        metavar="AGE",
+        help="every held job sent longer ago than this, such as 90s, 10m, 1h or 2d; with --not-accepted",
+    )
+
+
+def _attach(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "request_id", metavar="ID", help="the request's id, as the console or the journal shows it"
+    )
+    parser.add_argument("--out", metavar="FILE", help="where the video goes (default: ID.mp4)")
+    parser.add_argument(
+        "--timeout", type=_positive, metavar="SECONDS", default=1800.0, help="default: %(default)g"
+    )
+    parser.add_argument("--no-wait", action="store_true", help="only say how it stands")
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+
+
+def _doctor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "folder", nargs="?", metavar="DIR", default="videos", help="the output folder (%(default)s)"
+    )
+    parser.add_argument("--offline", action="store_true", help="ask nothing of the service")
+
+
+def _folder_only(parser: argparse.ArgumentParser) -> None:
+    _folder(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON object a line on stdout")
+
+
+def _nothing(_: argparse.ArgumentParser) -> None:
+    """The verb reads its own arguments, before any of these are looked at."""
+
+
+def _folder(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", metavar="DIR", help="the output folder of the run")
+
+
+def _sources(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "sources", nargs="+", metavar="SOURCE", help="a folder, a table, a pattern, images or URLs"
+    )
+
+
+def _job_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("each video, where its row or sidecar does not say otherwise").add_argument
+    add("--prompt", metavar="TEXT", help="what should happen in it")
+    add("--duration", type=int, metavar="SECONDS", default=5, help="1 to 15 (default: %(default)s)")
+    add("--quality", default="540p", help="360p, 540p, 720p or 1080p (default: %(default)s)")
+    add("--audio", action="store_true", help="with music and effects")
+    add("--multi-clip", action="store_true", help="with camera changes")
+    add("--seed", type=int, metavar="N", help="the same for every video; by default each gets its own")
+
+
+def _batch_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("the batch").add_argument
+    add("--budget", metavar="USD", help="what all runs into this folder may cost together; nothing beyond is sent")
+    add("--max-in-flight", type=int, metavar="N", help="requests at the service at once (default: 100)")
+    add("--max-downloads", type=int, metavar="N", help="videos being saved at once (default: 8)")
+    add("--job-timeout", type=_positive, metavar="SECONDS", help="how long to wait for one video (default: 1800)")
+    add(
+        "--poll-interval",
+        type=_positive,
+        metavar="SECONDS",
+        help="look at fixed intervals; by default it is learned",
+    )
+    add("--retry-failed", action="store_true", default=None, help="send again what an earlier run saw fail")
+    add(
+        "--on-unknown",
+        choices=["reconcile", "hold", "resubmit"],
+        help="a submit whose answer was lost: look for it and hold it if it is not found (the default), hold it at "
+        "once, or send it again when it stays absent for ten minutes",
+    )
+    add(
+        "--on-cancel",
+        choices=["detach", "cancel_queued"],
+        help="Ctrl-C leaves what is accepted running (the default), or asks the service to drop what still waits",
+    )
+    add("--inline-images", action="store_true", default=None, help="send images within the request, not by upload")
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds above 0")
+    return number
+
+
+def _output_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--json", action="store_true", help="one JSON object for each outcome, and one for the whole"
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
+    parser.add_argument("--verbose", action="store_true", help="the library's log on stderr")
+
+
+VERBS: Final[Sequence[Verb]] = (
+    Verb("run", "run", "SOURCE... [options]", "make a video of every image", _run, _RUN_EPILOG),
+    Verb("resume", "run", "DIR [options]", "finish what a run left undone", _resume),
+    Verb("status", "money", "DIR [options]", "show where each job of a folder stands, and what it cost", _status),
+    Verb(
+        "resolve", "money", "DIR KEY [options]", "settle a held job: the service has it, or has it not", _resolve
+    ),
+    Verb(
+        "estimate", "money", "SOURCE... [options]", "say what a run would cost, asking nobody", _estimate, _SOURCES
+    ),
+    Verb("attach", "attach", "ID [options]", "wait for a request by its id and save its video", _attach),
+    Verb("verify", "upkeep", "DIR [options]", "check that every video on record is there and whole", _folder_only),
+    Verb("repair", "upkeep", "DIR [options]", "make a damaged journal readable again", _folder_only),
+    Verb("doctor", "doctor", "[DIR] [options]", "check installation, key, service and folder", _doctor),
+    Verb("emulator", "", "[options]", "serve the request queue on this machine, for free", _nothing),
+)
+"""Every verb, in the order of the help text."""

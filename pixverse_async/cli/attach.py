@@ -1,0 +1,54 @@
+"""`attach`: one request by its id, whoever sent it with this key."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+
+import anyio
+
+from pixverse_async import Client, ConfigError, Handle
+
+from .arguments import program
+from .codes import Exit
+from .say import answer, answer_json, tell
+from .signals import Interrupts
+
+
+def attach(options: Namespace) -> int:
+    """Wait for the request and save its video, or only say how it stands."""
+    return anyio.run(_attach, options)
+
+
+async def _attach(options: Namespace) -> int:
+    async with Client() as client:
+        handle = client.attach(options.request_id)
+        return await _look(handle, options) if options.no_wait else await _save(handle, options)
+
+
+async def _look(handle: Handle, options: Namespace) -> int:
+    status = await handle.status()
+    if options.json:
+        answer_json(
+            {"type": "status", "request_id": handle.request_id, "status": status.word, "reason": status.reason}
+        )
+    else:
+        answer(f"{handle.request_id}: {status.word}{f' ({status.reason})' if status.reason else ''}")
+    return Exit.OK
+
+
+async def _save(handle: Handle, options: Namespace) -> int:
+    target = Path(f"{handle.request_id.replace(':', '-')}.mp4" if options.out is None else options.out)
+    if await anyio.Path(target).exists():
+        raise ConfigError("--out", f"{str(target)!r} exists", "Remove it or choose another name.")
+    with anyio.CancelScope() as scope, Interrupts(scope) as interrupts:
+        saved = await handle.save(target, options.timeout)
+        fields = {"path": str(target), "size_bytes": saved.size_bytes, "sha256": saved.sha256}
+        if options.json:
+            answer_json({"type": "saved", "request_id": handle.request_id, **fields})
+        else:
+            answer(f"{target}: {saved.size_bytes} bytes")
+    if interrupts.signum is None:
+        return Exit.OK
+    tell(f"Interrupted. The request goes on at the service; go on with\n  {program()} attach {handle.request_id}")
+    return 128 + interrupts.signum

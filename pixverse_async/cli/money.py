@@ -1,0 +1,213 @@
+"""The verbs that money needs, each on the journal alone: `status`, `resolve`, and `estimate` before there is one."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from argparse import Namespace
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Final
+
+import anyio
+
+from pixverse_async import ConfigError, RecordedJob, State, jobs_on_record
+from pixverse_async import resolve as settle
+from pixverse_async.observe.words import clean, wrapped
+
+from .arguments import program
+from .codes import Exit
+from .manifest import parameters
+from .preview import show_price
+from .say import answer, answer_json, columns, dollars
+from .sources import as_job, read_sources
+
+SHOWN_KEY_CHARS: Final = 8
+LISTED_JOBS: Final = 20
+"""Of each kind; the counts above say how many there are."""
+WIDTH: Final = 100
+_AGE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
+_UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+_PAID: Final = (State.READY, State.SAVED)
+_MEANINGS: Final = {
+    State.NEW: "refused or never received: the next run sends it",
+    State.SUBMITTING: "held: the run ended before the answer came",
+    State.UNKNOWN: "held: the answer was lost",
+    State.QUEUED: "accepted, being made at the service",
+    State.READY: "made, not saved yet",
+    State.SAVED: "saved",
+    State.FAILED: "failed",
+}
+
+
+def estimate(options: Namespace) -> int:
+    """The price of the sources; nothing is asked or sent."""
+    given = {
+        name: getattr(options, name) for name in ("prompt", "duration", "quality", "audio", "multi_clip", "seed")
+    }
+    if given["prompt"] is None:
+        given["prompt"] = "-"  # The price does not depend on it.
+    found = [as_job(item) for item in read_sources(options.sources, given)]
+    show_price([job for job, _ in found if job is not None], as_json=options.json)
+    wrong = [problem for _, problem in found if problem is not None]
+    if not options.json:
+        answer("".join(f"not counted: {problem}\n" for problem in wrong).rstrip() or "Nothing was sent.")
+    return Exit.INVALID if wrong else Exit.OK
+
+
+def status(options: Namespace) -> int:
+    """Where each job stands; exit code 9 while one is held."""
+    jobs = jobs_on_record(options.folder)
+    if options.json:
+        for job in jobs:
+            answer_json({"type": "job", **_fields(job)})
+        answer_json({"type": "status", "folder": options.folder, **_sums(jobs)})
+    else:
+        answer("\n".join(_report(jobs, shlex.quote(options.folder), is_whole=options.all)))
+    return Exit.UNKNOWN if any(job.is_held for job in jobs) else Exit.OK
+
+
+def resolve(options: Namespace) -> int:
+    """Write down what the user has found out about held jobs."""
+    chosen = _chosen([job for job in jobs_on_record(options.folder) if job.is_held], options)
+    anyio.run(_settle, options.folder, [job.key for job in chosen], options.request_id)
+    what = f"is the request {options.request_id}" if options.request_id else "was not accepted"
+    for job in chosen:
+        answer(f"{clean(job.name)} ({job.key[:SHOWN_KEY_CHARS]}) {what}")
+    if chosen:
+        then = "resume it" if options.request_id else "the next run sends it"
+        answer(f"Written down; {then}: {program()} resume {shlex.quote(options.folder)}")
+    else:
+        answer("No held job is that old.")
+    return Exit.OK
+
+
+async def _settle(folder: str, keys: Sequence[str], request_id: str | None) -> None:
+    for key in keys:
+        await settle(folder, key, request_id=request_id)
+
+
+# -- which held jobs are meant ---------------------------------------------------------------------------
+
+
+def _chosen(held: Sequence[RecordedJob], options: Namespace) -> Sequence[RecordedJob]:
+    if (options.key is None) == (options.all_older_than is None):
+        raise ConfigError("resolve", "which job is not clear", "Give a KEY, or --all-older-than AGE.")
+    if options.key is not None:
+        return [_by_key(held, options.key)]
+    if options.request_id is not None:
+        raise ConfigError("--request-id", "an id belongs to one job", "Give its KEY instead of --all-older-than.")
+    before = datetime.now(UTC).timestamp() - seconds(options.all_older_than)
+    return [job for job in held if job.started_at_utc <= before]
+
+
+def _by_key(held: Sequence[RecordedJob], key: str) -> RecordedJob:
+    found = [job for job in held if job.key.startswith(key.lower()) or job.name == key]
+    if len(found) == 1:
+        return found[0]
+    problem = (
+        f"{clean(key)!r} is none of the {len(held)} held jobs" if not found else f"{clean(key)!r} is several jobs"
+    )
+    raise ConfigError("KEY", problem, f"Copy it from {program()} status DIR.")
+
+
+def seconds(age: str) -> float:
+    """An age in words as seconds. *Raises* `ConfigError`.
+
+    >>> seconds("90s"), seconds("1.5h"), seconds("2d")
+    (90.0, 5400.0, 172800.0)
+    """
+    match = _AGE.fullmatch(age.strip().lower())
+    if match is None:
+        raise ConfigError("--all-older-than", f"{age!r} is no age", "Use 90s, 10m, 1h or 2d.")
+    return float(match[1]) * _UNITS[match[2]]
+
+
+# -- what is said ----------------------------------------------------------------------------------------
+
+
+def _sums(jobs: Sequence[RecordedJob]) -> Mapping[str, object]:
+    counts = Counter(job.state for job in jobs)
+    return {
+        **{state.value: counts[state] for state in State},
+        "held": sum(job.is_held for job in jobs),
+        "usd_spent": sum((job.usd for job in jobs if not _is_at_stake(job)), Decimal(0)),
+        "usd_reserved": sum((job.usd for job in jobs if _is_at_stake(job)), Decimal(0)),
+    }
+
+
+def _is_at_stake(job: RecordedJob) -> bool:
+    return job.is_held or job.state is State.QUEUED
+
+
+def _fields(job: RecordedJob) -> dict[str, object]:
+    return {
+        "key": job.key,
+        "name": clean(job.name),
+        "state": job.state.value,
+        "is_held": job.is_held,
+        **parameters(job.job),
+        "request_id": job.request_id,
+        "seed": job.seed,
+        "usd": job.usd,
+        "submits": job.submits,
+        "sent_at_utc": _time(job.started_at_utc),
+        "path": job.path,
+        "why": None if job.why is None else clean(job.why),
+    }
+
+
+def _report(jobs: Sequence[RecordedJob], folder: str, *, is_whole: bool) -> Iterator[str]:
+    sums = _sums(jobs)
+    counted = [("state", "jobs", "")]
+    counted += [(state.value, str(sums[state.value]), _MEANINGS[state]) for state in State if sums[state.value]]
+    yield columns(counted)
+    yield f"{_usd(sums, 'usd_spent')} spent, {_usd(sums, 'usd_reserved')} reserved for what may yet be billed"
+    held = [job for job in jobs if job.is_held]
+    failed = [job for job in jobs if job.state is State.FAILED]
+    waiting = [job for job in jobs if job.state in (State.QUEUED, State.READY)]
+    if held:
+        yield from (
+            "",
+            "Held: each may be billed, and is not sent again unasked. First let the service's list be asked:",
+        )
+        yield from (
+            f"  {program()} resume {folder}",
+            "Then look for it in the console, by its seed, and say what you found:",
+        )
+        yield f"  {program()} resolve {folder} KEY --request-id ID    (it is there)"
+        yield f"  {program()} resolve {folder} KEY --not-accepted     (it is not: the next run sends it again)"
+        yield from _listed(held)
+    if failed:
+        yield from ("", "Failed: sent again only by a run with --retry-failed.", *_listed(failed))
+    if waiting:
+        yield from ("", f"Paid or being made: fetched by `{program()} resume {folder}`, at no further charge.")
+    if is_whole:
+        yield from ("", *_listed(jobs, limit=len(jobs)))
+
+
+def _listed(jobs: Sequence[RecordedJob], limit: int = LISTED_JOBS) -> Iterator[str]:
+    rows = [("key", "name", "state", "usd", "sent (UTC)", "seed", "request")]
+    for job in jobs[:limit]:
+        key, usd = job.key[:SHOWN_KEY_CHARS], dollars(job.usd)
+        sent, request = _time(job.started_at_utc), "" if job.request_id is None else job.request_id
+        rows.append((key, job.name, job.state.value, usd, sent, str(job.seed), request))
+    head, *lines = columns(rows).splitlines()
+    yield f"  {head}"
+    for line, job in zip(lines, jobs, strict=False):
+        yield f"  {line}"
+        yield from (f"    {text}" for text in wrapped(clean("" if job.why is None else job.why), WIDTH))
+    if len(jobs) > limit:
+        yield f"  ... and {len(jobs) - limit} more: --all lists them"
+
+
+def _usd(sums: Mapping[str, object], name: str) -> str:
+    value = sums[name]
+    assert isinstance(value, Decimal)
+    return dollars(value)
+
+
+def _time(at_utc: float) -> str:
+    return datetime.fromtimestamp(at_utc, UTC).strftime("%Y-%m-%d %H:%M:%S")

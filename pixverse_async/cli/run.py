@@ -1,0 +1,197 @@
+"""`run` and `resume`: a batch from beginning to end, with what is shown, kept and said about it.
+
+The run file is written when the folder is ours (the journal is locked) and before anything is sent. However the batch
+ends, by a signal too, the two tables, one summary and an exit code follow.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from argparse import Namespace
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import anyio
+import attrs
+
+from pixverse_async import (
+    AuthError,
+    Client,
+    ConfigError,
+    Outcome,
+    PixverseError,
+    ProtocolError,
+    TransportError,
+    estimate,
+    jobs_on_record,
+)
+from pixverse_async.observe import Observer, Progress
+
+from .codes import Exit
+from .ending import Ended, report
+from .failures import code_of, code_of_batch, message
+from .manifest import check_manifests, outcome_row, write_manifests
+from .preview import show_jobs
+from .say import answer_json, dollars, tell
+from .settings import BatchSettings, RunSettings, read_run_file, write_run_file
+from .signals import Interrupts
+from .sources import JobLike, as_job, read_sources
+
+Outcomes: TypeAlias = "AbstractAsyncContextManager[AsyncIterator[Outcome]]"
+
+_FETCHING: Final = frozenset({"max_downloads", "job_timeout", "poll_policy"})
+"""The settings that matter when nothing is sent."""
+
+
+@attrs.frozen(kw_only=True)
+class _Batch:
+    """What `run` and `resume` differ in."""
+
+    folder: Path
+    items: Sequence[JobLike] | None
+    """The jobs, or None when only the journal knows them."""
+    total: int
+    opening: str
+    start: Callable[[Client, Observer | None], Outcomes]
+    on_start: Callable[[], None] = lambda: None
+    """Called when the folder is ours, before anything is sent."""
+
+
+def run(options: Namespace) -> int:
+    """A video of every image that the sources hold."""
+    settings = RunSettings.from_options(options)
+    items = read_sources(settings.sources, settings.given())
+    if options.dry_run:
+        return show_jobs(items, Path(settings.out), as_json=options.json)
+    return _carry_out(_sending(settings, items), options)
+
+
+def resume(options: Namespace) -> int:
+    """The run that is kept in the folder, again; without one, or if so wished, only what was sent."""
+    folder = Path(options.folder)
+    settings = None if options.sent_only else read_run_file(folder)
+    if settings is None:
+        return _carry_out(_fetching(folder, BatchSettings().changed_by(options)), options)
+    settings = attrs.evolve(settings, batch=settings.batch.changed_by(options))
+    return _carry_out(_sending(settings, read_sources(settings.sources, settings.given())), options)
+
+
+def _sending(settings: RunSettings, items: Sequence[JobLike]) -> _Batch:
+    how = settings.batch.arguments()
+    jobs = [job for job, _ in map(as_job, items) if job is not None]
+    price = dollars(estimate(jobs).total_usd)
+    cap = "" if settings.batch.budget is None else f" The budget is ${settings.batch.budget}."
+    return _Batch(
+        folder=Path(settings.out),
+        items=items,
+        total=len(items),
+        opening=f"{len(items)} videos, at most {price}; what is there already costs nothing.{cap}",
+        start=lambda client, on_event: client.as_completed(
+            items, output_dir=settings.out, on_event=on_event, **how
+        ),
+        on_start=lambda: write_run_file(settings),
+    )
+
+
+def _fetching(folder: Path, batch: BatchSettings) -> _Batch:
+    how = {name: value for name, value in batch.arguments().items() if name in _FETCHING}
+    sent = len(jobs_on_record(folder))
+    return _Batch(
+        folder=folder,
+        items=None,
+        total=sent,
+        opening=f"{sent} videos were sent before; nothing new is sent. Jobs never sent need the run's own line.",
+        start=lambda client, on_event: client.resume(folder, on_event=on_event, **how),
+    )
+
+
+def _carry_out(batch: _Batch, options: Namespace) -> int:
+    check_manifests(batch.folder)
+    with _logging(is_verbose=options.verbose):
+        ended = anyio.run(_until_end, batch, options)
+    if ended.error is not None:
+        tell(f"error: {message(ended.error)}")
+    is_written = _write_tables(batch, ended)
+    report(ended, batch.folder, batch.total, as_json=options.json, is_quiet=options.quiet)
+    if ended.signum is not None:
+        return 128 + ended.signum
+    code = code_of_batch(ended.outcomes) if ended.error is None else code_of(ended.error)
+    return code if is_written or code is not Exit.OK else Exit.GENERAL
+
+
+async def _until_end(batch: _Batch, options: Namespace) -> Ended:
+    found: list[Outcome] = []
+    error: PixverseError | None = None
+    is_ours = False
+    with anyio.CancelScope() as scope, Interrupts(scope) as interrupts, _display(options, batch.total) as on_event:
+        async with Client() as client:
+            await _check(client)
+            if not options.quiet:
+                tell(batch.opening)
+            try:
+                async with batch.start(client, on_event) as outcomes:
+                    is_ours = True
+                    batch.on_start()
+                    async for outcome in outcomes:
+                        found.append(outcome)
+                        if options.json:
+                            answer_json({"type": "outcome", **outcome_row(outcome)})
+            except PixverseError as problem:
+                if not is_ours:
+                    raise
+                error = problem
+    return Ended(outcomes=sorted(found, key=lambda one: one.index), signum=interrupts.signum, error=error)
+
+
+async def _check(client: Client) -> None:
+    """A wrong key or address is said before anything is uploaded. An ailing service is the batch's to bear with."""
+    try:
+        await client.check()
+    except (AuthError, ConfigError, ProtocolError):
+        raise
+    except TransportError as error:
+        if error.sent is False:
+            raise
+    except PixverseError:
+        return
+
+
+def _write_tables(batch: _Batch, ended: Ended) -> bool:
+    try:
+        write_manifests(batch.folder, batch.items, ended.outcomes)
+    except OSError as problem:
+        tell(
+            f"error: the tables beside the videos could not be written: {problem.strerror}. The journal has it all."
+        )
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _display(options: Namespace, total: int) -> Generator[Observer | None]:
+    if options.quiet:
+        yield None
+        return
+    with Progress(total=total) as progress:
+        yield progress
+
+
+@contextlib.contextmanager
+def _logging(*, is_verbose: bool) -> Generator[None]:
+    """The library's log: on stderr if asked for; else what it says is in the outcomes as well."""
+    logger = logging.getLogger("pixverse_async")
+    handler = logging.StreamHandler() if is_verbose else logging.NullHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    before = logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.propagate = False
+    if is_verbose:
+        logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.level, logger.propagate = before

@@ -1,0 +1,54 @@
+"""What is said: answers on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import TextIO
+
+from pixverse_async.observe.words import cells, clean, dollars
+
+__all__ = ["answer", "answer_json", "columns", "dollars", "tell"]
+
+
+def tell(text: str) -> None:
+    """A line on stderr."""
+    _write(sys.stderr, text)
+
+
+def answer(text: str) -> None:
+    """Lines on stdout."""
+    _write(sys.stdout, text)
+
+
+def answer_json(fields: Mapping[str, object]) -> None:
+    """One object as one line on stdout, in ASCII, whatever the terminal's encoding."""
+    sys.stdout.write(json.dumps(fields, default=_plain) + "\n")
+    sys.stdout.flush()
+
+
+def columns(rows: Sequence[Sequence[str]]) -> str:
+    """Rows as a table whose columns are as wide as they need to be, the first row its head.
+
+    >>> print(columns([["name", "usd"], ["cat", "0.175"]]))
+    name  usd
+    cat   0.175
+    """
+    shown = [[clean(cell) for cell in row] for row in rows]
+    widths = [max(map(cells, column)) for column in zip(*shown, strict=True)]
+    lines = ("  ".join(cell + " " * (width - cells(cell)) for cell, width in zip(row, widths, strict=True))
+             for row in shown)  # fmt: skip
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _plain(value: object) -> object:
+    """Money is a number in JSON: its digits are few enough for a float to keep."""
+    return float(value) if isinstance(value, Decimal) else str(value)
+
+
+def _write(stream: TextIO, text: str) -> None:
+    encoding = stream.encoding or "utf-8"
+    stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+    stream.flush()

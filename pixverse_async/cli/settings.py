@@ -1,0 +1,136 @@
+"""The arguments of a run as a value, and as the file beside the journal from which `resume` repeats it.
+
+The file holds no key: that comes from the environment, each time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from argparse import Namespace
+from pathlib import Path
+from typing import Any, Final, cast
+from urllib.parse import urlsplit
+
+import attrs
+
+from pixverse_async import ConfigError, FixedPolling
+
+from .sources import absolute
+
+RUN_FILE: Final = "pixverse-run.json"
+_VERSION: Final = 1
+LOCAL_POLL_INTERVAL: Final = 0.5
+"""Seconds between two looks at a request, where asking costs nobody anything."""
+
+
+@attrs.frozen(kw_only=True)
+class JobSettings:
+    """What each video is, where its row or sidecar does not say otherwise."""
+
+    prompt: str | None = None
+    duration: int = 5
+    quality: str = "540p"
+    audio: bool = False
+    multi_clip: bool = False
+    seed: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class BatchSettings:
+    """How the batch behaves; None leaves it to the library."""
+
+    budget: str | None = None
+    max_in_flight: int | None = None
+    max_downloads: int | None = None
+    job_timeout: float | None = None
+    poll_interval: float | None = attrs.field(
+        default=None, validator=attrs.validators.optional(attrs.validators.gt(0))
+    )
+    retry_failed: bool | None = None
+    on_unknown: str | None = None
+    on_cancel: str | None = None
+    inline_images: bool | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        """The keyword arguments of `generate_many` that were given."""
+        given = {field.name: getattr(self, field.name) for field in attrs.fields(BatchSettings)}
+        interval = given.pop("poll_interval")
+        if interval is None and is_service_local():
+            interval = LOCAL_POLL_INTERVAL
+        given["budget_usd"] = given.pop("budget")
+        given["poll_policy"] = None if interval is None else FixedPolling(interval)
+        return {name: value for name, value in given.items() if value is not None}
+
+    def changed_by(self, options: Namespace) -> BatchSettings:
+        """The settings with those that the options name in the place of their own."""
+        given = {field.name: getattr(options, field.name) for field in attrs.fields(BatchSettings)}
+        return attrs.evolve(self, **{name: value for name, value in given.items() if value is not None})
+
+
+@attrs.frozen(kw_only=True)
+class RunSettings:
+    """A whole run."""
+
+    sources: tuple[str, ...]
+    out: str
+    job: JobSettings
+    batch: BatchSettings
+
+    @classmethod
+    def from_options(cls, options: Namespace) -> RunSettings:
+        """What the command line said."""
+        job = {field.name: getattr(options, field.name) for field in attrs.fields(JobSettings)}
+        return cls(
+            sources=tuple(options.sources),
+            out=options.out,
+            job=JobSettings(**job),
+            batch=BatchSettings().changed_by(options),
+        )
+
+    def given(self) -> dict[str, object]:
+        """The parameters of every job."""
+        return attrs.asdict(self.job)
+
+
+def is_service_local() -> bool:
+    """True when the service is on this machine: an emulator, for whose sped-up clock learned intervals are too long."""
+    try:
+        host = urlsplit(os.environ.get("GMI_BASE_URL", "")).hostname
+    except ValueError:
+        return False
+    return host in ("127.0.0.1", "localhost", "::1")
+
+
+def write_run_file(settings: RunSettings) -> None:
+    """Keep the run for `resume`. *Raises* `OSError`."""
+    path = Path(settings.out) / RUN_FILE
+    content = {
+        "v": _VERSION,
+        "sources": [absolute(source) for source in settings.sources],
+        "job": attrs.asdict(settings.job),
+        "batch": attrs.asdict(settings.batch),
+    }
+    draft = path.with_name(path.name + ".new")
+    draft.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    draft.replace(path)
+
+
+def read_run_file(folder: Path) -> RunSettings | None:
+    """The run that was kept in the folder, or None. *Raises* `ConfigError` for a file that is not one of ours."""
+    path = folder / RUN_FILE
+    if not path.exists():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["v"] != _VERSION:
+            raise ValueError(f"it is of version {content['v']}")  # noqa: TRY301  told in one place
+        return RunSettings(
+            sources=tuple(cast("list[str]", content["sources"])),
+            out=str(folder),
+            job=JobSettings(**content["job"]),
+            batch=BatchSettings(**content["batch"]),
+        )
+    except (OSError, ValueError, TypeError, LookupError) as problem:
+        remedy = "Give the run's own line again, or resume with --sent-only."
+        raise ConfigError("resume", f"{str(path)!r} cannot be used ({problem})", remedy) from problem

@@ -1,0 +1,98 @@
+"""What the user names on the command line becomes jobs: folders, tables, patterns, image files and URLs, in order."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeAlias, cast
+
+from pixverse_async import ConfigError, InvalidJobError, Job, jobs_from_folder, jobs_from_images
+
+from .tables import READERS, is_url, read_table
+
+JobLike: TypeAlias = "Job | Mapping[str, object]"
+
+_SIDECARS: Final = frozenset({".txt", ".json"})
+_OTHER_TABLES: Final = frozenset({".xlsx", ".xls", ".ods", ".json", ".txt", ".yaml", ".yml"})
+_REMEDY: Final = f"Give a folder of images, image files, URLs, or a table: {', '.join(READERS)}."
+
+
+def read_sources(sources: Sequence[str], given: Mapping[str, object]) -> list[JobLike]:
+    """A job for each video, in order; a mapping for a row that is no job, so that it fails alone.
+
+    `given` is what the options say for all. *Raises* `ConfigError`, `InvalidJobError` for a wrong option.
+    """
+    _check_given(given)
+    return [job for source in sources for job in _read_source(source, given)]
+
+
+def absolute(source: str) -> str:
+    """The source as it can be found from any folder."""
+    return source if is_url(source) else os.path.abspath(source)  # noqa: PTH100  a pattern is no path to resolve
+
+
+def as_job(item: JobLike) -> tuple[Job | None, InvalidJobError | None]:
+    """The job, or what is wrong with it.
+
+    >>> as_job({"image": "cat.jpg", "prompt": "yawns", "duration": 16})[1]
+    InvalidJobError(field='duration', value='16', problem='not a whole number of seconds from 1 to 15', remedy='Use 1 to 15.')
+    """  # noqa: E501  a doctest cannot break its expected line
+    if isinstance(item, Job):
+        return item, None
+    for name in ("image", "prompt"):
+        if name not in item:
+            return None, InvalidJobError(name, "...", "missing", "Every row needs an image and a prompt.")
+    try:
+        return Job(**cast("Mapping[str, Any]", item)), None
+    except InvalidJobError as error:
+        return None, error
+
+
+def _check_given(given: Mapping[str, object]) -> None:
+    """A wrong option is one mistake and not one for each image."""
+    probe = {"image": "image.jpg", **given, "prompt": "-" if given.get("prompt") is None else given["prompt"]}
+    _, problem = as_job(probe)
+    if problem is not None:
+        raise InvalidJobError(problem.field, problem.value, problem.problem, problem.remedy)
+
+
+def _read_source(source: str, given: Mapping[str, object]) -> Iterator[JobLike]:
+    path = Path(source)
+    if is_url(source):
+        if given.get("prompt") is None:
+            raise ConfigError("prompt", f"none given for {source!r}", "Give one for all.")
+        yield _job_of({"image": source, **given})
+    elif path.is_dir():
+        yield from jobs_from_folder(path, **cast("Any", given))
+    elif path.exists():
+        yield from _read_file(path, given)
+    elif glob.has_magic(source):
+        yield from _read_pattern(source, given)
+    else:
+        raise ConfigError("source", f"{source!r} does not exist", _REMEDY)
+
+
+def _read_file(path: Path, given: Mapping[str, object]) -> Iterator[JobLike]:
+    if path.suffix.lower() in READERS:
+        yield from map(_job_of, read_table(path, given))
+    elif path.suffix.lower() in _OTHER_TABLES:
+        raise ConfigError(
+            "source", f"{str(path)!r} is neither an image nor a table that can be read here", _REMEDY
+        )
+    else:
+        yield from jobs_from_images([path], **cast("Any", given))
+
+
+def _read_pattern(pattern: str, given: Mapping[str, object]) -> Iterator[JobLike]:
+    found = map(Path, sorted(glob.glob(pattern, recursive=True)))  # noqa: PTH207  ** and absolute patterns alike
+    images = [path for path in found if path.is_file() and path.suffix.lower() not in _SIDECARS]
+    if not images:
+        raise ConfigError("source", f"nothing matches {pattern!r}", "Try it with ls, and put it in quotes.")
+    yield from jobs_from_images(images, **cast("Any", given))
+
+
+def _job_of(fields: Mapping[str, object]) -> JobLike:
+    job, _ = as_job({name: value for name, value in fields.items() if value is not None})
+    return fields if job is None else job

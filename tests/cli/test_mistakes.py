@@ -1,0 +1,161 @@
+"""What a user can get wrong: each ends in one message that says what to do, and in the documented exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from pixverse_async.emulator import Rule, Settings
+from tests.cli.conftest import QUICK, Command, Service
+from tests.memory import tiny_png
+
+
+def write(name: str, content: str | bytes) -> Callable[[Path], None]:
+    """A file to have in the folder."""
+
+    def put(folder: Path) -> None:
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+    return put
+
+
+CAT = write("in/cat.png", tiny_png(1))
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "says", "files"),
+    [
+        # the line itself
+        ("", 6, "required: VERB", ()),
+        ("make photos", 6, "invalid choice: 'make'", ()),
+        ("run", 6, "required: SOURCE", ()),
+        ("run in --colour red", 6, "unrecognized arguments: --colour red", (CAT,)),
+        ("run in --prompt p --duration long", 6, "--duration: invalid int value: 'long'", (CAT,)),
+        ("run in --prompt p --poll-interval 0", 6, "0 is not a number of seconds above 0", (CAT,)),
+        ("run in --prompt p --on-unknown retry", 6, "invalid choice: 'retry'", (CAT,)),
+        ("emulator --speed fast", 6, "--speed: invalid", ()),
+        # values
+        ("run in --prompt p --duration 99", 6, "--duration 99: not a whole number", (CAT,)),
+        ("run in --prompt p --quality 4k", 6, "--quality '4k': unknown. Use one of 360p", (CAT,)),
+        ("run in --prompt p --seed -1", 6, "--seed -1: not a whole number in range", (CAT,)),
+        (f"run in --prompt {'x' * 5001}", 6, "5001 characters long. Shorten it", (CAT,)),
+        # sources
+        ("run nowhere", 6, "'nowhere' does not exist. Give a folder", ()),
+        ("run in --prompt p", 6, "no image in 'in'. Put images into it", (write("in/notes.md", "x"),)),
+        ("run in", 6, "--prompt: none given for cat.png. Give one for all, or write one into cat.txt", (CAT,)),
+        ("run https://x.example/cat.png", 6, "--prompt: none given", ()),
+        ("run in/*.jpg --prompt p", 6, "nothing matches 'in/*.jpg'. Try it with ls", (CAT,)),
+        ("run list.xlsx", 6, "neither an image nor a table", (write("list.xlsx", "PK"),)),
+        ("run in --prompt p", 6, "cat.json' is not JSON", (CAT, write("in/cat.json", "{"))),
+        ("run in --prompt p", 6, "cat.txt' is not UTF-8 text", (CAT, write("in/cat.txt", b"\xff"))),
+        # tables
+        ("run t.csv", 6, "no column 'image' (only picture, prompt)", (write("t.csv", "picture,prompt\na,b\n"),)),
+        (
+            "run t.csv",
+            6,
+            "no column 'prompt' (only image). Add it or give --prompt",
+            (write("t.csv", "image\na\n"),),
+        ),
+        ("run t.csv", 6, "a column 'colour' that no job has", (write("t.csv", "image,prompt,colour\na,b,c\n"),)),
+        ("run t.csv", 6, "has the column 'image' twice", (write("t.csv", "image,image\na,b\n"),)),
+        ("run t.csv", 6, "line 2 has more ',' than the head", (write("t.csv", "image,prompt\na,b,c\n"),)),
+        ("run t.csv", 6, "is not CSV", (write("t.csv", 'image,prompt\n"a" b,c\n'),)),
+        ("run t.csv", 6, "has no rows", (write("t.csv", "image,prompt\n"),)),
+        ("run t.csv", 6, "is not UTF-8 text. Save it as UTF-8", (write("t.csv", b"image,prompt\n\xff,b\n"),)),
+        ("run t.jsonl", 6, "line 2 is not JSON", (write("t.jsonl", '{"image": "a", "prompt": "b"}\nnot this\n'),)),
+        ("run t.jsonl", 6, "line 1 is not a JSON object", (write("t.jsonl", "[1]\n"),)),
+        ("run t.parquet", 6, "is not a Parquet file", (write("t.parquet", "PAR0"),)),
+        # no key, and places that are not the service
+        ("run in --prompt p", 3, "export GMI_API_KEY", (CAT,)),
+        ("doctor", 3, "export GMI_API_KEY", ()),
+        # other verbs
+        ("status nowhere", 1, "there is none. Give the folder", ()),
+        ("status .", 1, "this is not a journal", (write("pixverse-journal.jsonl", "{}\n"),)),
+        ("resume nowhere", 1, "Give the folder that a batch wrote its videos to", ()),
+        ("resume .", 6, "cannot be used", (write("pixverse-run.json", "{}"),)),
+        ("verify nowhere", 1, "there is none. Give the folder", ()),
+        ("repair nowhere", 1, "there is none", ()),
+        ("resolve . KEY", 6, "one of the arguments --request-id --not-accepted is required", ()),
+        ("attach r-1 --timeout -1", 6, "-1 is not a number of seconds above 0", ()),
+    ],
+)
+def test_a_mistake_is_one_message_with_a_remedy(
+    cli: Command,
+    tmp_path: Path,
+    argv: str,
+    code: int,
+    says: str,
+    files: tuple[Callable[[Path], None], ...],
+) -> None:
+    """It names what is wrong, on one line, with the exit code that the help promises; nothing is made."""
+    for put in files:
+        put(tmp_path)
+    said = cli(*argv.split())
+    assert (code, True) == (said.code, says in said.err + said.out), said
+    assert len(said.err.splitlines()) <= 2 or argv.startswith("emulator")
+    assert not (tmp_path / "videos").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "code", "says"),
+    [
+        ("GMI_API_KEY", "wrong-key-4711", 3, "Check GMI_API_KEY"),
+        ("GMI_API_KEY", "two words", 3, "holds characters that no HTTP header can carry. Copy it anew"),
+        ("GMI_BASE_URL", "http://127.0.0.1:9/q", 1, "it never reached the service"),
+        ("GMI_BASE_URL", "https://console.gmicloud.ai/v1", 6, "ends in a bare /v1"),
+        ("GMI_BASE_URL", "https://api.gmi-serving.com/x", 6, "is the host of the language models"),
+        ("GMI_BASE_URL", "http://queue.example/x", 6, "plain http, which would show the key"),
+        ("GMI_BASE_URL", "not a url", 6, "Use the full queue base"),
+    ],
+)
+def test_a_wrong_key_or_address_is_said_before_anything_is_sent(
+    cli: Command,
+    serve: Service,
+    photos: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    value: str,
+    code: int,
+    says: str,
+) -> None:
+    """`run` and `doctor` say the same, with the same code, and the key is not in it."""
+    emulator = serve()
+    monkeypatch.setenv(name, value)
+    for said in (cli("run", photos, "--prompt", "p"), cli("doctor")):
+        assert (code, True) == (said.code, says in said.err + said.out), said
+        assert "4711" not in said.err + said.out
+    assert 0 == emulator.service.ledger.submits
+
+
+def test_a_host_that_is_not_the_queue_is_said_once(cli: Command, serve: Service, photos: Path) -> None:
+    """405 on every path, as on the host of the language models: one sentence, code 6, no job tried."""
+    serve(Settings(wrong_host=True))
+    said = cli("run", photos, "--prompt", "p")
+    assert (6, True) == (said.code, "this is not the queue. Use the full queue base" in said.err), said
+
+
+@pytest.mark.parametrize(
+    ("settings", "options", "code", "says"),
+    [
+        (Settings(credits_usd=Decimal(0)), (), 4, "add credit in the console"),
+        (Settings(), ("--budget", "0.01"), 4, "not sent: it needs $0.025 and the budget has $0.010 left"),
+        (Settings(), ("--budget", "lots"), 6, "--budget: 'lots' is no amount of money"),
+        (Settings(), ("--max-in-flight", "0"), 6, "--max-in-flight: 0 is too small"),
+        (Settings(rules=(Rule(on="submit", fault="moderation"),)), (), 5, "Change the prompt or the image"),
+        (Settings(rules=(Rule(on="submit", fault="stuck_queued"),)), ("--job-timeout", "1"), 2, "resume videos"),
+        (Settings(), ("--out", "photos/picture-0.png"), 6, "--out: photos/picture-0.png"),
+        (Settings(), ("--out", "/proc/videos"), 6, "--out: /proc/videos"),
+    ],
+)
+def test_a_batch_that_cannot_succeed_says_why(
+    cli: Command, serve: Service, photos: Path, settings: Settings, options: tuple[str, ...], code: int, says: str
+) -> None:
+    """No credit, no budget, a refused prompt, a wait that ends, a folder that is none: the code tells which."""
+    serve(settings)
+    said = cli("run", "photos", "--prompt", "p", *QUICK, *options)
+    assert (code, True) == (said.code, says in said.err + said.out), said

@@ -1,0 +1,189 @@
+"""A run from the command line: what is on stdout, what lies beside the videos, and how it goes on."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pixverse_async.emulator import Rule, Settings
+from tests.cli.conftest import QUICK, Command, Service
+from tests.memory import tiny_png
+
+
+def test_a_folder_becomes_videos_and_two_tables(cli: Command, serve: Service, photos: Path) -> None:
+    """Videos, a table on stdout, progress on stderr, the outcomes as JSON lines and CSV, and no key in any of it."""
+    emulator = serve()
+    said = cli("run", "photos", "--prompt", "it snows", "--out", "out", *QUICK)
+    assert (0, 3) == (said.code, len(list(Path("out").glob("*.mp4"))))
+    assert re.search(r"^done +out/picture-0.mp4 +\$0.025", said.out, re.MULTILINE)
+    assert "[3/3] done" in said.err
+    rows = [json.loads(line) for line in Path("out/manifest.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert ["picture-0", "picture-1", "picture-2"] == [row["name"] for row in rows]
+    assert {("succeeded", "it snows", 1, "360p", 0.025)} == {
+        (row["outcome"], row["prompt"], row["duration"], row["quality"], row["usd"]) for row in rows
+    }
+    for row in rows:
+        video = Path("out") / row["path"]
+        assert (video.stat().st_size, photos / f"{row['name']}.png") == (row["size_bytes"], Path(row["image"]))
+    with Path("out/manifest.csv").open(newline="", encoding="utf-8") as file:
+        assert [row["sha256"] for row in rows] == [row["sha256"] for row in csv.DictReader(file)]
+    for path in Path("out").glob("*.*"):
+        assert emulator.api_key.encode() not in path.read_bytes()
+    assert emulator.api_key not in said.out + said.err
+
+
+def test_the_tables_are_tables(cli: Command, serve: Service, photos: Path) -> None:
+    """A reader of tables finds in both the same columns, with types, though some jobs failed."""
+    serve()
+    (photos / "broken.png").write_bytes(b"no picture")
+    assert 8 == cli("run", "photos", "--prompt", "p", *QUICK).code
+    lines: Any = import_module("pyarrow.json").read_json("videos/manifest.jsonl")
+    cells: Any = import_module("pyarrow.csv").read_csv("videos/manifest.csv")
+    assert lines.column_names == cells.column_names
+    assert ["failed", "succeeded", "succeeded", "succeeded"] == lines["outcome"].to_pylist()
+    for name, kind in {"index": "int64", "usd": "double", "audio": "bool", "size_bytes": "int64"}.items():
+        assert (kind, kind) == (str(lines[name].type), str(cells[name].type))
+
+
+def test_json_is_one_object_for_each_outcome_and_one_for_the_whole(
+    cli: Command, serve: Service, photos: Path
+) -> None:
+    """stdout is nothing but JSON lines; a second run pays nothing and says that all was there."""
+    emulator = serve()
+    outcomes: list[dict[str, Any]] = []
+    for _ in range(2):
+        said = cli("run", "photos", "--prompt", "it snows", "--json", *QUICK)
+        *outcomes, summary = said.objects
+        assert {"videos/picture-0.mp4", "videos/picture-1.mp4", "videos/picture-2.mp4"} == {
+            one["path"] for one in outcomes
+        }
+        assert ("summary", 3, 3, 0.075) == tuple(summary[key] for key in ("type", "total", "succeeded", "usd"))
+    assert ["kept from an earlier run"] * 3 == [one["notes"] for one in outcomes]
+    assert 3 == emulator.service.ledger.submits
+
+
+def test_quiet_says_nothing_on_stderr(cli: Command, serve: Service, photos: Path) -> None:
+    """With --quiet there is only the answer."""
+    serve()
+    said = cli("run", "photos", "--prompt", "p", "--quiet", *QUICK)
+    assert (0, "") == (said.code, said.err)
+
+
+def test_resume_repeats_the_very_run(cli: Command, serve: Service, tmp_path: Path, photos: Path) -> None:
+    """From any folder, with the same jobs and options: what failed for want of budget is made, the rest is kept."""
+    emulator = serve()
+    assert 8 == cli("run", "photos", "--prompt", "p", "--budget", "0.05", "--out", "out", *QUICK).code
+    (photos / "picture-9.png").write_bytes(tiny_png(9))
+    kept = json.loads((tmp_path / "out/pixverse-run.json").read_text(encoding="utf-8"))
+    assert [str(photos)] == kept["sources"]
+    assert emulator.api_key not in json.dumps(kept)
+    said = cli("resume", "out", "--budget", "1")
+    assert (0, 4) == (said.code, len(list(Path("out").glob("*.mp4")))), said
+    assert 4 == emulator.service.ledger.submits
+
+
+def test_resume_without_a_run_file_fetches_what_was_sent(cli: Command, serve: Service, photos: Path) -> None:
+    """The journal alone is enough for what was accepted; a video that is gone is fetched again, unpaid."""
+    emulator = serve()
+    assert 0 == cli("run", "photos", "--prompt", "p", *QUICK).code
+    Path("videos/pixverse-run.json").unlink()
+    Path("videos/picture-1.mp4").unlink()
+    assert 8 == cli("verify", "videos").code
+    said = cli("resume", "videos", "--poll-interval", "0.05")
+    assert (0, 3) == (said.code, len(list(Path("videos").glob("*.mp4")))), said
+    assert 0 == cli("verify", "videos").code
+    assert 3 == emulator.service.ledger.submits
+
+
+def test_somebodys_own_table_is_not_written_over(cli: Command, serve: Service, photos: Path) -> None:
+    """A manifest.csv that no run wrote stops the run before it sends anything."""
+    emulator = serve()
+    Path("videos").mkdir()
+    Path("videos/manifest.csv").write_text("image,prompt\n../photos/picture-0.png,p\n", encoding="utf-8")
+    said = cli("run", "videos/manifest.csv", *QUICK)
+    assert (6, True) == (said.code, "would be written over. Move it" in said.err)
+    assert 0 == emulator.service.ledger.submits
+
+
+def test_an_unknown_fate_has_its_own_code_and_is_settled_by_hand(
+    cli: Command, serve: Service, photos: Path
+) -> None:
+    """A lost answer that no list shows is held (9), shown by status, and settled by resolve: found, or not accepted."""
+    lost = (
+        Rule(on="submit", fault="drop_after_commit", nth=(2,)),
+        Rule(on="submit", fault="drop_before_commit", nth=(3,)),
+    )
+    emulator = serve(Settings(rules=lost))
+    said = cli("run", "photos", "--prompt", "p", "--on-unknown", "hold", "--max-in-flight", "1", *QUICK)
+    assert (9, True) == (said.code, "status videos" in said.err), said
+    shown = cli("status", "videos")
+    assert (9, True) == (shown.code, "resolve videos KEY --not-accepted" in shown.out)
+    first, second = [one for one in cli("status", "videos", "--json").objects if one.get("is_held")]
+    by_seed = {charge.seed: charge.request_id for charge in emulator.service.ledger.committed}
+    assert 0 == cli("resolve", "videos", first["key"][:8], "--request-id", by_seed[first["seed"]]).code
+    assert "No held job is that old" in cli("resolve", "videos", "--all-older-than", "1h", "--not-accepted").out
+    assert 6 == cli("resolve", "videos", "nobody", "--not-accepted").code
+    assert 6 == cli("resolve", "videos", "--not-accepted").code
+    assert 0 == cli("resolve", "videos", second["name"], "--not-accepted").code
+    assert 0 == cli("status", "videos").code
+    assert 0 == cli("resume", "videos").code
+    assert 3 == len(list(Path("videos").glob("*.mp4"))) == len(emulator.service.ledger.committed)
+
+
+def test_a_request_is_attached_by_its_id(cli: Command, serve: Service, photos: Path) -> None:
+    """Its status is told, its video saved under a name of one's choice, and nothing is replaced."""
+    serve()
+    cli("run", "photos", "--prompt", "p", *QUICK)
+    request_id = json.loads(Path("videos/manifest.jsonl").read_text(encoding="utf-8").splitlines()[0])[
+        "request_id"
+    ]
+    assert f"{request_id}: success" in cli("attach", request_id, "--no-wait").out
+    said = cli("attach", request_id, "--out", "again.mp4", "--json")
+    assert (0, Path("again.mp4").stat().st_size) == (said.code, said.objects[0]["size_bytes"])
+    assert (6, True) == ((said := cli("attach", request_id, "--out", "again.mp4")).code, "exists" in said.err)
+    assert (6, True) == ((said := cli("attach", "no id")).code, "is no request id" in said.err)
+    assert (1, True) == ((said := cli("attach", "r-1", "--no-wait")).code, "404" in said.err)
+
+
+def test_a_damaged_journal_is_repaired_and_says_so(cli: Command, serve: Service, photos: Path) -> None:
+    """status names the line and the verb; repair keeps the original aside, and status works again."""
+    serve()
+    cli("run", "photos", "--prompt", "p", *QUICK)
+    journal = Path("videos/pixverse-journal.jsonl")
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join([*lines[:3], b"damage\n", *lines[4:]]))
+    said = cli("status", "videos")
+    assert (1, True) == (said.code, "line 4" in said.err and "repair" in said.err), said
+    said = cli("repair", "videos", "--json")
+    assert (0, True) == (said.code, Path(said.objects[0]["damaged"]).is_file())
+    assert 1 != cli("status", "videos").code
+    assert "Nothing was wrong" in cli("repair", "videos").out
+
+
+def test_doctor_finds_nothing_wrong_where_nothing_is(cli: Command, serve: Service) -> None:
+    """It names version, extras, service and folder, makes nothing, and shows no key."""
+    emulator = serve()
+    said = cli("doctor", "out")
+    assert (0, False) == (said.code, Path("out").exists())
+    assert "takes the key" in said.out
+    assert emulator.api_key not in said.out
+    Path("taken").touch()
+    said = cli("doctor", "taken/out", "--offline")
+    assert (6, True) == (said.code, "taken is not a folder to write to" in said.out)
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["run", "--help"], ["resolve", "--help"], ["no-such-verb"]])
+def test_help_loads_no_library(argv: list[str]) -> None:
+    """Help comes from the standard library alone, which is what makes it come at once."""
+    heavy = {"aiohttp", "anyio", "attrs", "asyncio"}
+    script = f"import sys; from pixverse_async.cli import main; main({argv}); print({heavy} & set(sys.modules))"
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "set()" == ran.stdout.splitlines()[-1]

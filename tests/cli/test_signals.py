@@ -1,0 +1,73 @@
+"""Ctrl-C and SIGTERM, sent to a real process: the first ends it in good order, the second at once, and it goes on."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from pixverse_async.emulator import Rule, Settings
+from tests.cli.conftest import QUICK, Command, Service
+
+
+@contextmanager
+def running(*argv: str) -> Generator[subprocess.Popen[str]]:
+    """The command line as a process of its own."""
+    command = [sys.executable, "-m", "pixverse_async", *argv]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def wait_for(process: subprocess.Popen[str], words: str) -> str:
+    """What is said on stderr up to the line with the words."""
+    assert process.stderr is not None
+    said = ""
+    for line in process.stderr:
+        said += line
+        if words in line:
+            return said
+    raise AssertionError(f"it ended without saying {words!r}: {said}")
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_the_first_signal_ends_in_good_order_and_resume_goes_on(
+    cli: Command, serve: Service, photos: Path, signum: signal.Signals, code: int
+) -> None:
+    """It says how to go on, leaves tables that tell what is unfinished, and the line it prints pays nothing twice."""
+    emulator = serve(Settings(rules=(Rule(on="submit", fault="stuck_queued", nth=(3,)),)))
+    with running("run", "photos", "--prompt", "p", "--out", "my videos", *QUICK) as process:
+        wait_for(process, "[2/3]")
+        process.send_signal(signum)
+        said = wait_for(process, "resume 'my videos'")
+        assert code == process.wait(20)
+    assert "Stopping: nothing more is sent" in said
+    outcomes = [line.split(",")[2] for line in Path("my videos/manifest.csv").read_text().splitlines()[1:]]
+    assert ["interrupted", "succeeded", "succeeded"] == sorted(outcomes)
+    again = cli("resume", "my videos", "--job-timeout", "1")
+    assert (8, 3) == (again.code, emulator.service.ledger.submits), again
+    shown = cli("status", "my videos", "--json").objects[-1]
+    assert (2, 1, 0) == (shown["saved"], shown["queued"], shown["held"])
+
+
+def test_the_second_signal_leaves_at_once(cli: Command, serve: Service, photos: Path) -> None:
+    """While a submit is heard out, another signal ends the process there and then; the submit's fate is on record."""
+    emulator = serve(Settings(rules=(Rule(on="submit", fault="hang_after_commit", nth=(1,)),)))
+    with running("run", "photos", "--prompt", "p", *QUICK) as process:
+        wait_for(process, "at most")
+        while not emulator.service.ledger.submits:
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        wait_for(process, "Once more leaves at once")
+        process.send_signal(signal.SIGTERM)
+        assert 143 == process.wait(5)
+    assert not Path("videos/manifest.csv").exists()
+    shown = cli("status", "videos", "--json").objects[-1]
+    assert (1, 0.025) == (shown["held"], shown["usd_reserved"])

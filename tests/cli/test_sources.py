@@ -1,0 +1,115 @@
+"""What is named on the command line becomes jobs: tables of each format, patterns, images, URLs, and mixtures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Command
+from tests.memory import tiny_png
+
+ROWS = [
+    {"image": "cat.png", "prompt": "the cat yawns", "duration": 8, "audio": True, "seed": 7, "metadata.row": "a"},
+    {"image": "https://x.example/dog.png?sig=s3cret", "prompt": None, "duration": None, "audio": None},
+]
+EXPECTED = [
+    {"name": "cat", "prompt": "the cat yawns", "duration": 8, "audio": True, "seed": 7, "usd": 0.36},
+    {"name": "dog", "prompt": "for all", "duration": 5, "audio": False, "seed": None, "usd": 0.175},
+]
+
+
+def jobs_of(cli: Command, *argv: object) -> list[dict[str, Any]]:
+    """The jobs that a dry run shows."""
+    said = cli("run", *argv, "--dry-run", "--json")
+    assert 0 == said.code, said
+    return [one for one in said.objects if one["type"] == "job"]
+
+
+def as_csv(path: Path, *, delimiter: str = ",", mark: str = "", flag: str = "yes") -> None:
+    lines = [
+        ["image", "prompt", "duration", "audio", "seed", "metadata.row"],
+        ["cat.png", '"the cat yawns"', "8", flag, "7", "a"],
+        ["https://x.example/dog.png?sig=s3cret", "", "", "", "", ""],
+    ]
+    path.write_text(mark + "".join(delimiter.join(line) + "\r\n" for line in lines), encoding="utf-8", newline="")
+
+
+def as_json_lines(path: Path) -> None:
+    nested = [{**ROWS[0], "metadata": {"more": 1}}, {"image": ROWS[1]["image"]}]
+    path.write_text("\n".join(map(json.dumps, nested)) + "\n\n", encoding="utf-8")
+
+
+def as_parquet(path: Path) -> None:
+    table: Any = import_module("pyarrow").Table
+    import_module("pyarrow.parquet").write_table(table.from_pylist(ROWS), path)
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        ("t.csv", as_csv),
+        ("excel.csv", partial(as_csv, delimiter=";", mark="\ufeff", flag="TRUE")),
+        ("t.tsv", partial(as_csv, delimiter="\t", flag="1")),
+        ("t.jsonl", as_json_lines),
+        ("t.parquet", as_parquet),
+    ],
+)
+def test_a_table_says_the_same_in_every_format(
+    cli: Command, tmp_path: Path, name: str, write: Callable[[Path], None]
+) -> None:
+    """Values get their types, blanks are filled in by the options, and paths are relative to the table."""
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "cat.png").write_bytes(tiny_png(1))
+    write(tmp_path / "sub" / name)
+    found = jobs_of(cli, f"sub/{name}", "--prompt", "for all")
+    assert EXPECTED == [{key: job[key] for key in EXPECTED[0]} for job in found]
+    assert ["sub/cat.png", "https://x.example/dog.png"] == [job["image"] for job in found]
+
+
+def test_sources_are_taken_in_the_order_given(cli: Command, photos: Path) -> None:
+    """A folder, a pattern, a file and a link, one after the other; sidecars that a pattern meets are not images."""
+    (photos / "picture-1.txt").write_text("its own", encoding="utf-8")
+    found = jobs_of(cli, "photos/picture-2.png", "photos/*", photos, "https://x.example/z.png", "--prompt", "p")
+    names = ["picture-2", *("picture-0", "picture-1", "picture-2") * 2, "z"]
+    assert names == [job["name"] for job in found]
+    assert ["p", "p", "its own"] == [job["prompt"] for job in found[:3]]
+
+
+def test_a_wrong_row_is_told_and_stops_no_other(cli: Command, tmp_path: Path) -> None:
+    """A dry run shows the price of the good rows, and what is wrong with each of the others, by its number."""
+    (tmp_path / "cat.png").write_bytes(tiny_png(1))
+    (tmp_path / "empty.png").touch()
+    rows = [
+        "cat.png,yawns,5",
+        "cat.png,yawns,long",
+        "none.png,yawns,5",
+        ",yawns,5",
+        ".,yawns,5",
+        "empty.png,yawns,5",
+    ]
+    (tmp_path / "t.csv").write_text("\n".join(["image,prompt,duration", *rows]), encoding="utf-8")
+    said = cli("run", "t.csv", "--dry-run")
+    assert 6 == said.code
+    for line in (
+        "row 2: job 'cat': duration='long': not a whole number",
+        "row 3: image=none.png: No such file or directory",
+        "row 4: image=...: missing",
+        "row 5: image=.: Is a directory",
+        "row 6: image=empty.png: an empty file",
+        "1 videos, 5 seconds: at most $0.175",
+        "Nothing was sent.",
+    ):
+        assert line in said.out
+
+
+def test_an_estimate_needs_neither_key_nor_prompt(cli: Command, photos: Path) -> None:
+    """It is the price of the folder, offline."""
+    said = cli("estimate", photos, "--duration", "10", "--quality", "1080p", "--audio", "--json")
+    assert (0, 3, 3.45) == (said.code, said.objects[0]["videos"], said.objects[0]["usd"])
+    assert "at most $0.525" in cli("estimate", photos).out
