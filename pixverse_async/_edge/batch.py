@@ -32,7 +32,7 @@ from .._core.retry import Seen
 from .._core.schedule import Scheduler
 from .._core.wire import Status
 from .calls import answer_to, flat_task_group, unbroken
-from .download import download
+from .download import download, is_for_want_of_room
 from .flight import Flight, Observer
 from .images import ImageHost
 from .journal import EventLog
@@ -259,6 +259,8 @@ class Batch:
                     await run.succeed(flight, event)
                     return
                 case DownloadAbandoned(problem=problem):
+                    if is_for_want_of_room(event):
+                        run.halt(DownloadError(problem))
                     raise DownloadError(problem)
                 case LinkExpired():
                     await self._fetch_fresh_link(flight)

@@ -103,6 +103,11 @@ def describe_os(problem: OSError) -> str:
     return redact(str(problem)) or type(problem).__name__
 
 
+def is_for_want_of_room(end: DownloadAbandoned) -> bool:
+    """Whether the place is full: the next video would not fit either, whatever is paid for it."""
+    return end.problem in _FULL.values()
+
+
 @attrs.define(eq=False)
 class _Download:
     _transport: Transport

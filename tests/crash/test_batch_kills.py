@@ -230,3 +230,15 @@ async def test_kills_at_random_moments_of_a_faulty_batch_cost_nothing(tmp_path: 
                 group.start_soon(finish, emulator, attrs.evolve(life, max_in_flight=100))
         # The faults did strike.
         assert set(emulator.service.faults.fired.values()) - {0}
+
+
+@pytest.mark.fault(44)
+async def test_44_a_finished_shard_run_again_by_an_engine_sends_nothing(tmp_path: Path) -> None:
+    """The same folder in a process of its own, again and again, as an engine repeats a task: no submit, no upload."""
+    async with Emulator(QUICK, speed=1.0, film=tiny_film) as emulator, Mother.born() as mother:
+        life = a_life(emulator, tmp_path, "shard:", 3, 3)
+        assert await mother.see(life)
+        before = (emulator.ledger.submits, emulator.storage.uploads)
+        for _ in range(2):
+            assert await mother.see(life)
+        assert (3, 3) == before == (emulator.ledger.submits, emulator.storage.uploads)

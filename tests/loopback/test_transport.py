@@ -78,6 +78,20 @@ async def test_03_a_refused_connection_was_surely_not_sent() -> None:
     assert caught.value.sent is False
 
 
+@pytest.mark.fault(3)
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "127.0.0.1"], ids=["DNS", "TLS"])
+async def test_03_without_a_name_or_a_handshake_nothing_was_sent(host: str) -> None:
+    """A host that nobody knows, or one that cannot speak TLS: the error says that nothing left."""
+    async with (
+        serving(_hello) as server,
+        transport_to(f"https://{host}:{server.origin.rpartition(':')[2]}") as transport,
+    ):
+        with pytest.raises(TransportError) as caught:
+            await transport.call(wire.submit_call({"prompt": "x"}))
+        assert caught.value.sent is False
+        assert [] == server.seen
+
+
 @pytest.mark.fault(4)
 async def test_04_a_dropped_reply_may_have_been_received() -> None:
     """The server takes the POST and drops the connection: the fate is unknown, and it was received once."""
