@@ -40,6 +40,7 @@ from .limits import Limits
 from .plan import SUFFIX, Jobs, OnRecord, Planner, each, failed_earlier
 from .poll import Poller
 from .reconcile import Reconciler
+from .retries import Retries
 from .run import Run, utc_now
 from .sinks import Sink
 from .submit import Submitter
@@ -112,6 +113,7 @@ class Batch:
         self._to_submit, self._submits = anyio.create_memory_object_stream[Flight](0)
         self._to_submit_again, self._resubmits = anyio.create_memory_object_stream[Flight](math.inf)
         self._to_download, self._downloads = anyio.create_memory_object_stream[Flight](math.inf)
+        self._download_retries = Retries()
         self._open = 0
         self._is_planned = False
         self._is_done = anyio.Event()
@@ -251,6 +253,7 @@ class Batch:
                 flight.media.url,
                 duration=flight.job.duration,
                 rng=run.random,
+                retries=self._download_retries,
             )
             await run.note(flight, event)
             match event:

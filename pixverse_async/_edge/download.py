@@ -43,6 +43,7 @@ from .._core.transfer import (
 )
 from .._core.wire import Reply
 from .body import Body, beginning, read_head
+from .retries import Retries, Tries
 from .sinks import Part, Sink
 from .transport import MediaReply, Transport
 
@@ -68,12 +69,14 @@ async def download(
     *,
     duration: int | None,
     rng: random.Random,
+    retries: Retries | None = None,
     limits: DownloadLimits = DownloadLimits(),  # noqa: B008 - a frozen value
 ) -> DownloadEnd:
     """Bring the video at `url` into the sink under `name`, such as `cat.mp4`; every failure is an event.
 
     `duration`: the seconds that were asked of the service; None when unknown. There is no limit on the whole time:
     below `limits.min_bytes_per_second`, or after `limits.tries` in a row that brought nothing, it is given up.
+    `retries`: the turns that tries which brought nothing share with other downloads; None: there are no others.
     *Cancellation*: within one write of the disk; the bytes stay in the part for the next run.
     """
     try:
@@ -81,7 +84,7 @@ async def download(
     except OSError as problem:
         return DownloadAbandoned(problem=describe_os(problem))
     try:
-        return await _Download(transport, part, url, duration, rng, limits).run()
+        return await _Download(transport, part, url, duration, rng, limits, retries or Retries()).run()
     except OSError as problem:
         # The transport raises its own errors, so this one is the disk's.
         return DownloadAbandoned(problem=describe_os(problem))
@@ -116,6 +119,7 @@ class _Download:
     _duration: int | None
     _rng: random.Random
     _limits: DownloadLimits
+    _retries: Retries
     _check: Check | None = None
     """Of the bytes in the part; None when those are an earlier process's and not yet read."""
     _expected_bytes: int | None = None
@@ -125,18 +129,23 @@ class _Download:
         self._best_bytes = self._part.received_bytes
 
     async def run(self) -> DownloadEnd:
-        fruitless = 0
+        tries = Tries(self._retries, self._limits.tries)
         while True:
             best_before = self._best_bytes
             end = await self._attempt()
             if isinstance(end, DownloadEnd):
+                self._retries.succeeded()
                 return end
             if isinstance(end, GiveUp):
                 return self._abandoned(end.why)
-            fruitless = 0 if self._best_bytes - best_before >= MIN_PROGRESS_BYTES else fruitless + 1
-            if fruitless >= self._limits.tries:
-                return self._abandoned(f"{end.why}; {fruitless} tries in a row brought nothing new")
-            await anyio.sleep(self._pause(fruitless, end.wait))
+            if self._best_bytes - best_before >= MIN_PROGRESS_BYTES:
+                tries.begin_anew()
+                self._retries.succeeded()
+            else:
+                tries.add_failure()
+            if tries.is_over:
+                return self._abandoned(f"{end.why}; {tries.failed} tries in a row brought nothing new")
+            await tries.pause(self._pause(tries.failed, end.wait))
 
     def _pause(self, fruitless: int, asked: float | None) -> float:
         u = self._rng.random()

@@ -33,6 +33,7 @@ from .._core.job import Job
 from .._core.names import url_identity, url_scheme
 from .._core.picture import SAVE_AGAIN, FileType, PictureFacts, Plan, data_uri, data_uri_bytes, describe, plan
 from .._core.sniff import examine
+from .retries import Retries
 from .transport import Transport
 from .uploads import upload
 
@@ -84,6 +85,7 @@ class ImageHost:
         self._allow_loopback = allow_loopback
         self._hosted: dict[str, HostedImage] = {}
         self._uploads: dict[str, _Sharing] = {}
+        self._retries = Retries()
         self._slots = anyio.Semaphore(MAX_AT_ONCE)
         self._cpus = anyio.Semaphore(os.cpu_count() or 1)
 
@@ -133,7 +135,12 @@ class ImageHost:
         async with self._slots:
             ready = await self._prepared(job, identity)
             url = await upload(
-                self._transport, ready.body, ready.file_type, rng=self._random, allow_loopback=self._allow_loopback
+                self._transport,
+                ready.body,
+                ready.file_type,
+                rng=self._random,
+                allow_loopback=self._allow_loopback,
+                retries=self._retries,
             )
             return HostedImage(url=url, notes=ready.notes)
 

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlsplit
 
-import anyio
 import attrs
 
 from .._core import retry, wire
@@ -27,10 +26,11 @@ from .._core.errors import (
 from .._core.picture import FileType
 from .._core.wire import Grant, Reply
 from .calls import answer_to
+from .retries import Retries, Tries
 from .transport import Transport
 
 MAX_TRIES: Final = 5
-"""With the waits of `retry.backoff` between them: 7 to 15 s. A longer outage is for the next run."""
+"""With the waits of `retry.backoff` between them 7 to 15 s, and in an outage of all uploads as long as that lasts."""
 MAX_WAIT: Final = 60.0
 """Seconds. A longer hint is cut to this: the attested limits are counted per minute."""
 _BUSY: Final = frozenset({408, 425, 429})
@@ -48,7 +48,13 @@ class _Setback:
 
 
 async def upload(
-    transport: Transport, body: bytes, file_type: FileType, *, rng: random.Random, allow_loopback: bool
+    transport: Transport,
+    body: bytes,
+    file_type: FileType,
+    *,
+    rng: random.Random,
+    allow_loopback: bool,
+    retries: Retries,
 ) -> str:
     """The public URL of the uploaded image.
 
@@ -57,19 +63,21 @@ async def upload(
     `ProtocolError` for a grant that cannot be read; after five tries, the error of the last one.
     """
     grant: Grant | None = None
-    for attempt in range(MAX_TRIES):
+    tries = Tries(retries, MAX_TRIES)
+    while True:
         step = grant if grant is not None else await _ask(transport, file_type, allow_loopback=allow_loopback)
         if isinstance(step, Grant):
             setback = await _put(transport, step, body, file_type)
             if setback is None:
+                retries.succeeded()
                 return step.public_url
             grant = None if setback.needs_grant else step
         else:
             setback = step
-        if attempt == MAX_TRIES - 1:
+        tries.add_failure()
+        if tries.is_over:
             raise setback.error
-        await anyio.sleep(min(setback.wait, MAX_WAIT) + retry.backoff(attempt, rng.random()))
-    raise AssertionError("unreachable: the last try returns or raises")
+        await tries.pause(min(setback.wait, MAX_WAIT) + retry.backoff(tries.failed - 1, rng.random()))
 
 
 async def _ask(transport: Transport, file_type: FileType, *, allow_loopback: bool) -> Grant | _Setback:
