@@ -16,13 +16,18 @@ from .._core.wire import Media
 
 @attrs.frozen(kw_only=True)
 class JobEvent:
-    """Something happened to a job. `event` is the lifecycle event; `outcome` is set on the last one of the run."""
+    """Something happened to a job. `event` is the lifecycle event; `outcome` is set on the last one of the run.
+
+    `stalled_for`: it has been at the service for this many seconds, far longer than any job that has ended. It is
+    told once, changes nothing, and is no reason to send the job again: it goes on being watched until `job_timeout`.
+    """
 
     index: int
     name: str
     state: State
     event: Event | None = None
     outcome: Outcome | None = None
+    stalled_for: float | None = None
 
 
 Observer: TypeAlias = Callable[[JobEvent], None]
@@ -48,6 +53,7 @@ class Flight:
     """What the budget holds for it; zero once it is spent or known to be free."""
     has_slot: bool = False
     is_finished: bool = False
+    is_stalled: bool = False
     sent_at: float | None = None
     """When this run sent its latest submit."""
     accepted_at: float | None = None

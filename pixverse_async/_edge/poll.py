@@ -27,6 +27,8 @@ from .run import Run, utc_now
 
 MAX_CALLS = 64
 """Status calls under way at once; at 50 ms each that is 1,280 a second, far above any sensible budget."""
+LOOK_FOR_STALLS_EVERY = 30.0
+"""Seconds. A stall is of minutes at least, and the search goes through all jobs in flight."""
 EMPTY_SUCCESS_LOOKS = 3
 """Looks at a success that names no video before it counts as a failure."""
 
@@ -64,6 +66,7 @@ class Poller:
             async with flat_task_group() as group:
                 for n in range(MAX_CALLS):
                     group.start_soon(self._look_each, name=f"poll {n}")
+                group.start_soon(self._report_stalls, name="stalls")
                 while True:
                     await self._due.send(await self._next())
 
@@ -73,6 +76,13 @@ class Poller:
             if flight.is_finished:
                 self._flights.pop(flight.index, None)
             self._wake()
+
+    async def _report_stalls(self) -> None:
+        while True:
+            await anyio.sleep(LOOK_FOR_STALLS_EVERY)
+            now = anyio.current_time()
+            for flight in filter(None, map(self._flights.get, self._scheduler.stalled(now))):
+                self._run.report_stall(flight, now - (flight.accepted_at or now))
 
     def _wake(self) -> None:
         """Let the loop look at the plan again, if the plan is now for an earlier time."""

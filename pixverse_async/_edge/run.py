@@ -112,6 +112,16 @@ class Run:
             flight.record = advance(flight.record, event)
         self._tell(JobEvent(index=flight.index, name=flight.name, state=flight.record.state, event=event))
 
+    def report_stall(self, flight: Flight, seconds: float) -> None:
+        """Tell, once, that the job takes far longer than others did. Nothing follows from it."""
+        if flight.is_stalled:
+            return
+        flight.is_stalled = True
+        logger.warning(
+            "job %r: no end after %.0f s, far longer than others took; it is watched on", flight.name, seconds
+        )
+        self._tell(JobEvent(index=flight.index, name=flight.name, state=flight.record.state, stalled_for=seconds))
+
     def _tell(self, event: JobEvent) -> None:
         if self.on_event is None:
             return

@@ -32,6 +32,8 @@ class Phase(StrEnum):
     SUBMITTING = "submitting"
     QUEUED = "queued"
     GENERATING = "generating"
+    STALLED = "stalled"
+    """At the service for far longer than any job that has ended. It is watched on."""
     DOWNLOADING = "downloading"
     CHECKING = "checking"
     """The submit's answer was lost; the service's list is being asked."""
@@ -89,7 +91,7 @@ class Tally:
     @property
     def in_flight(self) -> int:
         """Requests that the service has accepted and not ended."""
-        return self._counts[Phase.QUEUED] + self._counts[Phase.GENERATING]
+        return sum(self._counts[phase] for phase in (Phase.QUEUED, Phase.GENERATING, Phase.STALLED))
 
     def count(self, phase: Phase) -> int:
         """Jobs in the phase. Those that nothing was heard of yet wait, if the total is known."""
@@ -191,6 +193,8 @@ def is_kept(outcome: Outcome) -> bool:
 
 
 def _phase_after(event: JobEvent, before: Phase) -> Phase:
+    if event.stalled_for is not None:
+        return Phase.STALLED
     match event.state:
         case State.NEW:
             return Phase.WAITING
@@ -210,4 +214,4 @@ def _phase_in_queue(event: JobEvent, before: Phase) -> Phase:
     word: object = getattr(event.event, "status", None)
     if isinstance(word, str):
         return Phase.GENERATING if word.strip().lower() in _PROCESSING_WORDS else Phase.QUEUED
-    return before if before in (Phase.GENERATING, Phase.DOWNLOADING) else Phase.QUEUED
+    return before if before in (Phase.GENERATING, Phase.STALLED, Phase.DOWNLOADING) else Phase.QUEUED

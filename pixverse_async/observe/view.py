@@ -11,13 +11,14 @@ WIDEST_BAR: Final = 40
 NARROWEST_BAR: Final = 10
 STYLES: Final = {
     Phase.CHECKING: "yellow",
+    Phase.STALLED: "yellow",
     Phase.DONE: "green",
     Phase.FAILED: "red",
     Phase.UNKNOWN: "yellow",
     Phase.PENDING: "cyan",
 }
 _ON_THE_WAY: Final = (Phase.WAITING, Phase.SUBMITTING, Phase.QUEUED, Phase.GENERATING, Phase.DOWNLOADING)
-_RARE: Final = (Phase.CHECKING, Phase.FAILED, Phase.UNKNOWN, Phase.PENDING)
+_RARE: Final = (Phase.STALLED, Phase.CHECKING, Phase.FAILED, Phase.UNKNOWN, Phase.PENDING)
 """Shown when there are any."""
 
 

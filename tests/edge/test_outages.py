@@ -10,11 +10,13 @@ import anyio
 import attrs
 import pytest
 
+from pixverse_async import JobEvent
 from pixverse_async._core.errors import TransportError
 from pixverse_async._core.retry_budget import MOST_IN_A_ROW, PROBE_EVERY
 from pixverse_async._core.wire import Reply
 from pixverse_async._edge.images import MAX_AT_ONCE
 from pixverse_async._edge.transport import MediaReply
+from pixverse_async.observe.tally import Phase, Tally
 from tests.memory import MemorySink, MemoryTransport, Scene, kinds, some_jobs
 
 pytestmark = pytest.mark.anyio
@@ -57,3 +59,27 @@ async def test_storage_away_for_ten_minutes_costs_a_few_calls(tmp_path: Path, ki
     assert ["Succeeded"] * 200 == kinds(batch)
     assert 0 < away.calls_while_away <= workers + MOST_RETRIES
     assert not scene.paid_twice()
+
+
+async def test_a_stall_is_told_once_and_never_sent_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """One request of thirty never ends: observers hear of it long before its time is up, and it stays one submit."""
+    scene = Scene.set(tmp_path, "submit:stuck_processing:nth=5")
+    told: list[JobEvent] = []
+    tally = Tally(total=30, started_at=0.0)
+    counts: list[int] = []
+
+    def watch(event: JobEvent) -> None:
+        tally.take(event, anyio.current_time())
+        if event.stalled_for is not None:
+            told.append(event)
+            counts.append(tally.count(Phase.STALLED))
+
+    batch = await scene.run(some_jobs(30), sink=MemorySink(), journal=False, on_event=watch, job_timeout=7200.0)
+    (stalled,) = told
+    assert ["Pending"] == [type(batch[stalled.index]).__name__]
+    assert stalled.stalled_for is not None
+    assert 60.0 < stalled.stalled_for < 3600.0
+    assert [1] == counts
+    assert 0 == tally.count(Phase.STALLED)
+    assert 30 == scene.submits
+    assert f"{stalled.name!r}: no end after" in caplog.text
