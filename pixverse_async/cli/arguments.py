@@ -57,6 +57,35 @@ The first Ctrl-C stops sending, hears out what is being sent, and prints the lin
 )
 
 
+_RESUME_EPILOG: Final = """examples:
+  {prog} resume videos                    the run again, as its pixverse-run.json says: kept, fetched or sent
+  {prog} resume videos --budget 40        the same with another budget; so for the other options
+  {prog} resume videos --sent-only        what is paid, and nothing else
+
+Held jobs are looked up in the service's list on the way.
+"""
+
+_STATUS_EPILOG: Final = """examples:
+  {prog} status videos
+  {prog} status videos --json | jq 'select(.state == "failed")'
+
+Reads the journal only, also while a run works on the folder. The exit code is 9 while a job is held.
+"""
+
+_RESOLVE_EPILOG: Final = """A job is held when the answer to its submit was lost and the list of requests does not
+show it: it may be billed. Look into the console for its seed (`status` shows it), then say what you found:
+
+  {prog} resolve videos 3f2a91c0 --request-id 5a7a5466-...     it is there: the next resume fetches it
+  {prog} resolve videos 3f2a91c0 --not-accepted                it is not: the next run sends it again
+  {prog} resolve videos --all-older-than 1h --not-accepted     none of them is
+"""
+
+_ATTACH_EPILOG: Final = """examples:
+  {prog} attach 5a7a5466-... --out cat.mp4
+  {prog} attach 5a7a5466-... --no-wait
+"""
+
+
 def program() -> str:
     """What the user types to get here."""
     return "python -m pixverse_async" if Path(sys.argv[0]).name == "__main__.py" else "pixverse-async"
@@ -259,7 +288,7 @@ def _output_options(parser: argparse.ArgumentParser) -> None:
 
 VERBS: Final[Sequence[Verb]] = (
     Verb("run", "run", "SOURCE... [options]", "make a video of every image", _run, _RUN_EPILOG),
-    Verb("resume", "run", "DIR [options]", "finish what a run left undone", _resume),
+    Verb("resume", "run", "DIR [options]", "finish what a run left undone", _resume, _RESUME_EPILOG),
     Verb("status", "money", "DIR [options]", "show where each job of a folder stands, and what it cost", _status),
     Verb(
         "resolve", "money", "DIR KEY [options]", "settle a held job: the service has it, or has it not", _resolve
@@ -267,7 +296,7 @@ VERBS: Final[Sequence[Verb]] = (
     Verb(
         "estimate", "money", "SOURCE... [options]", "say what a run would cost, asking nobody", _estimate, _SOURCES
     ),
-    Verb("attach", "attach", "ID [options]", "wait for a request by its id and save its video", _attach),
+    Verb("attach", "attach", "ID [options]", "save the video of any request, by its id", _attach, _ATTACH_EPILOG),
     Verb("verify", "upkeep", "DIR [options]", "check that every video on record is there and whole", _folder_only),
     Verb("repair", "upkeep", "DIR [options]", "make a damaged journal readable again", _folder_only),
     Verb("doctor", "doctor", "[DIR] [options]", "check installation, key, service and folder", _doctor),

@@ -41,7 +41,8 @@ async def _save(handle: Handle, options: Namespace) -> int:
     target = Path(f"{handle.request_id.replace(':', '-')}.mp4" if options.out is None else options.out)
     if await anyio.Path(target).exists():
         raise ConfigError("--out", f"{str(target)!r} exists", "Remove it or choose another name.")
-    with anyio.CancelScope() as scope, Interrupts(scope) as interrupts:
+    again = f"{program()} attach {handle.request_id}"
+    with anyio.CancelScope() as scope, Interrupts(scope, again) as interrupts:
         saved = await handle.save(target, options.timeout)
         fields = {"path": str(target), "size_bytes": saved.size_bytes, "sha256": saved.sha256}
         if options.json:
@@ -50,5 +51,5 @@ async def _save(handle: Handle, options: Namespace) -> int:
             answer(f"{target}: {saved.size_bytes} bytes")
     if interrupts.signum is None:
         return Exit.OK
-    tell(f"Interrupted. The request goes on at the service; go on with\n  {program()} attach {handle.request_id}")
+    tell(f"Interrupted. The request goes on at the service; go on with\n  {again}")
     return 128 + interrupts.signum

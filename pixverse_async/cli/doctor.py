@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 import anyio
 
-from pixverse_async import Client, DirectorySink, PixverseError
+from pixverse_async import Client, DirectorySink, JournalError, PixverseError, jobs_on_record
 
 from .codes import Exit
 from .failures import code_of, message
@@ -62,6 +62,7 @@ def _installation() -> Iterator[Finding]:
 async def _surroundings(folder: Path, is_offline: bool) -> list[Finding]:
     findings = [Finding("-", "service: not asked")] if is_offline else [await _service()]
     findings.append(await _folder(folder))
+    findings += _journal(folder)
     usage = shutil.disk_usage(_existing(folder))
     free = f"{usage.free / 2**30:.1f} GiB free for {folder}"
     findings.append(Finding("ok" if usage.free >= LITTLE_SPACE_BYTES else "-", free))
@@ -88,6 +89,22 @@ async def _folder(folder: Path) -> Finding:
     except PixverseError as error:
         return Finding("FAIL", message(error), code_of(error))
     return Finding("ok", f"{folder} can be written to")
+
+
+def _journal(folder: Path) -> Iterator[Finding]:
+    if not folder.is_dir():
+        return
+    try:
+        jobs = jobs_on_record(folder)
+    except JournalError as error:
+        if error.line is None:  # there is none
+            yield Finding("ok", f"{folder} holds no journal: no run has begun in it")
+        else:
+            yield Finding("FAIL", message(error), code_of(error))
+        return
+    yield Finding(
+        "ok", f"{folder} has {len(jobs)} jobs on record, {sum(job.is_held for job in jobs)} of them held"
+    )
 
 
 def _existing(folder: Path) -> Path:

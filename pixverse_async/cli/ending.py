@@ -6,15 +6,18 @@ import shlex
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import Final
 
 import attrs
 
-from pixverse_async import BatchResult, Outcome, Pending, PixverseError, Unknown, jobs_on_record
+from pixverse_async import BatchResult, Outcome, PixverseError, State, jobs_on_record
 from pixverse_async.observe import print_outcomes
 
 from .arguments import program
-from .manifest import CSV, JSON_LINES
-from .say import answer_json, dollars, tell
+from .say import answer_json, tell
+
+UNFETCHED: Final = (State.QUEUED, State.READY)
+"""Accepted, with no video in the folder yet."""
 
 
 @attrs.frozen(kw_only=True)
@@ -28,35 +31,44 @@ class Ended:
     """What stopped all of it."""
 
 
-def report(ended: Ended, folder: Path, total: int, *, as_json: bool, is_quiet: bool) -> None:
+def report(ended: Ended, folder: Path, total: int, *, as_json: bool) -> None:
     """Say what there is now, and what to do about the rest."""
     batch = BatchResult(ended.outcomes)
     if as_json:
         answer_json({"type": "summary", **_summary(ended, total), "folder": str(folder)})
     elif batch:
         print_outcomes(batch)
-    if not is_quiet:
-        tell(f"The same as tables: {folder / JSON_LINES} and {folder / CSV}")
-    name = shlex.quote(str(folder))
-    again = f"{program()} resume {name}"
+    again = resume_line(folder)
     if ended.signum is not None:
-        tell(f"Interrupted{_on_record(folder)}. What was accepted goes on at the service; go on with\n  {again}")
+        tell(f"Interrupted. What was accepted goes on at the service and is not paid again; go on with\n  {again}")
     elif ended.error is not None:
         tell(f"When that is mended, go on with\n  {again}")
-    elif any(isinstance(one, Pending) for one in batch):
+    elif batch.pending:
         tell(f"Some are still being made; fetch them later with\n  {again}")
-    if any(isinstance(one, Unknown) for one in batch):
-        tell(f"Some submits have an unknown fate and are held; see\n  {program()} status {name}")
+    if batch.unknown:
+        tell(
+            f"Some submits have an unknown fate and are held; see\n  {program()} status {shlex.quote(str(folder))}"
+        )
+    others = _others(folder, batch) if ended.signum is None else 0
+    if others:
+        tell(
+            f"{others} jobs of other runs into this folder are unfinished; fetch them with\n  {again} --sent-only"
+        )
 
 
-def _on_record(folder: Path) -> str:
-    """What was sent until now, in all runs."""
+def resume_line(folder: Path) -> str:
+    """The command that goes on with the run of a folder."""
+    return f"{program()} resume {shlex.quote(str(folder))}"
+
+
+def _others(folder: Path, batch: BatchResult) -> int:
+    """Jobs on record that may cost or have cost, have no video yet, and were not in this run."""
     try:
         jobs = jobs_on_record(folder)
     except PixverseError:
-        return ""
-    usd = sum((job.usd for job in jobs), Decimal(0))
-    return f": {len(jobs)} videos are on record, for {dollars(usd)} spent or reserved, and are not paid again"
+        return 0
+    names = {one.name for one in batch}
+    return sum((job.is_held or job.state in UNFETCHED) and job.name not in names for job in jobs)
 
 
 def _summary(ended: Ended, total: int) -> dict[str, object]:

@@ -41,7 +41,7 @@ def _run(words: list[str]) -> int:
     verb = cast("Callable[[object], int]", getattr(import_module(f".{options.module}", __package__), options.verb))
     from .failures import guarded
 
-    return guarded(lambda: verb(options))
+    return guarded(lambda: verb(options), as_json="json" in options and options.json)
 
 
 def _passed_on(words: list[str]) -> int:

@@ -24,7 +24,7 @@ from pixverse_async import (
 
 from .arguments import program
 from .codes import Exit
-from .say import tell
+from .say import answer_json, tell
 
 _CODES: Final[Sequence[tuple[type[PixverseError], Exit]]] = (
     (AuthError, Exit.AUTH),
@@ -54,22 +54,23 @@ _OPTIONS: Final = {
 _KEY: Final = "api_key"
 
 
-def guarded(verb: Callable[[], int]) -> int:
+def guarded(verb: Callable[[], int], *, as_json: bool) -> int:
     """The verb's exit code; a user's mistake or a failing disk becomes a message, never a traceback."""
     try:
         return verb()
     except PixverseError as error:
-        tell(f"error: {message(error)}")
-        return code_of(error)
+        code, text = code_of(error), message(error)
     except BrokenPipeError:
         raise
     except OSError as problem:
-        where = f": {problem.filename}" if problem.filename else ""
-        tell(f"error: {problem.strerror}{where}")
-        return Exit.GENERAL
+        where = f"{problem.filename}: " if problem.filename else ""
+        code, text = Exit.GENERAL, f"{where}{problem.strerror}. When that is mended, give the same line again."
     except ImportError as problem:
-        tell(f"error: {problem}")
-        return Exit.GENERAL
+        code, text = Exit.GENERAL, str(problem)
+    tell(f"error: {text}")
+    if as_json:
+        answer_json({"type": "error", "code": code.value, "error": text})
+    return code
 
 
 def message(error: PixverseError) -> str:

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from pixverse_async import ConfigError, Job, Outcome, Succeeded
 from pixverse_async.observe.words import clean
 
+from .files import replace_file
 from .sources import JobLike, as_job
 from .tables import is_url
 
@@ -73,8 +74,8 @@ def write_manifests(folder: Path, items: Sequence[JobLike] | None, outcomes: Seq
         }
     rows = list(known.values())
     lines = "".join(json.dumps(row, default=_plain, ensure_ascii=False) + "\n" for row in rows)
-    _replace(folder / JSON_LINES, lines)
-    _replace(folder / CSV, _csv(rows))
+    replace_file(folder / JSON_LINES, lines)
+    replace_file(folder / CSV, _csv(rows))
 
 
 def check_manifests(folder: Path) -> None:
@@ -159,13 +160,3 @@ def _plain(value: object) -> object:
 def _begins_with(path: Path, opening: bytes) -> bool:
     with path.open("rb") as file:
         return file.read(len(opening)) == opening
-
-
-def _replace(path: Path, text: str) -> None:
-    """Put the text in the place of the file, at once and durably."""
-    draft = path.with_name(path.name + ".new")
-    with draft.open("wb") as file:
-        file.write(text.encode("utf-8", "replace"))
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Final
 
 import anyio
@@ -19,6 +20,7 @@ from pixverse_async.observe.words import clean, wrapped
 
 from .arguments import program
 from .codes import Exit
+from .ending import UNFETCHED, resume_line
 from .manifest import parameters
 from .preview import show_price
 from .say import answer, answer_json, columns, dollars
@@ -37,9 +39,15 @@ _MEANINGS: Final = {
     State.UNKNOWN: "held: the answer was lost",
     State.QUEUED: "accepted, being made at the service",
     State.READY: "made, not saved yet",
-    State.SAVED: "saved",
-    State.FAILED: "failed",
+    State.SAVED: "the video is in the folder",
+    State.FAILED: "not charged, unless it says so",
 }
+_HELD: Final = """
+Held: each may be billed, and is not sent again unasked. Have it looked up in the service's list, free of charge:
+  {prog} resume {folder} --sent-only
+If it stays held, look for its seed in the console, and say what you found:
+  {prog} resolve {folder} KEY --request-id ID    (it is there)
+  {prog} resolve {folder} KEY --not-accepted     (it is not: the next run sends it again)"""
 
 
 def estimate(options: Namespace) -> int:
@@ -78,7 +86,7 @@ def resolve(options: Namespace) -> int:
         answer(f"{clean(job.name)} ({job.key[:SHOWN_KEY_CHARS]}) {what}")
     if chosen:
         then = "resume it" if options.request_id else "the next run sends it"
-        answer(f"Written down; {then}: {program()} resume {shlex.quote(options.folder)}")
+        answer(f"Written down; {then}: {resume_line(Path(options.folder))}")
     else:
         answer("No held job is that old.")
     return Exit.OK
@@ -167,23 +175,14 @@ def _report(jobs: Sequence[RecordedJob], folder: str, *, is_whole: bool) -> Iter
     yield f"{_usd(sums, 'usd_spent')} spent, {_usd(sums, 'usd_reserved')} reserved for what may yet be billed"
     held = [job for job in jobs if job.is_held]
     failed = [job for job in jobs if job.state is State.FAILED]
-    waiting = [job for job in jobs if job.state in (State.QUEUED, State.READY)]
+    waiting = [job for job in jobs if job.state in UNFETCHED]
     if held:
-        yield from (
-            "",
-            "Held: each may be billed, and is not sent again unasked. First let the service's list be asked:",
-        )
-        yield from (
-            f"  {program()} resume {folder}",
-            "Then look for it in the console, by its seed, and say what you found:",
-        )
-        yield f"  {program()} resolve {folder} KEY --request-id ID    (it is there)"
-        yield f"  {program()} resolve {folder} KEY --not-accepted     (it is not: the next run sends it again)"
+        yield _HELD.format(prog=program(), folder=folder)
         yield from _listed(held)
     if failed:
         yield from ("", "Failed: sent again only by a run with --retry-failed.", *_listed(failed))
     if waiting:
-        yield from ("", f"Paid or being made: fetched by `{program()} resume {folder}`, at no further charge.")
+        yield from ("", f"Paid or being made: fetched at no charge by `{program()} resume {folder} --sent-only`.")
     if is_whole:
         yield from ("", *_listed(jobs, limit=len(jobs)))
 

@@ -31,9 +31,9 @@ from pixverse_async import (
 from pixverse_async.observe import Observer, Progress
 
 from .codes import Exit
-from .ending import Ended, report
+from .ending import Ended, report, resume_line
 from .failures import code_of, code_of_batch, message
-from .manifest import check_manifests, outcome_row, write_manifests
+from .manifest import CSV, JSON_LINES, check_manifests, outcome_row, write_manifests
 from .preview import show_jobs
 from .say import answer_json, dollars, tell
 from .settings import BatchSettings, RunSettings, read_run_file, write_run_file
@@ -76,7 +76,18 @@ def resume(options: Namespace) -> int:
     if settings is None:
         return _carry_out(_fetching(folder, BatchSettings().changed_by(options)), options)
     settings = attrs.evolve(settings, batch=settings.batch.changed_by(options))
-    return _carry_out(_sending(settings, read_sources(settings.sources, settings.given())), options)
+    return _carry_out(_sending(settings, _same_items(settings)), options)
+
+
+def _same_items(settings: RunSettings) -> Sequence[JobLike]:
+    """The jobs of the run that is repeated. What else can be done without them is said if they cannot be read."""
+    try:
+        return read_sources(settings.sources, settings.given())
+    except ConfigError as problem:
+        remedy = "Bring them back; or fetch what was sent, and send nothing: --sent-only."
+        raise ConfigError(
+            "resume", f"the run's jobs cannot be read again ({problem.problem})", remedy
+        ) from problem
 
 
 def _sending(settings: RunSettings, items: Sequence[JobLike]) -> _Batch:
@@ -114,8 +125,8 @@ def _carry_out(batch: _Batch, options: Namespace) -> int:
         ended = anyio.run(_until_end, batch, options)
     if ended.error is not None:
         tell(f"error: {message(ended.error)}")
-    is_written = _write_tables(batch, ended)
-    report(ended, batch.folder, batch.total, as_json=options.json, is_quiet=options.quiet)
+    is_written = _write_tables(batch, ended, is_quiet=options.quiet)
+    report(ended, batch.folder, batch.total, as_json=options.json)
     if ended.signum is not None:
         return 128 + ended.signum
     code = code_of_batch(ended.outcomes) if ended.error is None else code_of(ended.error)
@@ -126,7 +137,12 @@ async def _until_end(batch: _Batch, options: Namespace) -> Ended:
     found: list[Outcome] = []
     error: PixverseError | None = None
     is_ours = False
-    with anyio.CancelScope() as scope, Interrupts(scope) as interrupts, _display(options, batch.total) as on_event:
+    again = resume_line(batch.folder)
+    with (
+        anyio.CancelScope() as scope,
+        Interrupts(scope, again) as interrupts,
+        _display(options, batch.total) as on_event,
+    ):
         async with Client() as client:
             await _check(client)
             if not options.quiet:
@@ -159,7 +175,7 @@ async def _check(client: Client) -> None:
         return
 
 
-def _write_tables(batch: _Batch, ended: Ended) -> bool:
+def _write_tables(batch: _Batch, ended: Ended, *, is_quiet: bool) -> bool:
     try:
         write_manifests(batch.folder, batch.items, ended.outcomes)
     except OSError as problem:
@@ -167,6 +183,8 @@ def _write_tables(batch: _Batch, ended: Ended) -> bool:
             f"error: the tables beside the videos could not be written: {problem.strerror}. The journal has it all."
         )
         return False
+    if not is_quiet:
+        tell(f"All of it as tables: {batch.folder / JSON_LINES} and {batch.folder / CSV}")
     return True
 
 

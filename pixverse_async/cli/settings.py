@@ -16,6 +16,7 @@ import attrs
 
 from pixverse_async import ConfigError, FixedPolling
 
+from .files import replace_file
 from .sources import absolute
 
 RUN_FILE: Final = "pixverse-run.json"
@@ -104,16 +105,13 @@ def is_service_local() -> bool:
 
 def write_run_file(settings: RunSettings) -> None:
     """Keep the run for `resume`. *Raises* `OSError`."""
-    path = Path(settings.out) / RUN_FILE
     content = {
         "v": _VERSION,
         "sources": [absolute(source) for source in settings.sources],
         "job": attrs.asdict(settings.job),
         "batch": attrs.asdict(settings.batch),
     }
-    draft = path.with_name(path.name + ".new")
-    draft.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    draft.replace(path)
+    replace_file(Path(settings.out) / RUN_FILE, json.dumps(content, indent=1) + "\n")
 
 
 def read_run_file(folder: Path) -> RunSettings | None:

@@ -23,11 +23,15 @@ _SHOW_CURSOR: Final = "\x1b[?25h"
 
 
 class Interrupts:
-    """While it is entered, the first signal cancels `scope`; `signum` says which signal that was."""
+    """While it is entered, the first signal cancels `scope`; `signum` says which signal that was.
 
-    def __init__(self, scope: anyio.CancelScope) -> None:
+    `again`: the command to go on with, for who leaves at once.
+    """
+
+    def __init__(self, scope: anyio.CancelScope, again: str) -> None:
         self.signum: int | None = None
         self._scope = scope
+        self._again = again
         self._installed: list[signal.Signals] = []
 
     def __enter__(self) -> Self:
@@ -48,15 +52,15 @@ class Interrupts:
 
     def _take(self, signum: signal.Signals) -> None:
         if self.signum is not None:
-            _leave(signum)
+            _leave(signum, self._again)
         self.signum = signum
         self._scope.cancel()
         tell("Stopping: nothing more is sent; what is being sent is heard out. Once more leaves at once.")
 
 
-def _leave(signum: signal.Signals) -> None:
+def _leave(signum: signal.Signals, again: str) -> None:
     """End the process here and now. The journal holds everything: a submit not heard out is looked up later."""
     if sys.stderr.isatty():
         sys.stderr.write(_SHOW_CURSOR)
-    sys.stderr.flush()
+    tell(f"Left. Go on with\n  {again}")
     os._exit(128 + signum)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import shutil
+import subprocess
+from collections.abc import Callable, Generator
 from decimal import Decimal
 from pathlib import Path
 
@@ -159,3 +162,34 @@ def test_a_batch_that_cannot_succeed_says_why(
     serve(settings)
     said = cli("run", "photos", "--prompt", "p", *QUICK, *options)
     assert (code, True) == (said.code, says in said.err + said.out), said
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Generator[Path]:
+    """A file system of its own, of 64 kB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a tmpfs is not permitted here")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_is_said_and_costs_nothing_twice(
+    cli: Command, serve: Service, photos: Path, tiny_disk: Path
+) -> None:
+    """Whatever does not fit, journal, video or table, is told, and once there is space the same run ends well."""
+    emulator = serve()
+    filler = tiny_disk / "filler"
+    for filled_kb, code in ((64, 6), (60, 1), (56, 1), (52, 1)):
+        filler.write_bytes(b"")
+        with contextlib.suppress(OSError):
+            filler.write_bytes(bytes(filled_kb * 1024))
+        said = cli("run", photos, "--prompt", "p", "--out", tiny_disk, *QUICK)
+        assert (code, True) == (said.code, "No space left on device" in said.err), said
+        assert not list(tiny_disk.glob("*.new"))
+    filler.unlink()
+    said = cli("resume", tiny_disk)
+    assert (0, 3) == (said.code, len(list(tiny_disk.glob("*.mp4")))), said
+    assert 3 == emulator.service.ledger.submits

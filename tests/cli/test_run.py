@@ -103,6 +103,25 @@ def test_resume_without_a_run_file_fetches_what_was_sent(cli: Command, serve: Se
     assert 3 == emulator.service.ledger.submits
 
 
+def test_what_another_run_left_is_not_forgotten(cli: Command, serve: Service, photos: Path) -> None:
+    """A run says that jobs of an earlier one are unfinished, and --sent-only fetches them without sending anything."""
+    emulator = serve(Settings(rules=(Rule(on="submit", fault="stuck_queued", prompt_contains="slow"),)))
+    assert 2 == cli("run", "photos/picture-0.png", "--prompt", "slow", *QUICK, "--job-timeout", "0.5").code
+    said = cli("run", "photos/picture-1.png", "--prompt", "p", *QUICK)
+    assert (0, True) == (said.code, "1 jobs of other runs into this folder are unfinished" in said.err), said
+    assert 8 == cli("resume", "videos", "--sent-only", "--job-timeout", "0.5").code
+    assert 2 == emulator.service.ledger.submits
+
+
+def test_resume_says_when_the_jobs_are_gone(cli: Command, serve: Service, photos: Path) -> None:
+    """Without its pictures the run cannot be repeated; the message names the way that needs none."""
+    serve()
+    assert 0 == cli("run", "photos", "--prompt", "p", *QUICK).code
+    photos.rename(photos.with_name("moved"))
+    said = cli("resume", "videos", "--json")
+    assert (6, "error", True) == (said.code, said.objects[0]["type"], "--sent-only" in said.err), said
+
+
 def test_somebodys_own_table_is_not_written_over(cli: Command, serve: Service, photos: Path) -> None:
     """A manifest.csv that no run wrote stops the run before it sends anything."""
     emulator = serve()

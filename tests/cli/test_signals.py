@@ -67,6 +67,7 @@ def test_the_second_signal_leaves_at_once(cli: Command, serve: Service, photos: 
         process.send_signal(signal.SIGINT)
         wait_for(process, "Once more leaves at once")
         process.send_signal(signal.SIGTERM)
+        wait_for(process, "resume videos")
         assert 143 == process.wait(5)
     assert not Path("videos/manifest.csv").exists()
     shown = cli("status", "videos", "--json").objects[-1]
