@@ -22,13 +22,15 @@ UNFETCHED: Final = (State.QUEUED, State.READY)
 
 @attrs.frozen(kw_only=True)
 class Ended:
-    """A batch that had the folder to itself, however it ended."""
+    """A batch, however it ended."""
 
     outcomes: Sequence[Outcome]
     signum: int | None
     """The signal that ended it."""
     error: PixverseError | None
     """What stopped all of it."""
+    has_begun: bool
+    """It had the folder to itself."""
 
 
 def report(ended: Ended, folder: Path, total: int, *, as_json: bool) -> None:
@@ -43,8 +45,9 @@ def report(ended: Ended, folder: Path, total: int, *, as_json: bool) -> None:
         tell(f"Interrupted. What was accepted goes on at the service and is not paid again; go on with\n  {again}")
     elif ended.error is not None:
         tell(f"When that is mended, go on with\n  {again}")
-    elif batch.pending:
-        tell(f"Some are still being made; fetch them later with\n  {again}")
+    elif batch.pending or batch.failed:
+        also = "; --retry-failed sends those again that the service failed" if batch.failed else ""
+        tell(f"What can still be had is fetched by this line, and paid once{also}\n  {again}")
     if batch.unknown:
         tell(
             f"Some submits have an unknown fate and are held; see\n  {program()} status {shlex.quote(str(folder))}"

@@ -108,7 +108,7 @@ def parameters(job: Job) -> dict[str, object]:
     wanted = {"prompt": str, "duration": int, "quality": str, "audio": bool, "multi_clip": bool}
     fields = {name: getattr(job, name) for name in wanted}
     typed = {name: value if type(value) is wanted[name] else None for name, value in fields.items()}
-    return {"image": _absolute(shown_image(job.image)), **typed}
+    return {"image": shown_image(job.image), **typed}
 
 
 def _row_of(index: int, job: Job) -> dict[str, object]:
@@ -124,10 +124,6 @@ def _unfinished(index: int, item: JobLike) -> dict[str, object]:
     if job is None:
         return {**dict.fromkeys(COLUMNS), "index": index, "outcome": INTERRUPTED}
     return {**_row_of(index, job), "name": job.stem, "seed": job.seed, "outcome": INTERRUPTED}
-
-
-def _absolute(image: str) -> str:
-    return os.path.abspath(image) if image and not is_url(image) else image  # noqa: PTH100  links stay as they are
 
 
 def _place(path: Path | str, folder: Path | None) -> str:

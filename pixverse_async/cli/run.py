@@ -38,12 +38,14 @@ from .preview import show_jobs
 from .say import answer_json, dollars, tell
 from .settings import BatchSettings, RunSettings, read_run_file, write_run_file
 from .signals import Interrupts
-from .sources import JobLike, as_job, read_sources
+from .sources import JobLike, as_job, read_sources, with_whole_path
 
 Outcomes: TypeAlias = "AbstractAsyncContextManager[AsyncIterator[Outcome]]"
 
 _FETCHING: Final = frozenset({"max_downloads", "job_timeout", "poll_policy"})
 """The settings that matter when nothing is sent."""
+CHECK_TIMEOUT: Final = 15.0
+"""Seconds that a run waits for its first answer, which it could do without."""
 
 
 @attrs.frozen(kw_only=True)
@@ -90,7 +92,8 @@ def _same_items(settings: RunSettings) -> Sequence[JobLike]:
         ) from problem
 
 
-def _sending(settings: RunSettings, items: Sequence[JobLike]) -> _Batch:
+def _sending(settings: RunSettings, found: Sequence[JobLike]) -> _Batch:
+    items = [with_whole_path(item) for item in found]
     how = settings.batch.arguments()
     jobs = [job for job, _ in map(as_job, items) if job is not None]
     price = dollars(estimate(jobs).total_usd)
@@ -123,6 +126,9 @@ def _carry_out(batch: _Batch, options: Namespace) -> int:
     check_manifests(batch.folder)
     with _logging(is_verbose=options.verbose):
         ended = anyio.run(_until_end, batch, options)
+    if ended.signum is not None and not ended.has_begun:
+        tell("Interrupted before anything was sent.")
+        return 128 + ended.signum
     if ended.error is not None:
         tell(f"error: {message(ended.error)}")
     is_written = _write_tables(batch, ended, is_quiet=options.quiet)
@@ -136,7 +142,7 @@ def _carry_out(batch: _Batch, options: Namespace) -> int:
 async def _until_end(batch: _Batch, options: Namespace) -> Ended:
     found: list[Outcome] = []
     error: PixverseError | None = None
-    is_ours = False
+    has_begun = False
     again = resume_line(batch.folder)
     with (
         anyio.CancelScope() as scope,
@@ -149,23 +155,25 @@ async def _until_end(batch: _Batch, options: Namespace) -> Ended:
                 tell(batch.opening)
             try:
                 async with batch.start(client, on_event) as outcomes:
-                    is_ours = True
+                    has_begun = True
                     batch.on_start()
                     async for outcome in outcomes:
                         found.append(outcome)
                         if options.json:
                             answer_json({"type": "outcome", **outcome_row(outcome)})
             except PixverseError as problem:
-                if not is_ours:
+                if not has_begun:
                     raise
                 error = problem
-    return Ended(outcomes=sorted(found, key=lambda one: one.index), signum=interrupts.signum, error=error)
+    in_order = sorted(found, key=lambda one: one.index)
+    return Ended(outcomes=in_order, signum=interrupts.signum, error=error, has_begun=has_begun)
 
 
 async def _check(client: Client) -> None:
     """A wrong key or address is said before anything is uploaded. An ailing service is the batch's to bear with."""
     try:
-        await client.check()
+        with anyio.move_on_after(CHECK_TIMEOUT):
+            await client.check()
     except (AuthError, ConfigError, ProtocolError):
         raise
     except TransportError as error:

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeAlias, cast
 
+import attrs
+
 from pixverse_async import ConfigError, InvalidJobError, Job, jobs_from_folder, jobs_from_images
 
 from .tables import READERS, is_url, read_table
@@ -31,6 +33,13 @@ def read_sources(sources: Sequence[str], given: Mapping[str, object]) -> list[Jo
 def absolute(source: str) -> str:
     """The source as it can be found from any folder."""
     return source if is_url(source) else os.path.abspath(source)  # noqa: PTH100  a pattern is no path to resolve
+
+
+def with_whole_path(item: JobLike) -> JobLike:
+    """The job with a path that means the same in any folder, as it is to stand in journal and tables."""
+    if not isinstance(item, Job) or isinstance(item.image, bytes) or item.image_url is not None:
+        return item
+    return attrs.evolve(item, image=Path(item.image).absolute())
 
 
 def as_job(item: JobLike) -> tuple[Job | None, InvalidJobError | None]:

@@ -57,6 +57,18 @@ def test_the_first_signal_ends_in_good_order_and_resume_goes_on(
     assert (2, 1, 0) == (shown["saved"], shown["queued"], shown["held"])
 
 
+def test_a_signal_before_the_beginning_leaves_nothing(cli: Command, serve: Service, photos: Path) -> None:
+    """While the service is still being asked whether it is there, nothing is in the folder, and so it is said."""
+    emulator = serve(Settings(rules=(Rule(on="list", fault="hang"),)))
+    with running("run", "photos", "--prompt", "p", *QUICK) as process:
+        while not emulator.service.calls.get("list"):
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        wait_for(process, "Interrupted before anything was sent")
+        assert 130 == process.wait(5)
+    assert not Path("videos").exists()
+
+
 def test_the_second_signal_leaves_at_once(cli: Command, serve: Service, photos: Path) -> None:
     """While a submit is heard out, another signal ends the process there and then; the submit's fate is on record."""
     emulator = serve(Settings(rules=(Rule(on="submit", fault="hang_after_commit", nth=(1,)),)))
