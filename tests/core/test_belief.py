@@ -13,9 +13,8 @@ from pixverse_async._core.schedule.belief import Belief
 from pixverse_async._core.schedule.budget import Budget
 from pixverse_async._core.schedule.histogram import Histogram
 from pixverse_async._core.schedule.line import Line
-from pixverse_async._core.schedule.rule import KNOTS, Curve, Outlook, Start, X
+from pixverse_async._core.schedule.rule import KNOTS, Curve, Outlook, Start, X, in_short
 from pixverse_async._core.schedule.starts import Starts
-from pixverse_async._core.schedule.waits import Waits
 
 SMALL, LARGE = JobClass("360p", 5, audio=False), JobClass("1080p", 5, audio=False)
 EXPONENTIAL = Curve([-math.expm1(-x) for x in X])
@@ -98,23 +97,35 @@ def test_a_belief_is_always_a_distribution(jobs: list[tuple[float, float, bool]]
 
 
 def test_a_histogram_keeps_its_values_and_its_total() -> None:
-    """A hundred values near knot 90 put the median there, the guess at knot 80 notwithstanding."""
-    histogram = Histogram([0.0 if k < 80 else 1.0 for k in range(KNOTS)], 4.0)
+    """A hundred values near knot 60 put the median there, the guess at knot 50 notwithstanding."""
+    histogram = Histogram([0.0 if k < 50 else 1.0 for k in range(KNOTS)], 4.0)
     for _ in range(100):
-        histogram.add(89.0, 91.0, 1.0)
+        histogram.add(59.0, 61.0, 1.0)
         histogram.refresh()
-    assert histogram.quantile(0.5) == pytest.approx(90.0, abs=1.0)
+    assert histogram.quantile(0.5) == pytest.approx(60.0, abs=1.0)
     assert histogram.share[-1] == pytest.approx(1.0)
 
 
 def test_a_constant_chance_to_start_is_learned_from_those_that_wait() -> None:
-    """Jobs that start at random, one in 50 s, are expected so: half of those waiting start within 35 s."""
-    waits = Waits()
-    for k in range(400):
-        age = -50.0 * math.log((k * 149 % 400 + 0.5) / 400)
-        waits.waited(0.0, max(0.0, age - 2.0))
-        waits.started(max(0.0, age - 2.0), age + 2.0)
-    assert waits.started_by(10.0, 45.0) == pytest.approx(0.5, abs=0.12)
+    """Of jobs that start at random, one in 50 s, the typical wait is learned within a third."""
+    starts = Starts()
+    for k in range(200):
+        age = -50.0 * math.log((k * 149 % 200 + 0.5) / 200)
+        place = starts.place(1000.0 * k)
+        starts.seen_waiting(place, place.submitted + max(0.0, age - 2.0))
+        seen = place.submitted + age + 2.0
+        starts.seen_started(place, starts.past(place, seen), seen, told=True, in_turn=True)
+    assert starts.typical_wait == pytest.approx(50.0, rel=0.33)
+
+
+def test_two_instants_stand_for_many() -> None:
+    """What a start is put as in short has the mean and the spread of what was believed."""
+    many = [Start(0.0, 0.2), Start(10.0, 0.4), Start(30.0, 0.2)]
+    short = in_short(many)
+    mean = sum(at * weight for at, weight in short)
+    assert mean == pytest.approx(12.5)
+    assert sum(weight * (at - mean) ** 2 for at, weight in short) == pytest.approx(118.75)
+    assert sum(weight for _, weight in short) == pytest.approx(1.0)
 
 
 def test_in_a_line_one_answer_bounds_all_the_others() -> None:

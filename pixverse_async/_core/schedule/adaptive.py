@@ -23,12 +23,12 @@ _JITTER = 0.15
 """Part by which the price differs from poll to poll, so that two processes do not march in step; costs under 1%."""
 _LAST, _LAST_PART = 4.0, 0.1
 """The last four jobs (or tenth) of a batch keep all of it waiting: their polls may cost less."""
-_LOOK_PART, _LOOK_LEAST = 0.7, 2.0
+_LOOK_PART, _LOOK_LEAST = 0.85, 5.0
 """How far on the way to the due time the next look is, and the seconds below which there is none."""
+_LOOK_EACH = 0.002
+"""Seconds for each look when all must be looked at, so that 50,000 do not hold up the loop."""
 _DEARER = 8.0
 """When polls are short, jobs go in the order in which they would be due if a poll cost this many times more."""
-_RIVALS = 8
-"""Jobs compared by value before one is sent."""
 _SCOUT_FROM = 3
 """Waiting jobs that make a line worth a scout."""
 _SCOUT_AFTER, _SCOUT_AGAIN = 5.0, 0.25
@@ -72,13 +72,15 @@ class _Adaptive:
             return
         if scouted:
             self._scout_step = 1 if stage is Stage.QUEUED else min(256, 2 * self._scout_step)
-        line = self._forecast.starts.line
-        front, watched.errors = line.front, 0
+        starts = self._forecast.starts
+        front, was_in_line, watched.errors = starts.line.front, starts.in_line, 0
         self._forecast.answered(watched, stage, sent, received)
         if stage.is_final:
             self._remove(watched)
-        if self._forecast.starts.in_line:
-            self._replan(range(front + 1, line.front), received)
+        if starts.in_line:
+            self._replan(range(front + 1, starts.line.front), received)
+        elif was_in_line:
+            self._look_at_all(received)
         if stage.is_final:
             self._hurry(received)
         else:
@@ -121,7 +123,7 @@ class _Adaptive:
             watched = self._front(now)
             self._scout = None if watched is None else watched.job
         if watched is None:
-            watched = self._most_valuable(now)
+            watched = self._most_valuable()
         if watched is None:
             return None
         self._serial += 1
@@ -178,6 +180,12 @@ class _Adaptive:
             if watched is not None and not watched.flying:
                 self._plan(watched, now)
 
+    def _look_at_all(self, now: float) -> None:
+        """There is no line after all: whoever was left alone because of it is looked at again, one after the other."""
+        for k, watched in enumerate(self._jobs.values()):
+            if not watched.flying:
+                self._push(watched, max(now + k * _LOOK_EACH, watched.wait_until))
+
     def _hurry(self, now: float) -> None:
         """One job fewer: the last few are worth asking sooner."""
         if len(self._jobs) < min(_LAST, _LAST_PART * self._most):
@@ -218,23 +226,13 @@ class _Adaptive:
         waited = now - watched.last
         return self._forecast.outlook(watched).due(_DEARER * watched.kappa, 3600.0, 2.0 * waited)
 
-    def _most_valuable(self, now: float) -> Watched | None:
-        """Of the first few that are ready, the one whose poll is worth most."""
-        rivals: list[tuple[Entry, Watched]] = []
-        while self._ready and len(rivals) < _RIVALS:
-            entry = heapq.heappop(self._ready)
-            watched = self._valid(entry)
+    def _most_valuable(self) -> Watched | None:
+        """The first of those that are ready."""
+        while self._ready:
+            watched = self._valid(heapq.heappop(self._ready))
             if watched is not None:
-                rivals.append((entry, watched))
-        if not rivals:
-            return None
-        best = rivals[0]
-        if len(rivals) > 1:
-            best = max(rivals, key=lambda rival: self._forecast.outlook(rival[1]).value(now))
-        for rival in rivals:
-            if rival is not best:
-                heapq.heappush(self._ready, rival[0])
-        return best[1]
+                return watched
+        return None
 
     # -- scouts
 

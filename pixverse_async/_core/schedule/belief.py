@@ -6,8 +6,8 @@
 class teaches the rest.  It is held as probabilities on a grid and updated with every answer by
 Bayes' rule: "still running after 40 s" counts as well as "done".  Between answers it spreads a
 little (drift) and keeps a small chance of having changed altogether.  *Offset* is a running mean.
-*Residual* is a smoothed histogram with a heavy tail for stragglers; a second small one, in
-seconds, is for jobs that end almost at once, refused or served from a cache.
+*Residual* is a smoothed histogram with a heavy tail for stragglers.  Beside all that a share of the
+jobs, learned too, ends almost at once, refused or served from a cache.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from ..job import JobClass
 from .histogram import Histogram
 from .rule import HALF, KNOTS, STEP, Curve, Start, X
 
-_PACES, _STRIDE = 61, 2
-"""The pace's grid: e**-3 to e**3, a twentieth to twenty times the guess, every other knot of the curves."""
+_PACES, _STRIDE = 31, 2
+"""The pace's grid: e**-2.4 to e**2.4, an eleventh to eleven times the guess, every other knot of the curves."""
 _STEP = _STRIDE * STEP
 _MIDDLE = _PACES // 2
 _INDEX = range(_PACES)
 _SQUARE = [j * j for j in _INDEX]
-_PAD = 300
+_PAD = 200
 _PACE_SPREAD, _SPREAD, _CLASS_SPREAD = 0.7, 0.3, 0.2
 """Before anything is known: the guess is good within a factor of 2, jobs of a class differ by 30%, and
 classes by 20% from what their guesses say of each other."""
@@ -42,17 +42,26 @@ _EARLY, _EARLY_SECONDS, _EARLY_WEIGHT = 0.02, 5.0, 60.0
 """Early ends: their share and typical time before any was seen, and what that share is worth in jobs."""
 _SHORT = 0.6
 """Only what surely ended before this part of the usual time can be an early end."""
-EARLY_UNIT = 10.0
-"""Seconds at the middle of the grid of early ends."""
 _MEMORY = 100.0
 """Finished jobs that are remembered."""
-_STALE = 0.08
+_STALE = 0.12
 """A class's curve is built anew when the pace has moved by this part of the spread: less cannot be seen."""
 
 _GRID = [(k - HALF) * STEP for k in range(KNOTS)]
 _STRAGGLERS = [_TAIL * (1.0 - (1.0 + x) ** -_TAIL_POWER) for x in X]
-_AT_ONCE = [1.0 - math.exp(-EARLY_UNIT * x / _EARLY_SECONDS) for x in X]
+_AT_ONCE = [1.0 - math.exp(-math.exp((k - HALF - _PAD) * STEP)) for k in range(KNOTS + 2 * _PAD)]
 _START = [math.exp(-0.5 * ((j - _MIDDLE) * _STEP / _PACE_SPREAD) ** 2) for j in _INDEX]
+
+
+def _slice(padded: Sequence[float], move: float) -> Sequence[float]:
+    """A padded distribution function, moved to the right by so many knots."""
+    start = min(2 * _PAD, max(0, _PAD - round(move)))
+    return padded[start : start + KNOTS]
+
+
+def _early_by(seconds: float) -> float:
+    """P(it ended by then), of a job that ends early."""
+    return 1.0 - math.exp(-seconds / _EARLY_SECONDS) if seconds > 0.0 else 0.0
 
 
 def normal(z: float) -> float:
@@ -70,7 +79,6 @@ class Belief:
         self.offsets: dict[JobClass, tuple[float, float]] = {}
         """Sum of the deviations and their number."""
         self.shape = Histogram([normal(x / _SPREAD) for x in _GRID], 4.0, lasting=0.5)
-        self.early = Histogram(_AT_ONCE, 2.0)
         self.early_seen, self.ends_seen = _EARLY * _EARLY_WEIGHT, _EARLY_WEIGHT
         self.finished_count = 0
         self._now, self._version = 0.0, 0
@@ -110,29 +118,22 @@ class Belief:
         return kept[1], kept[2]
 
     def _build(self, job_class: JobClass) -> Curve:
-        """Pace, offset and residual together, and the early ends."""
-        var = self.pace_var + self._class_var(job_class)
-        out = [0.0] * KNOTS
-        for move, p in self._moves(var):
-            cut = self._forward[_PAD - move : _PAD - move + KNOTS]
-            out = [o + p * f for o, f in zip(out, cut, strict=True)]
-        e, last = self.early_share, KNOTS - 1
-        shift = round((self._typical(job_class) + self.pace - math.log(EARLY_UNIT)) / STEP)
-        early = self.early.share
-        ends = [early[min(last, max(0, k))] for k in range(shift, shift + KNOTS)]
-        return Curve([(1.0 - e) * f + e * g for f, g in zip(out, ends, strict=True)])
+        """Pace, offset and residual together, and the early ends.
 
-    def _moves(self, var: float) -> list[tuple[int, float]]:
-        """The unsure pace as a few shifts of the grid: three while it is less unsure than jobs differ, else nine."""
-        spread = math.sqrt(var)
-        if spread < self.spread:
-            move = max(1, round(math.sqrt(3.0 * var) / STEP))
-            beside = min(0.5, 0.5 * var / (move * STEP) ** 2)
-            return [(-move, beside), (0, 1.0 - 2.0 * beside), (move, beside)]
-        weights = [math.exp(-0.125 * k * k) for k in range(-4, 5)]
-        return [
-            (round(0.5 * k * spread / STEP), w / sum(weights)) for k, w in zip(range(-4, 5), weights, strict=True)
-        ]
+        The unsure pace is five shifts of the grid, weighted as two steps of -1, 0 or +1: its variance is exact.
+        """
+        var = (self.pace_var + self._class_var(job_class)) / STEP**2
+        step = max(1, round(math.sqrt(1.5 * var)))
+        b = min(0.25, 0.25 * var / step**2)
+        e = self.early_share
+        p, q, r = (
+            (1.0 - e) * (1.0 - 4.0 * b + 6.0 * b * b),
+            (1.0 - e) * 2.0 * b * (1.0 - 2.0 * b),
+            (1.0 - e) * b * b,
+        )
+        quick = _slice(_AT_ONCE, (math.log(_EARLY_SECONDS) - self._typical(job_class) - self.pace) / STEP)
+        parts = zip(quick, *(_slice(self._forward, k * step) for k in (0, -1, 1, -2, 2)), strict=True)
+        return Curve([e * y + p * f + q * (g + h) + r * (i + j) for y, f, g, h, i, j in parts])
 
     # -- pace
 
@@ -178,12 +179,6 @@ class Belief:
         pairs = zip(self._reverse[k:end:_STRIDE], self._reverse[k - 1 : end - 1 : _STRIDE], strict=True)
         return [x + part * (y - x) for x, y in pairs]
 
-    def _early_by(self, seconds: float) -> float:
-        if seconds <= 0.0:
-            return 0.0
-        z = math.log(max(seconds, 0.1) / EARLY_UNIT) / STEP + HALF
-        return self.early.share[min(KNOTS - 1, max(0, round(z)))]
-
     # -- answers
 
     def survived(self, job_class: JobClass, starts: Sequence[Start], since: float, until: float) -> None:
@@ -204,7 +199,7 @@ class Belief:
         ended = [0.0] * _PACES
         for start, weight in starts:
             if at > start:
-                quick, w = e * weight * self._early_by(at - start), (1.0 - e) * weight
+                quick, w = e * weight * _early_by(at - start), (1.0 - e) * weight
                 ended = [x + quick + w * y for x, y in zip(ended, self._by(job_class, at - start), strict=True)]
         return [1.0 - x for x in ended]
 
@@ -241,7 +236,7 @@ class Belief:
         unsure = math.sqrt(self.spread**2 + self.pace_var)
         quick = usual = 0.0
         for low, high, weight in spans:
-            quick += weight * (self._early_by(high) - self._early_by(low))
+            quick += weight * (_early_by(high) - _early_by(low))
             a, b = math.log(max(low, 0.1)) - base, math.log(max(high, 0.1)) - base
             usual += weight * (normal(b / unsure) - normal(a / unsure) + 0.01 * (b > 0.0))
         e = self.early_share
@@ -256,8 +251,6 @@ class Belief:
             low, high = math.log(max(low, 0.2)), math.log(max(high, 0.3))
             a, b = (low - base) / STEP + HALF, (high - base) / STEP + HALF
             parts.append((a, b, weight * (0.02 + self.shape.within(a, b))))
-            shift = (base - math.log(EARLY_UNIT)) / STEP
-            self.early.add(a + shift - 4.0, b + shift + 4.0, early * weight)
         whole = sum(weight for _, _, weight in parts)
         parts = [(a, b, weight / whole) for a, b, weight in parts]
         means = [(self.shape.mean_within(a, b) - HALF) * STEP for a, b, _ in parts]
@@ -313,7 +306,6 @@ class Belief:
     def _set_shape(self) -> None:
         """The residual's distribution with its tail, padded for shifts in either direction."""
         self.shape.refresh()
-        self.early.refresh()
         core = [(1.0 - _TAIL) * s + x for s, x in zip(self.shape.share, _STRAGGLERS, strict=True)]
         self._forward = [0.0] * _PAD + core + [core[-1]] * _PAD
         self._reverse = self._forward[::-1]

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from ..job import JobClass, Stage
 from .belief import Belief
 from .memory import recall, remember
-from .rule import Curve, Outlook, Start
+from .rule import Curve, Outlook, Start, in_short
 from .starts import HORIZON, Place, Starts
 
 _GUESS = {"360p": 25.0, "540p": 35.0, "720p": 50.0, "1080p": 90.0}
@@ -71,7 +71,7 @@ class Forecast:
     def outlook(self, watched: Watched) -> Outlook:
         """What is believed about the end of the job."""
         curve, unit = self._service.curve(watched.job_class)
-        return Outlook(curve, unit, self.starts.starts(watched.place, unit), watched.last)
+        return Outlook(curve, unit, self.starts.to_come(watched.place, unit), watched.last)
 
     def set_due(self, watched: Watched, share: float) -> None:
         """Reckon when the next poll is worth its price. `share`: of the longest interval that is allowed."""
@@ -152,23 +152,22 @@ class Forecast:
     def _runs(self, watched: Watched, unit: float, sent: float, received: float) -> None:
         place = watched.place
         if watched.stage is Stage.PROCESSING:
-            believed, since = [Start(place.middle, 1.0)], watched.last
+            believed, since = place.started, watched.last
         else:
-            believed, since = self.starts.starts(place, unit, received), -math.inf
-            self.starts.seen_started(place, believed, received, told=True, in_turn=True)
-            place.middle = self._start_of_running(watched, believed, sent)
+            believed, since = self.starts.past(place, received), -math.inf
+            still = self._still_running(watched, believed, sent)
+            self.starts.seen_started(place, still, received, told=True, in_turn=True)
         self._service.survived(watched.job_class, believed, since, sent)
 
-    def _start_of_running(self, watched: Watched, believed: Sequence[Start], sent: float) -> float:
-        """Mean of the start of a job that still runs: the later starts explain that better."""
+    def _still_running(self, watched: Watched, believed: Sequence[Start], sent: float) -> Sequence[Start]:
+        """The start of a job that still runs: the later ones explain that better."""
         curve, unit = self._service.curve(watched.job_class)
-        weights = [weight * (1.01 - curve.at((sent - at) / unit)[0]) for at, weight in believed]
-        return sum(w * at for w, (at, _) in zip(weights, believed, strict=True)) / sum(weights)
+        return in_short([Start(at, weight * (1.01 - curve.at((sent - at) / unit)[0])) for at, weight in believed])
 
     def _ended(self, watched: Watched, unit: float, received: float) -> None:
         place, last, starts = watched.place, watched.last, self.starts
         self._totals.append((watched.job_class, last - place.submitted, received - place.submitted))
-        believed = starts.starts(place, unit, received)
+        believed = starts.past(place, received)
         self._longest_run = max(self._longest_run, received - min(at for at, _ in believed))
         ran = watched.stage is Stage.PROCESSING
         early = self._service.finished(watched.job_class, believed, last, received, ran=ran)
@@ -188,8 +187,8 @@ class Forecast:
 
     def remember(self) -> str | None:
         """See `memory`."""
-        return remember(self._service, self.starts.waits)
+        return remember(self._service, self.starts)
 
     def recall(self, learned: str) -> str | None:
         """See `memory`."""
-        return recall(learned, self._service, self.starts.waits)
+        return recall(learned, self._service, self.starts)

@@ -14,9 +14,9 @@ from typing import cast
 from ..job import JobClass
 from .belief import Belief
 from .histogram import Histogram
-from .waits import Waits
+from .starts import Starts
 
-_VERSION = 1
+_VERSION = 2
 _QUANTILES = tuple((2 * k + 1) / 24 for k in range(12))
 _WORTH = 60.0
 """Finished jobs that a remembered shape counts for at most."""
@@ -24,7 +24,7 @@ _DOUBT = 0.2
 """Spread of the log pace from one run to the next."""
 
 
-def remember(belief: Belief, waits: Waits) -> str | None:
+def remember(belief: Belief, starts: Starts) -> str | None:
     """The belief as JSON; None before any job has finished."""
     if not belief.finished_count:
         return None
@@ -36,15 +36,14 @@ def remember(belief: Belief, waits: Waits) -> str | None:
             "early": round(belief.early_share, 4),
             "jobs": min(belief.finished_count, int(_WORTH)),
             "shape": _quantiles(belief.shape),
-            "soon": _quantiles(belief.early),
-            "waits": [round(waits.quantile(q), 2) for q in _QUANTILES],
+            "wait": round(starts.typical_wait, 2),
             "classes": {_name(c): [round(t, 2), round(n, 1)] for c, (t, n) in belief.offsets.items()},
         },
         separators=(",", ":"),
     )
 
 
-def recall(text: str, belief: Belief, waits: Waits) -> str | None:
+def recall(text: str, belief: Belief, starts: Starts) -> str | None:
     """Start from what an earlier run remembered; the reason if the text is of no use."""
     try:
         found: object = json.loads(text)
@@ -53,8 +52,9 @@ def recall(text: str, belief: Belief, waits: Waits) -> str | None:
         data = cast("Mapping[str, object]", found)
         if data.get("version") != _VERSION:
             return f"learned timing ignored: version {data.get('version')!r}, not {_VERSION}"
-        pace, spread, early, jobs = (_number(data[key]) for key in ("pace", "spread", "early", "jobs"))
-        shape, soon, ages = (_numbers(data[key]) for key in ("shape", "soon", "waits"))
+        keys = ("pace", "spread", "early", "jobs", "wait")
+        pace, spread, early, jobs, wait = (_number(data[key]) for key in keys)
+        shape = _numbers(data["shape"])
         classes = cast("Mapping[str, object]", data["classes"])
         offsets = {_class(name): _numbers(pair) for name, pair in classes.items()}
         pairs = {c: (t, n) for c, (t, n) in offsets.items()}
@@ -62,11 +62,9 @@ def recall(text: str, belief: Belief, waits: Waits) -> str | None:
         return f"learned timing ignored: {type(problem).__name__}: {problem}"
     belief.recall(pace, _DOUBT, max(0.05, min(1.0, spread)), min(0.5, max(0.0, early)), pairs)
     weight = min(_WORTH, max(1.0, jobs)) / len(_QUANTILES)
-    for histogram, positions in ((belief.shape, shape), (belief.early, soon)):
-        histogram.recall(positions, weight if histogram is belief.shape else early * weight)
+    belief.shape.recall(shape, weight)
     belief.refresh()
-    for age in ages:
-        waits.started(0.95 * max(0.1, age), 1.05 * max(0.1, age))
+    starts.typical_wait = max(0.1, wait)
     return None
 
 

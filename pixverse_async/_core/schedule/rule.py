@@ -17,19 +17,19 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
-STEP = 0.05
-"""Durations live on a geometric grid, 5% a knot: half of the narrowest spread worth telling apart."""
-HALF = 80
+STEP = 0.08
+"""Durations live on a geometric grid, 8% a knot: a spread of 10% is still told apart, and costs 1% more than exact."""
+HALF = 50
 """Knots on either side of the unit: e**-4 to e**4, a fiftieth to fifty times the typical duration."""
 KNOTS = 2 * HALF + 1
 X = [math.exp((k - HALF) * STEP) for k in range(KNOTS)]
 """The knots, as multiples of the unit."""
-_FIRST, _LAST = X[0], X[-1]
+_FIRST, _LAST, _RATIO = X[0], X[-1], math.expm1(STEP)
 _HALVES = [0.5 * (b - a) for a, b in pairwise(X)]
 SOONEST = 0.25
 """Seconds between two polls of one job at the least: an answer takes about as long to come back."""
-_GROW, _SHRINK, _EXACT = 1.7, 0.55, 0.03
-"""Steps of the search for the due time, and its precision: 3% of the interval costs nothing measurable."""
+_GROW, _SHRINK, _EXACT = 1.7, 0.55, 0.05
+"""Steps of the search for the due time, and its precision: 5% of the interval costs nothing measurable."""
 
 
 class Curve:
@@ -55,7 +55,7 @@ class Curve:
         k = int(math.log(x) / STEP + HALF)
         left, share = X[k], self.share
         f, over = share[k], x - left
-        rise = (share[k + 1] - f) / (X[k + 1] - left) * over
+        rise = (share[k + 1] - f) * over / (left * _RATIO)
         return f + rise, self.below[k] + (f + 0.5 * rise) * over
 
 
@@ -64,6 +64,14 @@ class Start(NamedTuple):
 
     at: float
     weight: float
+
+
+def in_short(starts: Sequence[Start]) -> Sequence[Start]:
+    """Two instants with the mean and the spread of many: half the work, and no poll is moved by a tenth of a second."""
+    whole = sum(weight for _, weight in starts)
+    mean = sum(at * weight for at, weight in starts) / whole
+    spread = math.sqrt(max(0.0, sum(weight * (at - mean) ** 2 for at, weight in starts) / whole))
+    return [Start(mean - spread, 0.5), Start(mean + spread, 0.5)] if spread > 0.2 else [Start(mean, 1.0)]
 
 
 class Outlook:
@@ -93,12 +101,11 @@ class Outlook:
         unit, wait, look = self.unit, t - self._since, self.curve.at
         late, alive = 0.0, self._rest
         for at, weight, f0, h0 in self._parts:
-            if t <= at:
-                alive += weight
-                continue
-            f, h = look((t - at) / unit)
-            late += weight * (unit * (h - h0) - f0 * wait)
-            alive += weight * (1.0 - f)
+            if t > at:
+                f, h = look((t - at) / unit)
+                late += weight * (unit * (h - h0) - f0 * wait)
+                weight -= weight * f
+            alive += weight
         return late / math.sqrt(max(alive, 1e-6) * self._alive)
 
     def waiting(self, t: float) -> float:

@@ -1,35 +1,39 @@
-"""When a waiting job starts: three rival explanations of the queue, weighed by how well they predict.
+"""When a waiting job starts: two rival explanations of the queue, weighed by how well they predict.
 
-*Alone*: each job waits by itself, with a chance to start that depends on how long it has waited.
-*Line*: the service takes jobs in the order of submission, one each `gap` seconds, so an answer about
-one job bounds all ahead of it and behind it.  *Lottery*: one each `gap` seconds, whichever.
-Every answer about a waiting job moves the weights.  Where nothing is ever seen to start, a job
-counts as started when it was submitted, and what is learned is the time from there.
+*At random*: whoever waits has the same chance each second, starts seen over seconds waited.  *Line*: the service
+takes jobs in the order of submission, so an answer about one bounds all ahead of it and behind it.  Every answer about
+a waiting job moves the odds between the two.  Where nothing is ever seen to start, a job counts as started when it was
+submitted, and what is learned is the time from there.
 """
 
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from .line import Line, Place
 from .rule import Curve, Start
-from .waits import Waits
 
-_AHEAD = (0.08, 0.18, 0.3, 0.5, 0.8, 1.3, 2.2)
+_AHEAD = (0.1, 0.25, 0.5, 0.9, 1.4, 2.2)
 """Ends of the intervals, in typical durations, into which a start to come is put: fine near now."""
 HORIZON = _AHEAD[-1]
 """Typical durations beyond which no start is looked for."""
 _BETWEEN = (0.15, 0.5, 0.85, 1.0)
 """The same for a start known to lie between two answers."""
+_WAIT, _WAIT_WEIGHT = 10.0, 2.0
+"""A typical wait in seconds before any start was seen, and what that guess is worth in starts."""
+_MEMORY = 30.0
+"""Starts that are remembered: enough for a mean, few enough for a queue that fills and empties."""
+_LINE_ODDS = math.log(0.05)
+"""Before anything is known, one queue in twenty is a line; a dozen answers tell."""
 _FADE = 0.995
-"""An explanation's record is forgotten over 200 answers, so that a changed queue is noticed."""
+"""What the answers said is forgotten over 200 of them, so that a changed queue is noticed."""
 _SURPRISE = 0.03
-"""No answer counts for less than this under any explanation: none is ever quite ruled out."""
-_CROWD, _CROWD_PART = 10, 0.5
-"""In a long queue somebody starts, whatever was learned of waits: so much of the trust in that goes to the lottery."""
+"""No answer counts for less than this under either explanation: none is ever quite ruled out."""
+_OVERTAKEN = 2.0
+"""What a job that was overtaken says against the line, in log odds."""
+_MOST_ODDS = 8.0
 _ENOUGH = 1e-4
 """Chances below this are left out."""
 
@@ -40,21 +44,30 @@ class Starts:
     """Belief about the starts of all jobs that share one queue."""
 
     def __init__(self) -> None:
-        self.waits, self.line = Waits(), Line()
+        self.line = Line()
         self.waiting = 0
         self.opaque = False
         """The service never says that a job has started."""
-        self.trust = (0.9, 0.05, 0.05)
-        """Probabilities of alone, line, lottery."""
-        self._logs = [math.log(p) for p in self.trust]
-        self._seen: deque[float] = deque(maxlen=30)
+        self.line_share = 0.05
+        """The probability that jobs start in the order of submission."""
+        self._odds = _LINE_ODDS
+        self._starts, self._waited = _WAIT_WEIGHT, _WAIT_WEIGHT * _WAIT
         self._direct_ends = self._waiting_answers = 0
         self._saw_processing = False
 
     @property
     def in_line(self) -> bool:
         """Jobs start in the order of submission, more likely than not."""
-        return self.trust[1] > 0.5
+        return self.line_share > 0.5
+
+    @property
+    def typical_wait(self) -> float:
+        """Seconds waited for each start that was seen; assignable, to begin with an earlier run's."""
+        return self._waited / self._starts
+
+    @typical_wait.setter
+    def typical_wait(self, seconds: float) -> None:
+        self._waited = seconds * self._starts
 
     def place(self, now: float) -> Place:
         """A new job at the end of the queue."""
@@ -68,11 +81,11 @@ class Starts:
         self._waiting_answers += 1
         if self.opaque or sent <= place.queued_at:
             return
-        before, place.queued_at = place.queued_at - place.submitted, sent
+        waited, place.queued_at = sent - place.queued_at, sent
         if not place.loose:
-            self.waits.waited(before, sent - place.submitted)
+            self._waited += waited
             if self.line.seen_waiting(place):
-                self._weigh([0.0, -2.0, 0.0])  # overtaken: impossible in a line
+                self._weigh(-_OVERTAKEN)
 
     def seen_started(
         self, place: Place, starts: Sequence[Start], now: float, *, told: bool, in_turn: bool
@@ -83,13 +96,13 @@ class Starts:
         """
         self._saw_processing |= told
         place.first_seen, place.started = now, starts
-        place.middle = sum(at * weight for at, weight in starts) / sum(weight for _, weight in starts)
+        place.middle = sum(at * weight for at, weight in starts)
         self.waiting -= 1
         if place.loose:
             return
-        self._seen.append(now)
-        since = place.queued_at - place.submitted
-        self.waits.started(since, max(since + 0.1, max(at for at, _ in starts) - place.submitted))
+        keep = 1.0 - 1.0 / _MEMORY
+        self._starts = keep * self._starts + 1.0
+        self._waited = keep * self._waited + max(0.05, place.middle - place.queued_at)
         if in_turn:
             self.line.seen_started(place)
 
@@ -104,8 +117,7 @@ class Starts:
 
     def left(self, place: Place) -> None:
         """The job says nothing more about the queue."""
-        if place.first_seen == math.inf:
-            self.waiting -= 1
+        self.waiting -= place.first_seen == math.inf
         place.loose = True
 
     def back(self, place: Place, sent: float) -> None:
@@ -120,61 +132,59 @@ class Starts:
             return
         edges = self._edges(place, sent - place.queued_at, _BETWEEN)
         done = [curve.at((sent - 0.5 * (a + b)) / unit)[0] for a, b in pairwise(edges)]
-        scores: list[float] = []
-        for chance in self._chances(place):
+
+        def score(chance: Chance) -> float:
             at = [chance(t) for t in edges]
             over = sum((b - a) * f for a, b, f in zip(at, at[1:], done, strict=False))
-            scores.append(1.0 - at[-1] if waits else over if ended else max(0.0, at[-1] - over))
-        self._weigh([math.log(score + _SURPRISE) for score in scores])
+            return 1.0 - at[-1] if waits else over if ended else max(0.0, at[-1] - over)
 
-    def _weigh(self, scores: list[float]) -> None:
-        logs = [_FADE * a + b for a, b in zip(self._logs, scores, strict=True)]
-        top = max(logs)
-        self._logs = [max(-8.0, a - top) for a in logs]
-        weights = [math.exp(a) for a in self._logs]
-        alone, line, lottery = (w / sum(weights) for w in weights)
-        self.trust = (alone, line, lottery)
+        line, random = score(self.line.chance(place)), score(self._random(place))
+        self._weigh(math.log((line + _SURPRISE) / (random + _SURPRISE)))
+
+    def _weigh(self, evidence: float) -> None:
+        self._odds = min(_MOST_ODDS, max(-_MOST_ODDS, _FADE * self._odds + evidence))
+        self.line_share = 1.0 / (1.0 + math.exp(-self._odds))
 
     # -- what is believed
 
-    def starts(self, place: Place, unit: float, until: float = math.inf) -> Sequence[Start]:
-        """Instants at which the job may have started or may yet start, with their probabilities.
-
-        `unit`: how long such a job runs. `until`: it is known to have started by then.
-        """
+    def to_come(self, place: Place, unit: float) -> Sequence[Start]:
+        """Instants at which the job may have started or may yet start. `unit`: how long such a job runs."""
         if self.opaque:
             return [Start(place.submitted, 1.0)]
         if place.started:
             return place.started
-        if until - place.queued_at < 1.0:
-            return [Start(0.5 * (place.queued_at + until), 1.0)]
-        if until == math.inf:
-            return [s for s in self._spread(place, self._edges(place, unit, _AHEAD)) if s.weight > _ENOUGH]
-        parts = self._spread(place, self._edges(place, until - place.queued_at, _BETWEEN))
+        return [s for s in self._spread(place, self._edges(place, unit, _AHEAD)) if s.weight > _ENOUGH]
+
+    def past(self, place: Place, until: float) -> Sequence[Start]:
+        """The same for a job known to have started by `until`: two instants that have the mean and the spread."""
+        if self.opaque:
+            return [Start(place.submitted, 1.0)]
+        if place.started:
+            return place.started
+        width = max(0.0, until - place.queued_at)
+        parts = self._spread(place, self._edges(place, width, _BETWEEN)) if width > 1.0 else []
         whole = sum(weight for _, weight in parts)
-        if whole < 1e-6:  # none of the explanations allows it: somewhere in between
-            return [Start(0.5 * (place.queued_at + until), 1.0)]
+        if whole < 1e-6:  # too short to matter, or neither explanation allows it: somewhere in between
+            return [Start(place.queued_at + 0.5 * width, 1.0)]
         return [Start(at, weight / whole) for at, weight in parts if weight > 0.01 * whole]
 
     def _spread(self, place: Place, edges: list[float]) -> list[Start]:
+        """P(start) in each interval, put at its middle."""
+        line = 0.0 if place.loose else self.line_share
         at = [0.0] * len(edges)
-        for share, chance in zip(self._shares(place), self._chances(place), strict=True):
+        for share, chance in ((line, self.line.chance), (1.0 - line, self._random)):
             if share > 0.02:
-                at = [a + share * chance(t) for a, t in zip(at, edges, strict=True)]
-        middles = (0.5 * (a + b) for a, b in pairwise(edges))
-        return [Start(t, max(0.0, b - a)) for t, (a, b) in zip(middles, pairwise(at), strict=True)]
-
-    def _shares(self, place: Place) -> tuple[float, float, float]:
-        if place.loose:
-            return (1.0, 0.0, 0.0)
-        alone, line, lottery = self.trust
-        moved = _CROWD_PART * alone if self.waiting >= _CROWD else 0.0
-        return (alone - moved, line, lottery + moved)
+                by = chance(place)
+                at = [a + share * by(t) for a, t in zip(at, edges, strict=True)]
+        return [
+            Start(0.5 * (s + t), max(0.0, b - a))
+            for (s, t), (a, b) in zip(pairwise(edges), pairwise(at), strict=True)
+        ]
 
     def _edges(self, place: Place, width: float, cuts: tuple[float, ...]) -> list[float]:
         """Ends of the intervals; where the line rules, they begin where it says that it may have started."""
         low = place.queued_at
-        if self.trust[1] > 0.95 and not place.loose:
+        if self.line_share > 0.95 and not place.loose:
             bound = self.line.bracket(place)[0]
             if cuts is _AHEAD:
                 low = bound
@@ -183,18 +193,7 @@ class Starts:
                 low, width = low + skip, width - skip
         return [low, *(low + width * c for c in cuts)]
 
-    def _chances(self, place: Place) -> tuple[Chance, Chance, Chance]:
-        """P(started by t), given that it waited at `queued_at`, by each explanation."""
-        since, submitted, waits = place.queued_at, place.submitted, self.waits
-        seconds = self._lottery_gap(since) * max(1, self.waiting)
-        return (
-            lambda t: waits.started_by(since - submitted, t - submitted),
-            self.line.chance(place),
-            lambda t: -math.expm1((since - t) / seconds) if t > since else 0.0,
-        )
-
-    def _lottery_gap(self, now: float) -> float:
-        """Seconds a start, whoever's."""
-        if len(self._seen) < 2:
-            return self.line.gap
-        return max(0.02, (10.0 + now - self._seen[0]) / (2 + len(self._seen)))
+    def _random(self, place: Place) -> Chance:
+        """P(started by t), if the chance to start is the same each second."""
+        since, wait = place.queued_at, self.typical_wait
+        return lambda t: -math.expm1((since - t) / wait) if t > since else 0.0
