@@ -7,6 +7,7 @@ python -m benchmarks.polling --check              exit 1 if a target is missed
 python -m benchmarks.polling --chart              write benchmarks/polling.svg
 python -m benchmarks.polling --rule               one job with a known distribution against the exact optimum
 python -m benchmarks.polling --waiting 50000      CPU a poll and bytes a job with so many jobs in line
+python -m benchmarks.polling --pipeline           the whole client against the simulator
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from benchmarks.worlds.chart import draw
 from benchmarks.worlds.model import POSTS_PER_SECOND, Setting, build, history
 from benchmarks.worlds.optimum import by_rule, lower_bound, optimum
 from benchmarks.worlds.peers import NAMED, PEERS
+from benchmarks.worlds.pipeline import SERVICES, compare
 from benchmarks.worlds.play import Played, play
 from pixverse_async._core.job import JobClass
 from pixverse_async._core.schedule import DEFAULT_POLLS_PER_SECOND, AdaptivePolling
@@ -127,8 +129,10 @@ class Bench:
         self.seeds, self.workers = range(1, seeds + 1), workers
         self.missed: list[str] = []
 
-    def row(self, world: str, schedule: str, kappa: float = KAPPA, *, warm: bool = False) -> Row:
-        tasks = [Task(world=world, schedule=schedule, seed=k, kappa=kappa, warm=warm) for k in self.seeds]
+    def row(
+        self, world: str, schedule: str, kappa: float = KAPPA, *, warm: bool = False, seeds: int | None = None
+    ) -> Row:
+        tasks = [Task(world=world, schedule=schedule, seed=k, kappa=kappa, warm=warm) for k in self.seeds[:seeds]]
         if self.workers == 1:
             return row(map(run, tasks), kappa)
         with multiprocessing.Pool(self.workers) as pool:
@@ -163,7 +167,7 @@ class Bench:
         if sharp:
             print(line("adaptive, kappa 0.25", sharp), flush=True)
         for peer in PEERS:
-            theirs = self.row(name, peer.name)
+            theirs = self.row(name, peer.name, seeds=None if peer.name in NAMED else 1)
             print(line(peer.name, theirs), flush=True)
             self.claim(
                 f"{name}: {peer.name} costs {theirs.cost:.2f}, ours {ours.cost:.2f}", ours.cost < theirs.cost
@@ -233,6 +237,17 @@ def waiting(jobs: int) -> None:
     )
 
 
+def pipeline(bench: Bench, jobs: int = 100) -> None:
+    """The client on virtual time, against the simulator on what the same service did."""
+    print(f"\n== the whole client, {jobs} jobs x {len(bench.seeds)} seeds, and the simulator in the same service")
+    for service in SERVICES:
+        real, simulated = compare(service, jobs, len(bench.seeds))
+        print(f"{service:12s} client {real.polls:5.2f} polls {real.late:5.2f} s", end="")
+        print(f"   simulator {simulated.polls:5.2f} polls {simulated.late:5.2f} s", flush=True)
+        alike = abs(real.polls / simulated.polls - 1.0) < 0.1 and abs(real.late - simulated.late) < 0.4
+        bench.claim(f"pipeline: {service}: client {real}, simulator {simulated}", alike)
+
+
 def chart(bench: Bench) -> None:
     """Polls against lateness, for the README."""
     panels: list[
@@ -263,12 +278,15 @@ def main() -> int:
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--rule", action="store_true")
     parser.add_argument("--chart", action="store_true")
+    parser.add_argument("--pipeline", action="store_true")
     parser.add_argument("--waiting", type=int, default=0)
     args = parser.parse_args()
     bench = Bench(args.seeds, args.workers)
-    only = args.rule or args.chart or args.waiting
+    only = args.rule or args.chart or args.waiting or args.pipeline
     if args.rule or args.check:
         bench.rule()
+    if args.pipeline or args.check:
+        pipeline(bench)
     if args.chart:
         chart(bench)
     if args.waiting:

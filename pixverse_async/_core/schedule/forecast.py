@@ -23,6 +23,8 @@ _LENGTH_POWER = 0.8
 """A longer clip takes longer, a little less than in proportion."""
 _RUNNING_LEAST, _RUNNING_PART = 60.0, 0.25
 """A running job is asked after a minute or a quarter of its age, whatever is believed, the ceiling at the latest."""
+_WAITING_PART = 0.05
+"""A waiting job is asked after the ceiling, or this part of its age: after a day minutes do not matter."""
 _MOSTLY_WAITING = 0.5
 """A job that more probably than not will still wait when due is being searched for rather than watched."""
 _STALL_SECONDS, _STALL_TIMES = 600.0, 3.0
@@ -101,7 +103,7 @@ class Forecast:
         age = watched.last - place.submitted
         if watched.stage is Stage.PROCESSING:
             return min(self._ceiling, max(_RUNNING_LEAST, _RUNNING_PART * age))
-        longest = max(self._ceiling, _RUNNING_PART * age)
+        longest = max(self._ceiling, _WAITING_PART * age)
         if self.starts.in_line and place.index > line.front:
             return max(longest, line.expected(place)[0] - watched.last)
         return longest

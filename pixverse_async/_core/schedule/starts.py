@@ -142,7 +142,8 @@ class Starts:
         self._weigh(math.log((line + _SURPRISE) / (random + _SURPRISE)))
 
     def _weigh(self, evidence: float) -> None:
-        self._odds = min(_MOST_ODDS, max(-_MOST_ODDS, _FADE * self._odds + evidence))
+        odds = _LINE_ODDS + _FADE * (self._odds - _LINE_ODDS) + evidence
+        self._odds = min(_MOST_ODDS, max(-_MOST_ODDS, odds))
         self.line_share = 1.0 / (1.0 + math.exp(-self._odds))
 
     # -- what is believed
