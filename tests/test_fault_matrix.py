@@ -57,7 +57,7 @@ MATRIX = {
     26: Row("the key or a signature in a log, an error, a file", 5),
     27: Row("names that leave the folder, collide, or are too long", 4),
     28: Row("links and files planted where a part will be", 1),
-    29: Row("no space left for the journal", 3),
+    29: Row("no space left for the journal", 4),
     30: Row("no space left for a video", 2),
     31: Row("a sync that fails", 2),
     32: Row("an output folder that is read-only, or vanishes", 3),

@@ -1,0 +1,93 @@
+"""Which lines the journal writes late, and what it says when it cannot: what a mutation run found to be untested."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from pathlib import Path
+
+import anyio
+import pytest
+
+from pixverse_async._core.errors import JournalError
+from pixverse_async._core.lifecycle import StatusSeen, SubmitAccepted
+from pixverse_async._edge import journal_file
+from pixverse_async._edge.journal import FLUSH_AFTER, Journal
+from tests.crash.journal_child import STARTED
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_the_same_word_of_two_jobs_is_news_of_both(tmp_path: Path) -> None:
+    """Two jobs that are seen queued, again and again in turn, have a line each."""
+    journal = await Journal.open(tmp_path / "j")
+    for key in ("a", "b"):
+        await journal.append(key, STARTED)
+        await journal.append(key, SubmitAccepted(request_id=key))
+    for key in ("a", "b", "a", "b"):
+        await journal.append(key, StatusSeen(status="queued"))
+    await journal.aclose()
+    assert 2 == (tmp_path / "j").read_bytes().count(b"StatusSeen")
+
+
+async def test_every_status_is_written_within_a_second(tmp_path: Path) -> None:
+    """The tenth word alone in its second is written as the first one is."""
+    journal = await Journal.open(tmp_path / "j")
+    await journal.append("a", STARTED)
+    await journal.append("a", SubmitAccepted(request_id="a"))
+    for n in range(10):
+        await journal.append("a", StatusSeen(status=f"word {n}"))
+        await anyio.sleep(FLUSH_AFTER + 0.1)
+        assert f'"word {n}"'.encode() in (tmp_path / "j").read_bytes()
+    await journal.aclose()
+
+
+@pytest.mark.fault(29)
+@pytest.mark.parametrize(
+    ("problem", "words", "remedy"),
+    [
+        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), "No space left on device", "Free some space. "),
+        (OSError(errno.EDQUOT, os.strerror(errno.EDQUOT)), "quota", "Free some space. "),
+        (OSError(errno.EIO, os.strerror(errno.EIO)), "Input/output error", "See to the disk and the folder. "),
+        (ValueError("odd"), "ValueError('odd')", "See to the disk and the folder. "),
+    ],
+)
+async def test_an_unwritable_journal_says_why_to_all_who_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, problem: Exception, words: str, remedy: str
+) -> None:
+    """The append that failed, those that wait behind it and those that come later: path, cause and remedy."""
+    journal = await Journal.open(tmp_path / "j")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise problem
+
+    monkeypatch.setattr(journal_file.JournalFile, "write", refuse)
+    refusals: list[JournalError] = []
+
+    async def append(key: str) -> None:
+        with pytest.raises(JournalError) as caught:
+            await journal.append(key, STARTED)
+        refusals.append(caught.value)
+
+    with anyio.fail_after(5.0):
+        async with anyio.create_task_group() as group:
+            for steps in range(6):
+                group.start_soon(append, f"k{steps}")
+                await asyncio.to_thread(lambda: None)
+    await append("late")
+    assert 7 == len(refusals)
+    for refusal in refusals:
+        assert str(tmp_path / "j") == refusal.path
+        assert words in refusal.problem
+        assert refusal.remedy.startswith(remedy)
+    await journal.aclose()
+
+
+async def test_a_closed_journal_says_that_it_is_closed(tmp_path: Path) -> None:
+    """The error has the path and the cause, so that the mistake is found."""
+    journal = await Journal.open(tmp_path / "j")
+    await journal.aclose()
+    with pytest.raises(JournalError, match=r"it is closed.*this is a bug") as caught:
+        await journal.append("a", STARTED)
+    assert str(tmp_path / "j") == caught.value.path
