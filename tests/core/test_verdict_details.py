@@ -10,7 +10,8 @@ import pytest
 from pixverse_async._core.breaker import FEWEST_CALLS, FIRST_PAUSE, WINDOW, Breaker
 from pixverse_async._core.budget import estimate
 from pixverse_async._core.errors import ApiError, JournalError, ProtocolError, TransportError
-from pixverse_async._core.journal_format import read_journal
+from pixverse_async._core.journal_format import _RESTORE, compacted, read_journal  # pyright: ignore[reportPrivateUsage]
+from pixverse_async._core.lifecycle import GenerationFailed, RetryRequested, SubmitAccepted, fold
 from pixverse_async._core.retry import (
     Again,
     Ambiguous,
@@ -22,6 +23,8 @@ from pixverse_async._core.retry import (
     server_time_utc,
 )
 from tests.core.replies import reply
+from tests.core.test_journal_format import LINES
+from tests.submits import STARTED
 
 NOW = 784_111_777.0
 """Sun, 06 Nov 1994 08:49:37 GMT."""
@@ -122,6 +125,8 @@ def test_no_jobs_cost_exact_money() -> None:
     [
         (b"name,usd\ncat,0.15\n", 1, "Nothing was sent. Give another path as journal=, or move this file away."),
         (b'{"v":12,"other":"layout"}\n', 1, "Nothing was sent. Run the version that wrote it, or a later one."),
+        (LINES[0] + LINES[2] + LINES[3], 2, f"Nothing was sent. {_RESTORE}."),
+        (LINES[0] + LINES[1] + b"\n" + LINES[2], 3, f"Nothing was sent. {_RESTORE}."),
     ],
 )
 def test_a_refused_journal_says_where_and_what_to_do(data: bytes, line: int, remedy: str) -> None:
@@ -129,3 +134,14 @@ def test_a_refused_journal_says_where_and_what_to_do(data: bytes, line: int, rem
     with pytest.raises(JournalError) as caught:
         read_journal(data, "videos/journal")
     assert ("videos/journal", line, remedy) == (caught.value.path, caught.value.line, caught.value.remedy)
+
+
+def test_a_job_that_failed_many_times_survives_compaction() -> None:
+    """Every id that was given up is in the line that is left of the job."""
+    tries = [
+        (STARTED, SubmitAccepted(request_id=f"r-{n}"), GenerationFailed(reason="", kind="x"), RetryRequested())
+        for n in range(3)
+    ]
+    record = fold(event for one in tries for event in one)
+    assert ("r-0", "r-1", "r-2") == record.past_ids
+    assert {"k": record} == read_journal(compacted({"k": record}, 3.0), "j").records
