@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, NoReturn
 
 from .codes import Exit, table
-from .texts import ATTACH_EPILOG, EPILOG, RESUME_EPILOG, RUN_EPILOG, SOURCES
+from .texts import ATTACH_EPILOG, EPILOG, ESTIMATE_EPILOG, RESOLVE_EPILOG, RESUME_EPILOG, RUN_EPILOG, STATUS_EPILOG
 
 
 def program() -> str:
@@ -216,13 +216,9 @@ def _output_options(parser: argparse.ArgumentParser) -> None:
 VERBS: Final[Sequence[Verb]] = (
     Verb("run", "run", "SOURCE... [options]", "make a video of every image", _run, RUN_EPILOG),
     Verb("resume", "run", "DIR [options]", "finish what a run left undone", _resume, RESUME_EPILOG),
-    Verb("status", "money", "DIR [options]", "show where each job of a folder stands, and what it cost", _status),
-    Verb(
-        "resolve", "money", "DIR KEY [options]", "settle a held job: the service has it, or has it not", _resolve
-    ),
-    Verb(
-        "estimate", "money", "SOURCE... [options]", "say what a run would cost, asking nobody", _estimate, SOURCES
-    ),
+    Verb("status", "money", "DIR [options]", "show where each job stands, and its cost", _status, STATUS_EPILOG),
+    Verb("resolve", "money", "DIR KEY [options]", "settle a held job by hand", _resolve, RESOLVE_EPILOG),
+    Verb("estimate", "money", "SOURCE... [options]", "say what a run would cost", _estimate, ESTIMATE_EPILOG),
     Verb("attach", "attach", "ID [options]", "save the video of any request, by its id", _attach, ATTACH_EPILOG),
     Verb("verify", "upkeep", "DIR [options]", "check that every video on record is there and whole", _folder_only),
     Verb("repair", "upkeep", "DIR [options]", "make a damaged journal readable again", _folder_only),

@@ -12,7 +12,7 @@ EPILOG: Final = """the way through:
   {prog} status videos                              where does it stand?
   {prog} resume videos                              finish what was interrupted
 
-without a key: `{prog} emulator` in another terminal, and paste the two lines that it prints.
+without a key: `{prog} emulator` (extra emulator) in another terminal, and paste the two lines that it prints.
 
 environment:
   GMI_API_KEY   the key (never an option: options end up in logs and histories)
@@ -49,6 +49,17 @@ The first Ctrl-C stops sending, hears out what is being sent, and prints the lin
 """
 )
 
+
+ESTIMATE_EPILOG: Final = (
+    SOURCES
+    + """
+examples:
+  {prog} estimate photos --duration 10 --quality 1080p
+  {prog} estimate shots.csv --json
+
+It asks nobody and needs no key.
+"""
+)
 
 RESUME_EPILOG: Final = """examples:
   {prog} resume videos                    the run again, as its pixverse-run.json says: kept, fetched or sent

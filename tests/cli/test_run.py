@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from pixverse_async.cli.arguments import program
 from pixverse_async.emulator import Rule, Settings
 from tests.cli.conftest import QUICK, Command, Service
 from tests.memory import tiny_png
@@ -199,6 +200,14 @@ def test_doctor_finds_nothing_wrong_where_nothing_is(cli: Command, serve: Servic
     assert (6, True) == (said.code, "taken is not a folder to write to" in said.out)
 
 
+@pytest.mark.parametrize("verb", ["run", "resume", "status", "resolve", "estimate", "attach"])
+def test_help_teaches_by_example(cli: Command, verb: str) -> None:
+    """Below the options of a verb stand lines that can be copied; the whole help lists every code."""
+    said = cli(verb, "--help")
+    assert (0, True) == (said.code, said.out.count(f"\n  {program()} {verb} ") >= 2), said.out
+    assert all(f"\n  {code:>3}  " in cli("--help").out for code in (*range(10), 130, 143))
+
+
 @pytest.mark.parametrize("argv", [["--help"], ["run", "--help"], ["resolve", "--help"], ["no-such-verb"]])
 def test_help_loads_no_library(argv: list[str]) -> None:
     """Help comes from the standard library alone, which is what makes it come at once."""
@@ -206,3 +215,20 @@ def test_help_loads_no_library(argv: list[str]) -> None:
     script = f"import sys; from pixverse_async.cli import main; main({argv}); print({heavy} & set(sys.modules))"
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert "set()" == ran.stdout.splitlines()[-1]
+
+
+def test_no_link_is_kept_whole(cli: Command, serve: Service, tmp_path: Path) -> None:
+    """The signature of a link is in no file, no answer and no message, whatever becomes of the job."""
+    serve()
+    row = {"image": "https://user:s3cret@127.0.0.1/a.png?X-Goog-Signature=s3cret#s3cret", "prompt": "p"}
+    (tmp_path / "t.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    for argv in (
+        ["run", "t.jsonl", *QUICK],
+        ["run", "t.jsonl", "--json", *QUICK],
+        ["run", "t.jsonl", "--dry-run"],
+    ):
+        said = cli(*argv)
+        assert "s3cret" not in said.out + said.err
+    for path in Path("videos").iterdir():
+        assert b"s3cret" not in path.read_bytes()
+    assert "https://127.0.0.1/a.png" in Path("videos/manifest.csv").read_text(encoding="utf-8")
