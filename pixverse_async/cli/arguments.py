@@ -225,4 +225,4 @@ VERBS: Final[Sequence[Verb]] = (
     Verb("doctor", "doctor", "[DIR] [options]", "check installation, key, service and folder", _doctor),
     Verb("emulator", "", "[options]", "serve the request queue on this machine, for free", _nothing),
 )
-"""Every verb, in the order of the help text."""
+"""Every verb, in the order of the help text. A new one is a row here and a function of its name in its module."""
