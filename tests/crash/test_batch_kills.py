@@ -201,7 +201,7 @@ async def test_a_kill_at_every_sync_costs_nothing(tmp_path: Path, kill_at_sync: 
 @pytest.mark.fault(1)
 @pytest.mark.timeout(300 + 6 * KILLS)
 async def test_kills_at_random_moments_of_a_faulty_batch_cost_nothing(tmp_path: Path) -> None:
-    """Killed again and again on a faulty network, a batch is finished by the last run, each job paid once."""
+    """Killed again and again on a faulty network: the next run adopts all that is charged, the last finishes all."""
     rules = (
         Rule(on="submit", fault="drop_before_commit", probability=0.03),
         Rule(on="submit", fault="drop_after_commit", probability=0.03),
@@ -225,9 +225,10 @@ async def test_kills_at_random_moments_of_a_faulty_batch_cost_nothing(tmp_path: 
                     lives.append(a_life(emulator, tmp_path / str(n), f"batch {n}:", JOBS, 4))
                 else:
                     kills += 1
-        async with anyio.create_task_group() as group:
-            for life in lives:
-                group.start_soon(finish, emulator, attrs.evolve(life, max_in_flight=100))
+        for resume in (adopt, finish):
+            async with anyio.create_task_group() as group:
+                for life in lives:
+                    group.start_soon(resume, emulator, attrs.evolve(life, max_in_flight=100))
         # The faults did strike.
         assert set(emulator.service.faults.fired.values()) - {0}
 
