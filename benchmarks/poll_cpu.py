@@ -1,0 +1,235 @@
+"""CPU of one status poll, all of it, against the barest GET that aiohttp can make, in one run.
+
+    python -m benchmarks.poll_cpu [--polls 4000] [--rounds 5]
+    python3 -m uv run --with openai --with replicate python -m benchmarks.poll_cpu      # peers beside it
+
+A server of a few lines, in a process of its own, answers each GET with the same record of 420 bytes: queued, payload
+echoed.  `bare` reads the body and throws it away.  `ours` is the pipeline's own poller: scheduler, call, codec,
+lifecycle, journal in memory.  `raw json` is `bare` and `json.loads`.  The peers are their clients' own status call in
+a loop.  Each variant has 32 calls under way; the rounds interleave them; CPU is user + system of this process only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import random
+import resource
+import statistics
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from importlib.util import find_spec
+
+import aiohttp
+import anyio
+
+from pixverse_async import AdaptivePolling, FixedPolling, Job, PollPolicy
+from pixverse_async._core.config import read_endpoint
+from pixverse_async._core.lifecycle import SubmitAccepted, SubmitStarted
+from pixverse_async._core.outcome import Outcome
+from pixverse_async._edge.flight import Flight
+from pixverse_async._edge.journal import NoJournal
+from pixverse_async._edge.limits import Limits
+from pixverse_async._edge.poll import Poller
+from pixverse_async._edge.run import Run
+from pixverse_async._edge.transport import AiohttpTransport
+
+AT_ONCE = 32
+RECORD = {
+    "request_id": "6f1c2b1e-0000-4000-8000-000000000001",
+    "model": "pixverse-v6-i2v",
+    "status": "queued",
+    "created_at": 1785800000,
+    "updated_at": 1785800001,
+    "payload": {
+        "prompt": "a gentle breeze moves the leaves, the camera comes slowly closer",
+        "image": "https://storage.example/gmi-uploads/7f3a/lighthouse.jpeg",
+        "duration": 5,
+        "quality": "540p",
+        "generate_audio_switch": False,
+        "seed": 1234567,
+    },
+    "outcome": {},
+}
+OPENAI = {"id": "v-1", "object": "video", "status": "queued", "progress": 0, "model": "sora-2", "created_at": 1}
+REPLICATE = {"id": "v-1", "version": "1", "status": "starting", "input": RECORD["payload"], "urls": {}, "logs": ""}
+
+Variant = Callable[[str, int], Awaitable[int]]
+"""Given the base and how many polls, polls about so many times; how many it were."""
+
+
+async def serve(port: int) -> None:
+    """Answer every GET on keep-alive connections, by the id in its path."""
+    answers = {b"/videos/": OPENAI, b"/predictions/": REPLICATE}
+
+    class Server(asyncio.Protocol):
+        transport: asyncio.Transport
+
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            assert isinstance(transport, asyncio.Transport)
+            self.transport = transport
+
+        def data_received(self, data: bytes) -> None:
+            path = data.split(b" ", 2)[1]
+            record = next((answer for part, answer in answers.items() if part in path), None)
+            body = json.dumps(record or {**RECORD, "request_id": path.rpartition(b"/")[2].decode()}).encode()
+            head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+            self.transport.write(head.encode() + body)
+
+    server = await asyncio.get_running_loop().create_server(Server, "127.0.0.1", port)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    await server.serve_forever()
+
+
+async def _in_parallel(one: Callable[[], Awaitable[object]], polls: int) -> int:
+    async def several() -> None:
+        for _ in range(polls // AT_ONCE):
+            await one()
+
+    async with anyio.create_task_group() as group:
+        for _ in range(AT_ONCE):
+            group.start_soon(several)
+    return polls // AT_ONCE * AT_ONCE
+
+
+@asynccontextmanager
+async def _session() -> AsyncGenerator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+        yield session
+
+
+async def bare(base: str, polls: int) -> int:
+    async with _session() as session:
+
+        async def one() -> None:
+            async with session.get(f"{base}/requests/r-1") as response:
+                await response.read()
+
+        return await _in_parallel(one, polls)
+
+
+async def raw_json(base: str, polls: int) -> int:
+    async with _session() as session:
+
+        async def one() -> None:
+            async with session.get(f"{base}/requests/r-1") as response:
+                json.loads(await response.read())
+
+        return await _in_parallel(one, polls)
+
+
+def ours(policy: PollPolicy, jobs: int) -> Variant:
+    """The pipeline's poller over so many jobs that never end, until it has polled so often."""
+
+    async def poll(base: str, polls: int) -> int:
+        async def ignore(_: Outcome) -> None: ...
+
+        transport = AiohttpTransport.open(read_endpoint({}, api_key="k", base_url=base, org_id=None))
+        rng = random.Random(7)
+        log = NoJournal()
+        run = Run(transport=transport, log=log, limits=Limits(), random=rng, deliver=ignore)
+        scheduler = policy.scheduler(polls_per_second=100_000.0, seed=7)
+        poller = Poller(run, scheduler, on_ready=lambda _: None)
+        flights = [await _accepted(log, n) for n in range(jobs)]
+        async with anyio.create_task_group() as group:
+            for flight in flights:
+                poller.add(flight, anyio.current_time())
+            group.start_soon(poller.run)
+            while sum(flight.polls for flight in flights) < polls:  # noqa: ASYNC110  nothing tells of each poll
+                await anyio.sleep(0.01)
+            group.cancel_scope.cancel()
+        await transport.aclose()
+        return sum(flight.polls for flight in flights)
+
+    return poll
+
+
+async def _accepted(log: NoJournal, n: int) -> Flight:
+    job = Job("https://p.example/cat.jpg", "yawns")
+    started = SubmitStarted(
+        name=f"job-{n}", seed=n, is_own_seed=True, payload_sha256="", usd=Decimal(1), at_utc=0.0, image="", prompt="",
+        duration=5, quality="540p", audio=False, multi_clip=False,
+    )  # fmt: skip
+    await log.append(str(n), started)
+    record = await log.append(str(n), SubmitAccepted(request_id=f"6f1c2b1e-0000-4000-8000-{n:012d}"))
+    return Flight(job=job, index=n, name=f"job-{n}", key=str(n), record=record)
+
+
+async def openai_client(base: str, polls: int) -> int:
+    from openai import AsyncOpenAI  # pyright: ignore
+
+    async with AsyncOpenAI(api_key="k", base_url=base) as client:  # pyright: ignore
+        return await _in_parallel(lambda: client.videos.retrieve("v-1"), polls)  # pyright: ignore
+
+
+async def replicate_client(base: str, polls: int) -> int:
+    from replicate.client import Client  # pyright: ignore
+
+    client = Client(api_token="k", base_url=base)  # pyright: ignore
+    return await _in_parallel(lambda: client.predictions.async_get("v-1"), polls)  # pyright: ignore
+
+
+def variants() -> dict[str, Variant]:
+    found: dict[str, Variant] = {
+        "bare": bare,
+        "raw json": raw_json,
+        "ours, adaptive": ours(AdaptivePolling(kappa=1e-9), 4000),
+        "ours, fixed": ours(FixedPolling(0.001), 10 * AT_ONCE),
+    }
+    peers: dict[str, Variant] = {"openai": openai_client, "replicate": replicate_client}
+    return found | {name: variant for name, variant in peers.items() if find_spec(name) is not None}
+
+
+def cpu_of(variant: Variant, base: str, polls: int) -> float:
+    """Microseconds of CPU a poll."""
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    made = anyio.run(variant, base, polls)
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    return (after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime) / made * 1e6
+
+
+def measure(base: str, polls: int, rounds: int) -> dict[str, list[float]]:
+    """CPU a poll of each variant, a figure for each round."""
+    found = variants()
+    figures: dict[str, list[float]] = {name: [] for name in found}
+    for _ in range(rounds):
+        for name, variant in found.items():
+            figures[name].append(cpu_of(variant, base, polls))
+    return figures
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--polls", type=int, default=4000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--serve", type=int, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.serve:
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(serve(args.serve))
+        return
+    port = 20_000 + os.getpid() % 10_000
+    command = [sys.executable, "-m", "benchmarks.poll_cpu", "--serve", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as server:
+        assert server.stdout is not None
+        try:
+            server.stdout.readline()
+            figures = measure(f"http://127.0.0.1:{port}", args.polls, args.rounds)
+        finally:
+            server.kill()
+    base = statistics.median(figures["bare"])
+    for name, values in figures.items():
+        ratios = sorted(value / other for value, other in zip(values, figures["bare"], strict=True))
+        print(f"{name:16} {statistics.median(values):7.0f} us a poll   {statistics.median(ratios):5.2f} x bare")
+    print(f"median of {args.rounds} rounds of {args.polls} polls; bare {base:.0f} us")
+
+
+if __name__ == "__main__":
+    main()
