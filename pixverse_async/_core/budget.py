@@ -50,7 +50,12 @@ def dollars(usd: Decimal) -> str:
 
 @attrs.frozen(kw_only=True)
 class Estimate:
-    """What a batch would cost if every job succeeded: an upper bound, made offline."""
+    """What a batch would cost if every job succeeded: an upper bound, made offline.
+
+    >>> made: Estimate = estimate([Job("cat.jpg", "yawns"), Job("dog.jpg", "barks", duration=10)])
+    >>> made.per_job, made.assumptions[-1]
+    ((Decimal('0.175'), Decimal('0.350')), 'no discount, no tax')
+    """
 
     total_usd: Decimal
     per_job: tuple[Decimal, ...]

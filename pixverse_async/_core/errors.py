@@ -61,6 +61,12 @@ class PixverseError(Exception):
 
     `job_name` and `request_id` say which job; `may_be_billed` is true when the service may
     have charged, or may yet charge, for what failed.
+
+    >>> error = StoppedError("no credit left").about(job_name="cat", request_id="5a7a5466")
+    >>> print(error)
+    job 'cat', request 5a7a5466: not sent: no credit left. Nothing was charged; run the same call again to do it.
+    >>> isinstance(error, PixverseError), error.may_be_billed
+    (True, False)
     """
 
     job_name: str | None = None
@@ -96,7 +102,15 @@ class PixverseError(Exception):
 
 @attrs.define(eq=False, slots=False, str=False)
 class InvalidJobError(PixverseError, ValueError):
-    """Yours: fix the job. Raised before anything is sent or paid."""
+    """Yours: fix the job. Raised before anything is sent or paid.
+
+    >>> from pixverse_async import Job
+    >>> try:
+    ...     Job("cat.jpg", " ")
+    ... except InvalidJobError as error:
+    ...     print(error)
+    job 'cat': prompt=' ': empty. Say in words what should happen in the video.
+    """
 
     field: str
     value: str
@@ -109,7 +123,11 @@ class InvalidJobError(PixverseError, ValueError):
 
 @attrs.define(eq=False, slots=False, str=False)
 class ConfigError(PixverseError, ValueError):
-    """Yours: fix a setting of the client, in the call or in the environment. Nothing was sent."""
+    """Yours: fix a setting of the client, in the call or in the environment. Nothing was sent.
+
+    >>> print(ConfigError("budget_usd", "'ten' is no amount of money", "Give dollars, such as 25 or '9.50'."))
+    budget_usd: 'ten' is no amount of money. Give dollars, such as 25 or '9.50'.
+    """
 
     setting: str
     problem: str
@@ -121,7 +139,11 @@ class ConfigError(PixverseError, ValueError):
 
 @attrs.define(eq=False, slots=False, str=False)
 class ApiError(PixverseError):
-    """The service answered, and the answer is no. `status` is the HTTP status; nothing was charged for the call."""
+    """The service answered, and the answer is no. `status` is the HTTP status; nothing was charged for the call.
+
+    >>> print(ApiError(503, "overloaded"))
+    the service answered 503: overloaded. Nothing was charged for this call; run it again.
+    """
 
     status: int
     reason: str
@@ -136,7 +158,11 @@ class ApiError(PixverseError):
 
 @attrs.define(eq=False, slots=False, str=False)
 class AuthError(ApiError):
-    """401 or 403: the key is wrong, expired or lacks rights. Stops the batch."""
+    """401 or 403: the key is wrong, expired or lacks rights. Stops the batch.
+
+    >>> print(AuthError(401, "no such key"))
+    the service answered 401: no such key. Check GMI_API_KEY (and GMI_ORG_ID, if the key serves several organisations).
+    """
 
     def _advice(self) -> str:
         return "Check GMI_API_KEY (and GMI_ORG_ID, if the key serves several organisations)."
@@ -144,7 +170,11 @@ class AuthError(ApiError):
 
 @attrs.define(eq=False, slots=False, str=False)
 class InsufficientCreditsError(ApiError):
-    """402: no credit left. Nothing was charged; add credit and run the same call again."""
+    """402: no credit left. Nothing was charged; add credit and run the same call again.
+
+    >>> print(InsufficientCreditsError(402, "balance is 0"))
+    the service answered 402: balance is 0. Nothing was charged; add credit in the console and run the same call again.
+    """
 
     def _advice(self) -> str:
         return "Nothing was charged; add credit in the console and run the same call again."
@@ -152,7 +182,12 @@ class InsufficientCreditsError(ApiError):
 
 @attrs.define(eq=False, slots=False, str=False)
 class RateLimitedError(ApiError):
-    """429: refused by rate, safe to send again after `retry_after` seconds (None: no hint given)."""
+    """429: refused by rate, safe to send again after `retry_after` seconds (None: no hint given).
+
+    >>> error = RateLimitedError(429, "60 per minute", retry_after=12.0)
+    >>> print(error, error.retry_after)
+    the service answered 429: 60 per minute. Nothing was charged; the call is safe to repeat later. 12.0
+    """
 
     retry_after: float | None = None
 
@@ -162,7 +197,11 @@ class RateLimitedError(ApiError):
 
 @attrs.define(eq=False, slots=False, str=False)
 class RejectedError(ApiError):
-    """This job will not be accepted as it is. Nothing was charged."""
+    """This job will not be accepted as it is. Nothing was charged.
+
+    >>> print(RejectedError(400, "bad image"))
+    the service answered 400: bad image. Nothing was charged. Correct the job; the same one would be refused again.
+    """
 
     def _advice(self) -> str:
         return "Nothing was charged. Correct the job; the same one would be refused again."
@@ -170,7 +209,11 @@ class RejectedError(ApiError):
 
 @attrs.define(eq=False, slots=False, str=False)
 class TransportError(PixverseError):
-    """No complete answer. `sent` False: the request never left, repeat it freely; None: unknown."""
+    """No complete answer. `sent` False: the request never left, repeat it freely; None: unknown.
+
+    >>> print(TransportError("connection refused", sent=False))
+    connection refused; it never reached the service. Run the same call again: what was paid is not paid twice.
+    """
 
     what: str
     sent: bool | None = None
@@ -182,7 +225,12 @@ class TransportError(PixverseError):
 
 @attrs.define(eq=False, slots=False, str=False)
 class ProtocolError(PixverseError):
-    """An answer that cannot be read: at `path` something else than `expected` was found."""
+    """An answer that cannot be read: at `path` something else than `expected` was found.
+
+    >>> error = ProtocolError("request_id", "text", "a number")
+    >>> str(error).partition(".")[0]
+    "the service's answer has no readable request_id: expected text, got a number"
+    """
 
     path: str
     expected: str
@@ -198,7 +246,12 @@ class ProtocolError(PixverseError):
 
 @attrs.define(eq=False, slots=False, str=False)
 class SubmitUnknownError(PixverseError):
-    """The submit left, and its fate is not known: it may have been accepted and may be billed."""
+    """The submit left, and its fate is not known: it may have been accepted and may be billed.
+
+    >>> error = SubmitUnknownError("the connection was reset", seed=77)
+    >>> str(error).partition(";")[0]
+    "the submit's fate is unknown (the connection was reset). It is counted as spent and is not sent again"
+    """
 
     what: str
     seed: int | None
@@ -218,6 +271,9 @@ class GenerationError(PixverseError):
 
     `kind` is one of "moderation", "rate_limited", "capacity", "credits", "image", "cancelled",
     "no_media" and "unknown".
+
+    >>> print(GenerationError("forbidden", "moderation"))
+    the generation failed (moderation): forbidden. Change the prompt or the image; the same job would be refused again.
     """
 
     reason: str
@@ -230,7 +286,12 @@ class GenerationError(PixverseError):
 
 @attrs.define(eq=False, slots=False, str=False)
 class DownloadError(PixverseError):
-    """The video did not arrive whole. It is paid for: the next run downloads it again, at no charge."""
+    """The video did not arrive whole. It is paid for: the next run downloads it again, at no charge.
+
+    >>> error = DownloadError("the disk is full", received_bytes=4096, expected_bytes=9000)
+    >>> str(error).partition(").")[0]
+    'the video was made but not saved: the disk is full (4096 of 9000 bytes'
+    """
 
     problem: str
     received_bytes: int = 0
@@ -246,7 +307,11 @@ class DownloadError(PixverseError):
 
 @attrs.define(eq=False, slots=False, str=False)
 class DeadlineExceededError(PixverseError, TimeoutError):
-    """We stopped waiting after `timeout` seconds. The request lives on; the next run picks it up."""
+    """We stopped waiting after `timeout` seconds. The request lives on; the next run picks it up.
+
+    >>> str(DeadlineExceededError(1800, "queued")).partition(".")[0]
+    'still queued after 1800 s'
+    """
 
     timeout: float
     state: str
@@ -260,7 +325,11 @@ class DeadlineExceededError(PixverseError, TimeoutError):
 
 @attrs.define(eq=False, slots=False, str=False)
 class BudgetExceededError(PixverseError):
-    """The budget has no room for this job. It was not sent."""
+    """The budget has no room for this job. It was not sent.
+
+    >>> print(BudgetExceededError(needed_usd=Decimal("0.175"), left_usd=Decimal("0.1")))
+    not sent: it needs $0.175 and the budget has $0.100 left. Raise budget_usd and run the same call again.
+    """
 
     needed_usd: Decimal
     left_usd: Decimal
@@ -274,7 +343,11 @@ class BudgetExceededError(PixverseError):
 
 @attrs.define(eq=False, slots=False, str=False)
 class JournalError(PixverseError):
-    """The journal cannot be trusted or written. Stops the batch before anything more is paid."""
+    """The journal cannot be trusted or written. Stops the batch before anything more is paid.
+
+    >>> print(JournalError("videos/pixverse-journal.jsonl", "not JSON", "Run repair_journal.", line=7))
+    videos/pixverse-journal.jsonl, line 7: not JSON. Run repair_journal.
+    """
 
     path: str
     problem: str
@@ -288,7 +361,11 @@ class JournalError(PixverseError):
 
 @attrs.define(eq=False, slots=False, str=False)
 class StoppedError(PixverseError):
-    """The batch stopped admitting before this job was sent. Nothing was charged for it."""
+    """The batch stopped admitting before this job was sent. Nothing was charged for it.
+
+    >>> print(StoppedError("the key was refused"))
+    not sent: the key was refused. Nothing was charged; run the same call again to do it.
+    """
 
     why: str
 
@@ -298,7 +375,11 @@ class StoppedError(PixverseError):
 
 @attrs.define(eq=False, slots=False, str=False)
 class UnexpectedError(PixverseError):
-    """A bug of ours, or of a sink or observer of yours, met in one job; the others went on."""
+    """A bug of ours, or of a sink or observer of yours, met in one job; the others went on.
+
+    >>> print(UnexpectedError("KeyError in on_event"))
+    unexpected KeyError in on_event. Nothing paid is lost: run the same call again; please report this.
+    """
 
     what: str
 

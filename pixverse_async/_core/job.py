@@ -37,7 +37,11 @@ _SOURCES = "Give a path, an https URL, a data: URI or bytes."
 
 
 class Stage(enum.StrEnum):
-    """Where the service says a request stands, its many words read as five."""
+    """Where the service says a request stands, its many words read as five.
+
+    >>> Stage("processing").is_final, Stage.CANCELLED.is_final
+    (False, True)
+    """
 
     QUEUED = "queued"
     PROCESSING = "processing"
@@ -52,7 +56,11 @@ class Stage(enum.StrEnum):
 
 
 class JobClass(NamedTuple):
-    """What a generation's time depends on: jobs of one class are expected to take alike."""
+    """What a generation's time depends on: jobs of one class are expected to take alike.
+
+    >>> Job("cat.jpg", "the cat yawns", quality="720p").job_class == JobClass("720p", duration=5, audio=False)
+    True
+    """
 
     quality: str
     duration: int

@@ -21,7 +21,11 @@ import attrs
 
 
 class State(enum.StrEnum):
-    """Where a job stands, as far as its recorded events tell."""
+    """Where a job stands, as far as its recorded events tell.
+
+    >>> State("unknown").name
+    'UNKNOWN'
+    """
 
     NEW = "new"
     SUBMITTING = "submitting"

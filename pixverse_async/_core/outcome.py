@@ -14,7 +14,12 @@ from .job import Job
 
 @attrs.frozen(kw_only=True)
 class Timings:
-    """Where the time of one job went, in seconds. None: that part did not happen in this run."""
+    """Where the time of one job went, in seconds. None: that part did not happen in this run.
+
+    >>> times = Timings(queued=4.0, generating=31.5, detected_late_by=1.2, polls=6)
+    >>> times.queued, times.downloading
+    (4.0, None)
+    """
 
     queued: float | None = None
     """From acceptance to the last answer before `processing`."""
@@ -42,7 +47,16 @@ class _Common:
 
 @attrs.frozen(kw_only=True)
 class Succeeded(_Common):
-    """The video is on the disk (or in the sink), whole and checked."""
+    """The video is on the disk (or in the sink), whole and checked.
+
+    >>> from pixverse_async import BatchResult
+    >>> cat = Succeeded(
+    ...     job=Job("cat.jpg", "yawns"), index=0, name="cat", usd=Decimal("0.175"),
+    ...     path=Path("videos/cat.mp4"), size_bytes=900, sha256="9f2c",
+    ... )
+    >>> BatchResult([cat]).summary()
+    '1 succeeded, 0 failed, 0 unknown, 0 pending, $0.175'
+    """
 
     path: Path | str
     """Where it is: a path, or the sink's own name for the place."""
@@ -54,21 +68,42 @@ class Succeeded(_Common):
 
 @attrs.frozen(kw_only=True)
 class Failed(_Common):
-    """It will not come out of this run. `error.may_be_billed` says whether it may have cost."""
+    """It will not come out of this run. `error.may_be_billed` says whether it may have cost.
+
+    >>> from pixverse_async import GenerationError
+    >>> refused = GenerationError("forbidden", "moderation")
+    >>> dog = Failed(job=Job("dog.jpg", "barks"), index=1, name="dog", error=refused)
+    >>> dog.usd, dog.error.may_be_billed
+    (Decimal('0'), False)
+    """
 
     error: PixverseError
 
 
 @attrs.frozen(kw_only=True)
 class Unknown(_Common):
-    """The submit left and its fate is unknown: held, counted as spent, never sent again unasked."""
+    """The submit left and its fate is unknown: held, counted as spent, never sent again unasked.
+
+    >>> from pixverse_async import SubmitUnknownError
+    >>> lost = SubmitUnknownError("the connection was reset", seed=77)
+    >>> held = Unknown(job=Job("cat.jpg", "yawns"), index=0, name="cat", seed=77, usd=Decimal("0.175"), error=lost)
+    >>> held.seed, held.usd
+    (77, Decimal('0.175'))
+    """
 
     error: PixverseError
 
 
 @attrs.frozen(kw_only=True)
 class Pending(_Common):
-    """Accepted and still running at the service when we stopped waiting; the next run picks it up."""
+    """Accepted and still running at the service when we stopped waiting; the next run picks it up.
+
+    >>> from pixverse_async import DeadlineExceededError
+    >>> late = DeadlineExceededError(1800, "processing")
+    >>> left = Pending(job=Job("cat.jpg", "yawns"), index=0, name="cat", request_id="5a7a5466", error=late)
+    >>> left.request_id
+    '5a7a5466'
+    """
 
     error: PixverseError
 

@@ -20,6 +20,13 @@ class RecordedJob:
     """One job of an output folder, as its journal knows it.
 
     `job.image` is a description: a path or link as it was given, without signature, or the count of its bytes.
+
+    >>> job = RecordedJob(
+    ...     key="3f2a91c0" * 4, name="cat", job=Job("cat.jpg", "yawns"), state=State.UNKNOWN, request_id=None, seed=77,
+    ...     usd=Decimal("0.175"), submits=1, started_at_utc=0.0, path=None, size_bytes=None, sha256=None, why="reset",
+    ... )
+    >>> job.is_held
+    True
     """
 
     key: str

@@ -77,7 +77,11 @@ class Reply:
 
 @attrs.frozen(kw_only=True)
 class Media:
-    """A finished video at the service. The link may be signed: it is a secret."""
+    """A finished video at the service. The link may be signed: it is a secret.
+
+    >>> Media(url="https://storage.example/cat.mp4?signature=1f")
+    Media()
+    """
 
     url: str = attrs.field(repr=False)
 
@@ -114,7 +118,12 @@ class Echo:
 
 @attrs.frozen(kw_only=True)
 class Status:
-    """One request as the service describes it."""
+    """One request as the service describes it.
+
+    >>> seen = Status(request_id="5a7a5466", stage=Stage.QUEUED, word="dispatched")
+    >>> seen.stage.is_final, seen.media
+    (False, None)
+    """
 
     request_id: str
     stage: Stage

@@ -62,6 +62,21 @@ class Client:
     `api_key`, `base_url` and `org_id` default to GMI_API_KEY, GMI_BASE_URL and GMI_ORG_ID.
     `transport`: another way to reach the service, for tests. *Raises* `ConfigError` at once when the key is missing
     or the base is wrong; nothing is sent before the first call.
+
+    >>> import asyncio
+    >>> from pixverse_async import FixedPolling
+    >>> from pixverse_async.emulator import Emulator, tiny_film
+    >>> async def main() -> None:
+    ...     async with (
+    ...         Emulator(speed=2000, film=tiny_film) as service,
+    ...         Client(service.api_key, base_url=service.base_url) as client,
+    ...     ):
+    ...         await client.check()
+    ...         handle = await client.submit(Job("https://example.com/cat.jpg", "the cat yawns"))
+    ...         again = client.attach(handle.request_id)  # in any process, at any time
+    ...         print((await again.result(poll_policy=FixedPolling(0.02))).stage)
+    >>> asyncio.run(main())
+    success
     """
 
     def __init__(

@@ -20,6 +20,15 @@ class JobEvent:
 
     `stalled_for`: it has been at the service for this many seconds, far longer than any job that has ended. It is
     told once, changes nothing, and is no reason to send the job again: it goes on being watched until `job_timeout`.
+
+    >>> from pixverse_async import events
+    >>> told = JobEvent(
+    ...     index=0, name="cat", state=State.QUEUED, event=events.SubmitAccepted(request_id="5a7a5466")
+    ... )
+    >>> match told.event:
+    ...     case events.SubmitAccepted(request_id=request_id):
+    ...         print(told.name, "is", told.state, "as", request_id)
+    cat is queued as 5a7a5466
     """
 
     index: int

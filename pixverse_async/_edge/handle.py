@@ -46,7 +46,23 @@ _TYPICAL = JobClass("540p", 5, False)
 
 @attrs.frozen(kw_only=True)
 class Handle:
-    """An accepted request. It costs nothing to hold, to lose, or to make again from its id."""
+    """An accepted request. It costs nothing to hold, to lose, or to make again from its id.
+
+    >>> import asyncio, tempfile
+    >>> from pixverse_async import Client, FixedPolling
+    >>> from pixverse_async.emulator import Emulator, tiny_film
+    >>> async def main(path: Path) -> None:
+    ...     async with (
+    ...         Emulator(speed=2000, film=tiny_film) as service,
+    ...         Client(service.api_key, base_url=service.base_url) as client,
+    ...     ):
+    ...         handle: Handle = await client.submit(Job("https://example.com/cat.jpg", "the cat yawns"))
+    ...         saved = await handle.save(path, poll_policy=FixedPolling(0.02))
+    ...         print(path.name, path.stat().st_size == saved.size_bytes)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     asyncio.run(main(Path(folder, "cat.mp4")))
+    cat.mp4 True
+    """
 
     request_id: str
     job: Job | None = None

@@ -29,6 +29,13 @@ def jobs_from_folder(
     Files that are no images by their suffix are ignored; sidecars are read as `jobs_from_images` reads them.
     *Charges* nothing. *Raises* `ConfigError` when there is no such folder, no image in it, or an image without
     a prompt; `InvalidJobError` for a parameter out of range.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "cat.jpg").write_bytes(b"not looked at yet")
+    ...     _ = Path(folder, "cat.txt").write_text("the cat yawns")
+    ...     [(job.stem, job.prompt) for job in jobs_from_folder(folder, prompt="it snows")]
+    [('cat', 'the cat yawns')]
     """
     directory = Path(folder)
     try:
@@ -68,6 +75,9 @@ def jobs_from_images(
     image, such as `{"prompt": "the cat yawns", "duration": 8}`.
     *Charges* nothing. *Raises* `ConfigError` for an image without a prompt or a sidecar that cannot be read;
     `InvalidJobError` for a parameter out of range.
+
+    >>> [job.stem for job in jobs_from_images(["dog.jpg", "cat.jpg"], prompt="it snows", duration=8)]
+    ['dog', 'cat']
     """
     given = {
         "prompt": prompt,

@@ -61,6 +61,18 @@ async def generate_many(
     *Charges* for each job that succeeds, once, however often the same call is run over the same folder.
     *Cancellation*: submits under way are heard out for ten seconds; what is accepted goes on at the service, and the
     same call picks it up. *Raises* `ConfigError`, `AuthError` and `JournalError` for the batch as a whole.
+
+    >>> import asyncio, tempfile
+    >>> from pixverse_async import FixedPolling, Job
+    >>> from pixverse_async.emulator import Emulator, tiny_film
+    >>> async def main(folder: str) -> None:
+    ...     jobs = [Job(f"https://example.com/{name}.jpg", "it yawns") for name in ("cat", "dog")]
+    ...     async with Emulator(speed=2000, film=tiny_film) as service:
+    ...         where = {"base_url": service.base_url, "api_key": service.api_key, "output_dir": folder}
+    ...         print(await generate_many(jobs, budget_usd="0.20", poll_policy=FixedPolling(0.02), **where))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     asyncio.run(main(folder))
+    <BatchResult: 1 succeeded, 1 failed, 0 unknown, 0 pending, $0.175>
     """
     async with AsyncExitStack() as stack:
         if progress:
@@ -113,6 +125,20 @@ async def resume(
 
     *Charges* nothing: no job is sent, not even one that was surely refused. *Cancellation*: what is not saved is left
     to the next call. *Raises* `ConfigError`, `AuthError`, and `JournalError` when there is no journal.
+
+    >>> import asyncio, tempfile
+    >>> from pixverse_async import FixedPolling, Job
+    >>> from pixverse_async.emulator import Emulator, tiny_film
+    >>> async def main(folder: str) -> None:
+    ...     jobs = [Job("https://example.com/cat.jpg", "it yawns")]
+    ...     async with Emulator(speed=2000, film=tiny_film) as service:
+    ...         where = {"base_url": service.base_url, "api_key": service.api_key, "output_dir": folder}
+    ...         print(await generate_many(jobs, job_timeout=0, **where))
+    ...         print(await resume(poll_policy=FixedPolling(0.02), **where))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     asyncio.run(main(folder))
+    <BatchResult: 0 succeeded, 0 failed, 0 unknown, 1 pending, $0.175>
+    <BatchResult: 1 succeeded, 0 failed, 0 unknown, 0 pending, $0.175>
     """
     async with AsyncExitStack() as stack:
         if progress:

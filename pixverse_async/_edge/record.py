@@ -24,7 +24,11 @@ _WHICH = "Give the folder that a batch wrote its videos to"
 
 @attrs.frozen(kw_only=True)
 class JournalRepair:
-    """What `repair_journal` did."""
+    """What `repair_journal` did.
+
+    >>> JournalRepair(jobs=(), lost_lines=0, mended=(), damaged=None).damaged is None  # nothing was wrong
+    True
+    """
 
     jobs: tuple[RecordedJob, ...]
     """The jobs that are kept, as they stand now."""
@@ -52,6 +56,18 @@ def jobs_on_record(output_dir: str | os.PathLike[str] = "videos") -> tuple[Recor
     `output_dir`: the folder, or the path of a journal kept elsewhere. It may be in use: what is on the disk by now is
     read, and nothing is locked or written. *Charges* nothing. *Raises* `JournalError` when there is none, or it cannot
     be read.
+
+    >>> import asyncio, tempfile
+    >>> from pixverse_async import Job, generate_many
+    >>> from pixverse_async.emulator import Emulator
+    >>> async def leave_early(folder: str) -> None:
+    ...     async with Emulator() as service:
+    ...         where = {"base_url": service.base_url, "api_key": service.api_key, "output_dir": folder}
+    ...         await generate_many([Job("https://example.com/cat.jpg", "it yawns")], job_timeout=0, **where)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     asyncio.run(leave_early(folder))
+    ...     [(job.name, job.state, job.usd) for job in jobs_on_record(folder)]
+    [('cat', <State.QUEUED: 'queued'>, Decimal('0.175'))]
     """
     path = existing_journal(output_dir)
     try:
@@ -69,6 +85,20 @@ async def resolve(output_dir: str | os.PathLike[str], key: str, *, request_id: s
 
     `key`: `RecordedJob.key`. *Charges* nothing by itself. *Raises* `ConfigError` for a job that is not held or an id
     that cannot be its; `JournalError` when another process works on the folder.
+
+    >>> import asyncio, tempfile
+    >>> from pixverse_async import Job, generate_many
+    >>> from pixverse_async.emulator import Emulator, Rule, Settings
+    >>> async def lose_a_reply(folder: str) -> None:
+    ...     settings = Settings(rules=(Rule.parse("submit:drop_after_commit"),))
+    ...     async with Emulator(settings, speed=2000) as service:
+    ...         where = {"base_url": service.base_url, "api_key": service.api_key, "output_dir": folder}
+    ...         await generate_many([Job("https://example.com/cat.jpg", "it yawns")], on_unknown="hold", **where)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     asyncio.run(lose_a_reply(folder))
+    ...     (held,) = jobs_on_record(folder)
+    ...     asyncio.run(resolve(folder, held.key, request_id="5a7a5466")).state
+    <State.QUEUED: 'queued'>
     """
     path = await in_thread(existing_journal, output_dir)
     async with _opened(path) as journal:
@@ -105,6 +135,21 @@ async def repair_journal(output_dir: str | os.PathLike[str] = "videos") -> Journ
     lines are lost is not known any more, and a run would send it: compare `lost_lines` with the console first.
 
     *Charges* nothing. *Raises* `JournalError` when there is none, it is not ours, or another process holds it.
+
+    >>> import asyncio, tempfile
+    >>> from pixverse_async import Job, generate_many
+    >>> from pixverse_async.emulator import Emulator
+    >>> async def leave_early(folder: str) -> None:
+    ...     async with Emulator() as service:
+    ...         where = {"base_url": service.base_url, "api_key": service.api_key, "output_dir": folder}
+    ...         await generate_many([Job("https://example.com/cat.jpg", "it yawns")], job_timeout=0, **where)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     asyncio.run(leave_early(folder))
+    ...     with Path(folder, "pixverse-journal.jsonl").open("a") as journal:
+    ...         _ = journal.write("half a li\\n")
+    ...     repair = asyncio.run(repair_journal(folder))
+    >>> [job.name for job in repair.jobs], repair.lost_lines
+    (['cat'], 1)
     """
     path = await in_thread(existing_journal, output_dir)
     done = await in_thread(repair_file, path)

@@ -55,6 +55,20 @@ class Part(Protocol):
     """A file that is being received. One download owns it; its methods never run at the same time.
 
     Every method may raise `OSError`, which means that the place cannot take the file now.
+
+    >>> import tempfile
+    >>> async def receive(part: Part) -> int:
+    ...     await part.restart(validator='"etag-1"')
+    ...     await part.write([b"half a ", b"video"])
+    ...     held = part.received_bytes
+    ...     await part.discard()
+    ...     await part.aclose()
+    ...     return held
+    >>> async def main(folder: str) -> int:
+    ...     return await receive(await DirectorySink(folder).open("cat.mp4"))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     asyncio.run(main(folder))
+    12
     """
 
     @property
@@ -97,7 +111,13 @@ class Part(Protocol):
 
 
 class Sink(Protocol):
-    """Where finished videos land. Give your own as `sink=`; `OSError` is its way to say that a place fails."""
+    """Where finished videos land. Give your own as `sink=`; `OSError` is its way to say that a place fails.
+
+    >>> async def is_free(sink: Sink, name: str) -> bool:
+    ...     return not await sink.exists(name)
+    >>> asyncio.run(is_free(DirectorySink("/nowhere"), "cat.mp4"))
+    True
+    """
 
     async def prepare(self) -> None:
         """Called once, before anything is paid. *Raises* `ConfigError` when nothing could be saved."""
@@ -121,7 +141,21 @@ class Sink(Protocol):
 
 @attrs.define(eq=False)
 class DirectorySink:
-    """A folder on this machine; made when it does not exist."""
+    """A folder on this machine; made when it does not exist.
+
+    >>> import tempfile
+    >>> async def receive(folder: str) -> str:
+    ...     sink = DirectorySink(folder)
+    ...     await sink.prepare()
+    ...     part = await sink.open("cat.mp4")
+    ...     await part.write([b"half a ", b"video"])
+    ...     place = await part.commit(12, "")
+    ...     await part.aclose()
+    ...     return Path(place).read_text()
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     asyncio.run(receive(folder))
+    'half a video'
+    """
 
     folder: Path = attrs.field(converter=Path)
     _sync: FolderSync = attrs.field(init=False)

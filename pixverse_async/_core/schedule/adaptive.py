@@ -261,6 +261,11 @@ class AdaptivePolling:
 
     `kappa`: seconds of lateness that one poll is worth to you: less means more polls and sooner news.
     `ceiling`: no running job goes unasked for longer, in seconds.
+
+    >>> scheduler = AdaptivePolling(kappa=0.25).scheduler(polls_per_second=20, seed=0)
+    >>> scheduler.submitted(0, JobClass("540p", 5, False), now=0.0)
+    >>> scheduler.take(now=0.0) is None, scheduler.next_wakeup() is not None
+    (True, True)
     """
 
     kappa: float = attrs.field(default=0.5, validator=attrs.validators.gt(0))

@@ -27,7 +27,17 @@ _GOLDEN = 0.6180339887498949
 
 
 class Scheduler(Protocol):
-    """Decides for every job in flight when its next poll is due. All times are loop seconds."""
+    """Decides for every job in flight when its next poll is due. All times are loop seconds.
+
+    >>> from pixverse_async import FixedPolling
+    >>> scheduler: Scheduler = FixedPolling(10.0).scheduler(polls_per_second=20, seed=0)
+    >>> scheduler.submitted(0, JobClass("540p", 5, False), now=0.0)
+    >>> scheduler.take(now=1.0), scheduler.take(now=11.0)
+    (None, 0)
+    >>> scheduler.observed(0, Stage.SUCCEEDED, sent=11.0, received=11.2)
+    >>> print(scheduler.next_wakeup())
+    None
+    """
 
     def submitted(self, job: int, job_class: JobClass, now: float) -> None:
         """The service accepted the job (or a resumed run took it up)."""
@@ -68,7 +78,13 @@ class Scheduler(Protocol):
 
 
 class PollPolicy(Protocol):
-    """A frozen value that makes the scheduler of one run."""
+    """A frozen value that makes the scheduler of one run.
+
+    >>> class Hasty:
+    ...     def scheduler(self, *, polls_per_second: float, seed: int, learned: str | None = None) -> Scheduler:
+    ...         return FixedPolling(0.5).scheduler(polls_per_second=polls_per_second, seed=seed)
+    >>> policy: PollPolicy = Hasty()
+    """
 
     def scheduler(self, *, polls_per_second: float, seed: int, learned: str | None = None) -> Scheduler:
         """A fresh scheduler that sends at most `polls_per_second`; `seed` decides its jitter.
@@ -98,7 +114,13 @@ def pause_after(errors: int, retry_after: float | None) -> float:
 
 
 class Look(NamedTuple):
-    """What an interval may depend on."""
+    """What an interval may depend on.
+
+    >>> def interval(look: Look) -> float:
+    ...     return 10.0 if look.stage is Stage.QUEUED else max(1.0, 8.0 * look.job_class.duration - look.age)
+    >>> interval(Look(JobClass("540p", 5, False), Stage.PROCESSING, age=37.5, answers=3))
+    2.5
+    """
 
     job_class: JobClass
     stage: Stage
@@ -199,7 +221,11 @@ class IntervalPolling:
 
 @attrs.frozen
 class FixedPolling:
-    """Every job each `interval` seconds, a twentieth more or less."""
+    """Every job each `interval` seconds, a twentieth more or less.
+
+    >>> FixedPolling(2.5)
+    FixedPolling(interval=2.5)
+    """
 
     interval: float = attrs.field(default=5.0, validator=attrs.validators.gt(0))
 
@@ -210,7 +236,11 @@ class FixedPolling:
 
 @attrs.frozen
 class ExponentialPolling:
-    """After `first` seconds, then each time `factor` times as long, up to `ceiling` seconds."""
+    """After `first` seconds, then each time `factor` times as long, up to `ceiling` seconds.
+
+    >>> ExponentialPolling(first=2.0, ceiling=30.0)
+    ExponentialPolling(first=2.0, factor=1.5, ceiling=30.0)
+    """
 
     first: float = attrs.field(default=1.0, validator=attrs.validators.gt(0))
     factor: float = attrs.field(default=1.5, validator=attrs.validators.ge(1))
