@@ -17,6 +17,7 @@ from .errors import ConfigError, redact
 from .wire import DEFAULT_BASE_URL
 
 _LLM_HOSTS = ("api.gmi-serving.com",)
+_GMI_HOST = "console.gmicloud.ai"
 _REMEDY = f"Use the full queue base, such as {DEFAULT_BASE_URL}."
 
 
@@ -84,6 +85,8 @@ def _problem_with(base: str) -> str | None:
         return "is the host of the language models"
     if parts.path.rstrip("/").endswith("/v1"):
         return "ends in a bare /v1, where the queue is not"
+    if host == _GMI_HOST and "/requestqueue" not in parts.path:
+        return "does not lead to the queue"
     if parts.scheme == "http" and not is_loopback_host(host):
         return "is plain http, which would show the key to the network"
     return None

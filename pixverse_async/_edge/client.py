@@ -94,7 +94,11 @@ class Client:
         self._rng = random.SystemRandom() if rng is None else rng
 
     async def __aenter__(self) -> Self:
-        if self._transport is None:
+        if self._given is None:
+            if self._transport is not None:
+                raise ConfigError(
+                    "Client", "open already", "Make another one: leaving one block would close both."
+                )
             self._transport = AiohttpTransport.open(self._endpoint)
         return self
 

@@ -73,6 +73,8 @@ def test_the_key_is_in_no_repr() -> None:
     [
         ("https://console.gmicloud.ai/v1", "bare /v1"),
         ("https://console.gmicloud.ai/api/v1/", "bare /v1"),
+        ("https://console.gmicloud.ai", "does not lead to the queue"),
+        ("https://console.gmicloud.ai/user-setting", "does not lead to the queue"),
         ("https://api.gmi-serving.com/v1/requests", "language models"),
         ("https://API.gmi-serving.com/x", "language models"),
         ("http://console.gmicloud.ai/api/v1/ie/requestqueue/apikey", "plain http"),

@@ -374,3 +374,13 @@ async def test_a_single_job_is_not_taken_for_many(tmp_path: Path, jobs: Any) -> 
     """One job, one row or one path where a list belongs is named, with the remedy."""
     with pytest.raises(ConfigError, match="list of jobs"):
         await Scene.set(tmp_path).run(jobs)
+
+
+async def test_one_client_is_open_once() -> None:
+    """Entered a second time it says so: the inner block's end would take the connection from the outer one."""
+    client = Client("key", base_url="http://127.0.0.1:9/q")
+    async with client:
+        with pytest.raises(ConfigError, match="open already"):
+            await client.__aenter__()
+    async with client:
+        pass
