@@ -1,10 +1,9 @@
-"""The schedule that learns: poll when the delay gone unnoticed is worth a poll, one budget for all.
+"""The schedule that learns: all jobs in one heap, one budget, the most valuable poll first.
 
-`forecast` says when one job is due.  This file keeps all jobs in a heap by the time of the next *look*: most
-of the way to the due time, since other jobs' answers may have moved it; a look asks the service
-nothing.  What is due is *ready*, and while the budget is short the most valuable poll goes first.
-Beside the polls that pay for themselves there are *scouts*: while jobs wait in line, one poll every
-so often finds the line's front, so that nobody behind it need be asked.
+`forecast` says when one job is due. The heap is by the time of the next *look*: most of the way to the due time,
+since other jobs' answers may have moved it; a look asks the service nothing. What is due is *ready*, and while the
+budget is short goes in the order of what it is worth. Beside the polls that pay for themselves there are *scouts*:
+while jobs wait in line, one poll every so often finds the line's front, so that nobody behind it need be asked.
 """
 
 from __future__ import annotations

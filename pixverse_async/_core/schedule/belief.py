@@ -220,53 +220,36 @@ class Belief:
             ],
         )
         base = self._typical(job_class) + self.pace
-        spans = [(max(0.0, since - at), until - at, w) for at, w in starts if until - at > 0.05]
-        early = self._earliness(base, spans)
+        low = max(0.2, since - max(at for at, _ in starts))
+        high = max(1.01 * low, until - min(at for at, _ in starts))
+        early = self._earliness(base, low, high)
         self.finished_count += 1
         keep = 1.0 - 1.0 / _MEMORY if self.ends_seen > _MEMORY else 1.0
         self.ends_seen, self.early_seen = keep * self.ends_seen + 1.0, keep * self.early_seen + early
-        self._remember(job_class, base, spans, early)
+        self._remember(job_class, math.log(low) - base, math.log(high) - base, early)
         self._set_shape()
         return early > 0.5
 
-    def _earliness(self, base: float, spans: list[tuple[float, float, float]]) -> float:
+    def _earliness(self, base: float, low: float, high: float) -> float:
         """P(it was an early end): only what falls short of the usual is taken for one."""
-        if max((high for _, high, _ in spans), default=0.0) > _SHORT * math.exp(base):
+        if high > _SHORT * math.exp(base):
             return 0.0
         unsure = math.sqrt(self.spread**2 + self.pace_var)
-        quick = usual = 0.0
-        for low, high, weight in spans:
-            quick += weight * (_early_by(high) - _early_by(low))
-            a, b = math.log(max(low, 0.1)) - base, math.log(max(high, 0.1)) - base
-            usual += weight * (normal(b / unsure) - normal(a / unsure) + 0.01 * (b > 0.0))
-        e = self.early_share
-        return e * quick / max(1e-12, e * quick + (1.0 - e) * usual)
+        quick = self.early_share * (_early_by(high) - _early_by(low))
+        usual = normal((math.log(high) - base) / unsure) - normal((math.log(low) - base) / unsure)
+        return quick / max(1e-12, quick + (1.0 - self.early_share) * usual)
 
-    def _remember(
-        self, job_class: JobClass, base: float, spans: list[tuple[float, float, float]], early: float
-    ) -> None:
-        """Put the duration into the histograms, the offset and the spread."""
-        parts: list[tuple[float, float, float]] = []
-        for low, high, weight in spans:
-            low, high = math.log(max(low, 0.2)), math.log(max(high, 0.3))
-            a, b = (low - base) / STEP + HALF, (high - base) / STEP + HALF
-            parts.append((a, b, weight * (0.02 + self.shape.within(a, b))))
-        whole = sum(weight for _, _, weight in parts)
-        parts = [(a, b, weight / whole) for a, b, weight in parts]
-        means = [(self.shape.mean_within(a, b) - HALF) * STEP for a, b, _ in parts]
-        mean = sum(m * share for m, (_, _, share) in zip(means, parts, strict=True))
+    def _remember(self, job_class: JobClass, low: float, high: float, early: float) -> None:
+        """Put a residual somewhere between the two into the offset, the spread and the histogram."""
+        a, b = low / STEP + HALF, high / STEP + HALF
         far = 2.5 * self.spread
-        vague = 0.0
-        for m, (a, b, share) in zip(means, parts, strict=True):
-            width = min(far, (b - HALF) * STEP) - max(-far, (a - HALF) * STEP)
-            vague += share * ((m - mean) ** 2 + max(0.0, width) ** 2 / 12.0)
+        vague = max(0.0, min(far, high) - max(-far, low)) ** 2 / 12.0
         sure = (1.0 - early) * self.spread**2 / (self.spread**2 + self.pace_var + vague)
-        self._place(job_class, mean - self.shape.mean, sure)
+        self._place(job_class, (self.shape.mean_within(a, b) - HALF) * STEP - self.shape.mean, sure)
         # Centred, so that the place of the distribution is held by the pace and the offsets alone.
         smooth = max(0.03, 0.8 * self.spread * (self.shape.total + 1.0) ** -0.2) / STEP
         centre = self.shape.mean / STEP
-        for a, b, share in parts:
-            self.shape.add(a - centre - smooth, b - centre + smooth, sure * share)
+        self.shape.add(a - centre - smooth, b - centre + smooth, sure)
 
     def _place(self, job_class: JobClass, residual: float, sure: float) -> None:
         """Move the class's offset and the spread by one residual."""

@@ -28,7 +28,7 @@ _WAITING_PART = 0.05
 _MOSTLY_WAITING = 0.5
 """A job that more probably than not will still wait when due is being searched for rather than watched."""
 _STALL_SECONDS, _STALL_TIMES = 600.0, 3.0
-"""Stalled: running for ten minutes and for three times as long as any job that has ended."""
+"""Stalled: running for ten minutes, which PixVerse calls stuck, and three times as long as any that ended."""
 
 
 def _guess(job_class: JobClass) -> float:
@@ -131,7 +131,7 @@ class Forecast:
             ran = now - place.middle
         else:
             return False
-        return ran > _STALL_SECONDS and 0.0 < _STALL_TIMES * self._longest_run < ran
+        return ran > max(_STALL_SECONDS, _STALL_TIMES * self._longest_run)
 
     # -- what was answered
 
@@ -169,7 +169,7 @@ class Forecast:
     def _ended(self, watched: Watched, unit: float, received: float) -> None:
         place, last, starts = watched.place, watched.last, self.starts
         self._totals.append((watched.job_class, last - place.submitted, received - place.submitted))
-        believed = starts.past(place, received)
+        believed = in_short(starts.past(place, received))
         self._longest_run = max(self._longest_run, received - min(at for at, _ in believed))
         ran = watched.stage is Stage.PROCESSING
         early = self._service.finished(watched.job_class, believed, last, received, ran=ran)

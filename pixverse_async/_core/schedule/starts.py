@@ -1,9 +1,9 @@
 """When a waiting job starts: two rival explanations of the queue, weighed by how well they predict.
 
-*At random*: whoever waits has the same chance each second, starts seen over seconds waited.  *Line*: the service
-takes jobs in the order of submission, so an answer about one bounds all ahead of it and behind it.  Every answer about
-a waiting job moves the odds between the two.  Where nothing is ever seen to start, a job counts as started when it was
-submitted, and what is learned is the time from there.
+*At random*: whoever waits has the same chance each second, starts seen over seconds waited. *Line*: the service
+takes jobs in the order of submission, so an answer about one bounds all ahead of it and behind it. Every answer
+about a waiting job moves the odds between the two. Where nothing is ever seen to start, a job counts as started
+when it was submitted, and what is learned is the time from there.
 """
 
 from __future__ import annotations
