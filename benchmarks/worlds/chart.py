@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
 Point = tuple[float, float]
+Box = tuple[float, float, float]
+"""Left, top and right of a label; all are equally high."""
 Panel = tuple[str, Sequence[tuple[str, float, float]], Sequence[Point], Sequence[Point]]
 _WIDTH, _HEIGHT, _MARGIN = 470, 400, 52
-_NAME_WIDTH = 95
-"""About as wide as a name gets at the size of the labels."""
+_LETTER = 4.4
+"""Pixels: the width of a letter at the size of the labels, about."""
 _INK, _GREY, _OURS, _BEST = "#222", "#999", "#c0392b", "#2c7fb8"
 
 
@@ -71,22 +73,22 @@ def _panel(panel: Panel, left: float) -> list[str]:
 
 
 def _peers(places: Sequence[tuple[str, float, float]], right: float) -> list[str]:
-    """A dot and a name for each, the name moved up or down until it covers no other."""
+    """A dot and a name for each, the name beside it where it covers no other."""
     out: list[str] = []
-    taken: list[Point] = []
+    taken: list[Box] = []
     for name, x, y in places:
+        width = _LETTER * len(name)
+        left = x - 5 - width if x + 5 + width > right else x + 5
+        tops = sorted((y + 9.0 * k - 5.0 for k in range(-30, 31)), key=lambda top: abs(top + 5.0 - y))
+        box = next(box for top in tops if all(_is_apart(box := (left, top, left + width), at) for at in taken))
+        taken.append(box)
         out.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{_GREY}"/>')
-        free = (y + dy for dy in (3, -6, 12, -15, 21, -24) if all(_is_apart(at, (x, y + dy)) for at in taken))
-        label_y = next(free, y + 3)
-        taken.append((x, label_y))
-        is_last = x + _NAME_WIDTH > right
-        place, anchor = (x - 5, "end") if is_last else (x + 5, "start")
-        out.append(_text(place, label_y, name, size=8, colour="#666", anchor=anchor))
+        out.append(_text(left, box[1] + 8, name, size=8, colour="#666"))
     return out
 
 
-def _is_apart(one: Point, other: Point) -> bool:
-    return abs(one[0] - other[0]) > _NAME_WIDTH or abs(one[1] - other[1]) >= 9
+def _is_apart(one: Box, other: Box) -> bool:
+    return one[2] < other[0] or other[2] < one[0] or abs(one[1] - other[1]) >= 9
 
 
 def draw(panels: Sequence[Panel]) -> str:

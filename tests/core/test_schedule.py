@@ -11,6 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.worlds.catalogue import WORLDS
+from benchmarks.worlds.model import build
+from benchmarks.worlds.play import play
 from pixverse_async._core.job import JobClass, Stage
 from pixverse_async._core.schedule import (
     AdaptivePolling,
@@ -71,6 +74,8 @@ class Service:
                 assert job in self.alive, "a job that has ended was polled"
                 assert job not in [f for _, _, f in self.flying], "a job was polled twice at once"
                 self.flying.append((now + self.trip, now, job))
+            elif (again := self.scheduler.next_wakeup()) is not None:
+                assert again > now, "nothing to do now, and yet it asks to be woken now"
             return now
         assert self.flying, "jobs wait and nothing will happen"
         landed = min(self.flying)
@@ -255,6 +260,14 @@ def test_in_a_line_the_front_is_asked_and_nobody_far_behind() -> None:
     assert max(late) < 25.0
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_when_a_line_proves_to_be_none_nobody_in_it_is_forgotten(seed: int) -> None:
+    """Of 150 jobs of which ten run in order and then any, none is known more than two minutes late."""
+    world = build(attrs.evolve(WORLDS["e4"], jobs=150), seed)
+    played = play(world, AdaptivePolling().scheduler(polls_per_second=20.0, seed=seed))
+    assert max(played.lateness) < 120.0
+
+
 def test_learned_timing_is_a_few_hundred_bytes_and_makes_the_next_run_sharper() -> None:
     """A scheduler that starts from an earlier run's timing pays less for its first three jobs, from under 800 bytes."""
     first = AdaptivePolling().scheduler(polls_per_second=20.0, seed=9)
@@ -292,10 +305,20 @@ def test_a_stalled_job_is_reported_and_still_polled() -> None:
     while now < 400.0:
         now = service.step(now)
     assert scheduler.stalled(now) == ()
+    assert scheduler.stalled(200.0 + 599.0) == ()
+    assert scheduler.stalled(200.0 + 601.0) == (99,)
     while now < 3000.0:
         now = service.step(now)
     assert scheduler.stalled(now) == (99,)
     assert service.polls[-1][0] > 2500.0
+
+
+def test_a_stall_needs_no_other_job_to_compare_with() -> None:
+    """A single job that runs for more than ten minutes is named though none has ever ended; one that waits is not."""
+    for answer, stalled in (("processing", (0,)), ("queued", ())):
+        scheduler = AdaptivePolling().scheduler(polls_per_second=20.0, seed=15)
+        now = Service(scheduler, [answer] * 1000).run(1, until=700.0)
+        assert stalled == scheduler.stalled(now)
 
 
 def test_a_policy_of_ones_own_is_a_function() -> None:
