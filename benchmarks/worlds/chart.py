@@ -80,7 +80,8 @@ def _peers(places: Sequence[tuple[str, float, float]], right: float) -> list[str
         width = _LETTER * len(name)
         left = x - 5 - width if x + 5 + width > right else x + 5
         tops = sorted((y + 9.0 * k - 5.0 for k in range(-30, 31)), key=lambda top: abs(top + 5.0 - y))
-        box = next(box for top in tops if all(_is_apart(box := (left, top, left + width), at) for at in taken))
+        boxes: list[Box] = [(left, top, left + width) for top in tops]
+        box = next(box for box in boxes if all(_is_apart(box, other) for other in taken))
         taken.append(box)
         out.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{_GREY}"/>')
         out.append(_text(left, box[1] + 8, name, size=8, colour="#666"))

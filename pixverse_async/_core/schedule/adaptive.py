@@ -153,7 +153,7 @@ class _Adaptive:
 
     def _price(self) -> float:
         """What the next poll of a job must be worth."""
-        left = len(self._jobs) / max(1.0, min(_LAST, _LAST_PART * self._most))
+        left = max(1, len(self._jobs)) / max(1.0, min(_LAST, _LAST_PART * self._most))
         return self._policy.kappa * min(1.0, left) ** 2 * (1.0 + _JITTER * self._jitter.next())
 
     def _plan(self, watched: Watched, now: float) -> None:
