@@ -35,7 +35,7 @@ from pixverse_async._core.job import JobClass
 from pixverse_async._core.schedule import DEFAULT_POLLS_PER_SECOND, AdaptivePolling
 
 KAPPA = 0.5
-DIALS = (0.25, 0.5, 1.0, 2.0, 4.0)
+DIALS = (0.12, 0.25, 0.5, 1.0, 2.0, 4.0)
 CHART = Path(__file__).with_name("polling.svg")
 
 
