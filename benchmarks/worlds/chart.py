@@ -68,7 +68,7 @@ def _panel(panel: Panel, left: float) -> list[str]:
     x, y = axes.at(ours[0])
     out.append(_text(x + 6, y - 6, "AdaptivePolling, kappa 0.06 to 4", colour=_OURS))
     x, y = axes.at(best[0])
-    out.append(_text(x - 40, y + 16, "lower bound (knows all but the luck)", colour=_BEST))
+    out.append(_text(x - 110, y + 16, "lower bound (knows all but the luck)", colour=_BEST))
     return out
 
 
