@@ -44,6 +44,7 @@ FAILED = GenerationFailed(reason="boom", kind="unknown")
 EMPTY = GenerationFailed(reason="no video", kind=NO_MEDIA)
 REJECTED = SubmitRejected(status=400, reason="no")
 LOST = SubmitInterrupted(why="reset", request_id="maybe")
+FOUND = (LOST, Reconciled(request_id="r-2"))
 SAVED = Saved(path="cat.mp4", size_bytes=9, sha256="ef")
 EXAMPLES: tuple[Event, ...] = (
     STARTED,
@@ -256,6 +257,29 @@ def test_a_new_submit_forgets_the_named_id() -> None:
     assert (unknown.named_id, unknown.why) == ("maybe", "reset")
     again = fold((ConfirmedAbsent(listings=1), STARTED), unknown)
     assert (again.named_id, again.why) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("events", "past_ids"),
+    [
+        ((STARTED, REJECTED, RetryRequested()), ()),
+        ((*WAYS[State.FAILED], RetryRequested()), ("r-1",)),
+        ((*WAYS[State.FAILED], RetryRequested(), STARTED, *FOUND, FAILED, RetryRequested()), ("r-1", "r-2")),
+    ],
+)
+def test_a_request_that_failed_stays_known(events: tuple[Event, ...], past_ids: tuple[str, ...]) -> None:
+    """Each request that the service took is kept, in order, so that no lost submit is taken for one of them."""
+    record = fold(events)
+    assert (None, past_ids) == (record.request_id, record.past_ids)
+
+
+def test_a_saved_file_is_known_until_it_is_missing() -> None:
+    """What was saved is on record; a missing file is not, and keeps its name unless it is given another."""
+    saved = fold(WAYS[State.SAVED])
+    assert SAVED == saved.saved
+    gone = advance(saved, SavedFileMissing(problem="gone"))
+    assert (None, "cat") == (gone.saved, gone.name)
+    assert "cat-2" == advance(saved, SavedFileMissing(problem="other", name="cat-2")).name
 
 
 def test_a_record_may_be_read_back_from_text() -> None:
