@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -74,10 +75,29 @@ def test_a_lost_submit_after_a_refusal_is_held() -> None:
     assert 1 == found.lost_lines
 
 
-def test_a_refusal_after_the_damage_is_believed() -> None:
-    """The loss was before it: nothing has been sent since."""
+@pytest.mark.parametrize("lost", [2, 3])
+def test_a_refusal_after_the_damage_is_believed(lost: int) -> None:
+    """The loss was before it, be it the line just before: nothing has been sent since."""
     lines = lines_of(STARTED, DEFERRED, STARTED, DEFERRED)
-    assert State.NEW is salvaged([lines[0], lines[1], lines[3], lines[4]]).records["a"].state
+    del lines[lost]
+    assert State.NEW is salvaged(lines).records["a"].state
+
+
+def test_a_whole_line_without_sense_is_a_lost_one() -> None:
+    """It may have told of a submit: what was refused before it is not taken for unsent."""
+    lines = lines_of(STARTED, DEFERRED, STARTED)
+    found = salvaged([*lines[:3], resealed(lines[3], event="Teleported")])
+    assert State.UNKNOWN is found.records["a"].state
+    assert ((4,), 1, ("a",)) == (found.bad_lines, found.lost_lines, found.mended)
+
+
+def test_a_compacted_journal_keeps_its_records() -> None:
+    """What a whole line says of a job is kept, though the lines before and after it are destroyed."""
+    records = folded([("a", STARTED), ("b", STARTED), ("b", ACCEPTED)])
+    lines = compacted(records, 3.0).splitlines(keepends=True)
+    found = salvaged([lines[0], b"##\n", lines[2], b"##\n"])
+    assert {"b": records["b"]} == found.records
+    assert ((2, 4), ()) == (found.bad_lines, found.mended)
 
 
 def test_a_destroyed_end_is_a_gap_too() -> None:
