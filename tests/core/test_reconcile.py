@@ -109,8 +109,10 @@ def test_a_record_older_than_its_submit_is_not_adopted(age: float, is_ours: bool
 
 @pytest.mark.parametrize("skew", [-5000.0, 5000.0])
 def test_a_difference_of_the_clocks_is_taken_out(skew: float) -> None:
-    """A service whose clock is an hour wrong, and says so, has its records recognised all the same."""
-    assert {"a": "r-1"} == claim([lost()], [record(age=-skew)], (), skew)
+    """A service whose clock is an hour wrong, and says so, has its records recognised, and older ones told apart."""
+    ours, earlier = (record(job=SEEDED, age=age - skew) for age in (0.0, CLOCK_TOLERANCE + 1))
+    assert {"a": "r-1"} == claim([lost(job=SEEDED)], [ours], (), skew)
+    assert {} == claim([lost(job=SEEDED)], [earlier], (), skew)
 
 
 @pytest.mark.fault(39)
@@ -123,6 +125,11 @@ def test_a_drawn_seed_needs_no_clock() -> None:
 def test_a_record_without_a_time_may_be_adopted() -> None:
     """A record that does not say when it was made is judged by its payload alone."""
     assert {"a": "r-1"} == claim([lost()], [record(age=None)], ())
+
+
+def test_a_record_without_a_time_is_given_away_last() -> None:
+    """Beside it a dated record, which fewer submits can be, finds its owner first."""
+    assert {"a": "dated"} == claim([lost()], [record("undated", age=None), record("dated")], ())
 
 
 def test_one_record_is_given_to_one_job() -> None:
@@ -209,6 +216,8 @@ def listing(*records: Status, is_complete: bool = False, unreadable: int = 0) ->
         (listing(), False),
         (listing(YOUNGER, YOUNG), False),
         (listing(YOUNGER, YOUNG, OLD), True),
+        (listing(YOUNG, YOUNG, OLD), True),
+        (listing(YOUNG, record("edge", seed=9, age=CLOCK_TOLERANCE)), False),
         (listing(OLD, OLDER), True),
         (listing(OLD), False),
         (listing(OLDER, OLD), False),
@@ -241,6 +250,13 @@ def test_a_record_that_could_be_it_forbids_to_call_it_absent(one: Status, job: J
     could pay twice."""
     assert not is_conclusive(lost(job=job), listing(one, is_complete=True))
     assert not is_conclusive(lost(job=job), listing(one, OLD, OLDER))
+
+
+@pytest.mark.parametrize("skew", [0.0, 1.0])
+def test_a_record_at_the_edge_of_what_clocks_differ_could_be_it(skew: float) -> None:
+    """A service whose clock is fast, and says so, makes no record too old: the difference is itself a guess."""
+    assert not is_conclusive(lost(), listing(mute("x", age=CLOCK_TOLERANCE), is_complete=True), skew)
+    assert is_conclusive(lost(), listing(mute("x", age=CLOCK_TOLERANCE + 1), is_complete=True), skew)
 
 
 def test_a_record_that_another_job_holds_forbids_nothing() -> None:
