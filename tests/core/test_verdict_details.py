@@ -23,7 +23,7 @@ from pixverse_async._core.retry import (
     server_time_utc,
 )
 from tests.core.replies import reply
-from tests.core.test_journal_format import LINES
+from tests.core.test_journal_format import LINES, resealed
 from tests.submits import STARTED
 
 NOW = 784_111_777.0
@@ -127,6 +127,14 @@ def test_no_jobs_cost_exact_money() -> None:
         (b'{"v":12,"other":"layout"}\n', 1, "Nothing was sent. Run the version that wrote it, or a later one."),
         (LINES[0] + LINES[2] + LINES[3], 2, f"Nothing was sent. {_RESTORE}."),
         (LINES[0] + LINES[1] + b"\n" + LINES[2], 3, f"Nothing was sent. {_RESTORE}."),
+        (LINES[0] + LINES[1] + resealed(LINES[1], seq=2), 3, f"Nothing was sent. {_RESTORE}."),
+        (LINES[0] + resealed(LINES[1], event="Teleported"), 2, f"Nothing was sent. {_RESTORE}."),
+        (
+            LINES[0] + resealed(LINES[1], v=2),
+            2,
+            "Nothing was sent. Run the version that wrote it, or a later one.",
+        ),
+        (resealed(LINES[0], model="m"), 1, "Nothing was sent. Give each model an output folder of its own."),
     ],
 )
 def test_a_refused_journal_says_where_and_what_to_do(data: bytes, line: int, remedy: str) -> None:
