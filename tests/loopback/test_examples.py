@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import runpy
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Callable
@@ -21,8 +23,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from nbclient import NotebookClient
 
-from pixverse_async import Job, jobs_from_folder
-from pixverse_async.emulator import Emulator, Settings, tiny_film
+from pixverse_async import Job, generate_many, jobs_from_folder, jobs_on_record
+from pixverse_async.emulator import Emulator, Rule, Settings, tiny_film
 from tests.memory import tiny_png
 
 pytestmark = pytest.mark.anyio
@@ -191,6 +193,42 @@ async def test_own_polling(folder: Path, emulator: Emulator, capsys: pytest.Capt
     """A policy of the user's own drives a batch to its end."""
     await example("own_polling.py")(quick_jobs(folder))
     assert "3 succeeded" in capsys.readouterr().out
+
+
+async def test_own_sink(folder: Path, emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+    """The videos are rows of a database; a second run finds them there and pays for nothing."""
+    main, database = example("own_sink.py"), folder / "videos.sqlite"
+    for _ in range(2):
+        await main(quick_jobs(folder), database)
+    with contextlib.closing(sqlite3.connect(database)) as base:
+        rows = base.execute("SELECT name, substr(data, 5, 4) FROM videos ORDER BY name").fetchall()
+    assert [(f"picture-{n}.mp4", b"ftyp") for n in range(3)] == rows
+    assert (3, 2) == (emulator.ledger.accepted, capsys.readouterr().out.count("3 succeeded"))
+
+
+async def test_settle(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two replies are lost; one job is settled by its id and saved, one is declared absent and not sent unasked."""
+    settings = Settings(
+        rules=(Rule.parse("submit:drop_after_commit:nth=1"), Rule.parse("submit:drop_before_commit:nth=2"))
+    )
+    async with Emulator(settings, speed=200.0, film=tiny_film) as emulator:
+        monkeypatch.setenv("GMI_BASE_URL", emulator.base_url)
+        monkeypatch.setenv("GMI_API_KEY", emulator.api_key)
+        await generate_many(quick_jobs(folder)[:2], on_unknown="hold", max_in_flight=1)
+        accepted, lost = jobs_on_record("videos")
+        (charge,) = emulator.ledger.committed
+        answers = {accepted.key: charge.request_id, lost.key: "absent"}
+        typed = iter(answers.values())  # the questions come in the order of the submits
+
+        def answer(_: str) -> str:
+            return next(typed)
+
+        monkeypatch.setattr("builtins.input", answer)
+        names = runpy.run_path(str(EXAMPLES / "settle.py"))
+        assert answers == names["ask"]("videos")
+        await names["main"]("videos", answers)
+        assert (1, 1) == (emulator.ledger.accepted, len(list(folder.glob("videos/*.mp4"))))
+    assert "1 succeeded" in capsys.readouterr().out
 
 
 async def test_budget(folder: Path, emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
