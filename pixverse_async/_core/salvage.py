@@ -3,7 +3,8 @@
 Every line that is whole is kept.  Where lines between them are lost, each job is brought into the most careful state
 that agrees with what is left: a known request is read again, and a job that may have been sent since its last line is
 of unknown fate, and held.  A job all of whose lines are lost cannot be seen here: `lost_lines` says how many such
-jobs there may be at most, and only the service's console can show them.
+jobs there may be at most, and only the service's console can show them.  Lines cut off cleanly at the end leave no
+trace at all, here or in `read_journal`: such a file is the whole journal of an earlier time.
 """
 
 from __future__ import annotations
