@@ -1,0 +1,40 @@
+"""What a journal's records tell people: each field from where it is, and money over all requests."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from pixverse_async._core.lifecycle import (
+    GenerationFailed,
+    GenerationSucceeded,
+    LinkExpired,
+    RetryRequested,
+    Saved,
+    SavedFileMissing,
+    SubmitAccepted,
+    SubmitInterrupted,
+    fold,
+)
+from pixverse_async._core.record import on_record
+from tests.submits import started
+
+SUBMIT = started(is_own_seed=False, multi_clip=True)
+READY = (SUBMIT, SubmitAccepted(request_id="r-1"), GenerationSucceeded())
+PAID_AND_FAILED = (*READY, LinkExpired(), GenerationFailed(reason="boom", kind="unknown"))
+SAVED = Saved(path="cat-2.mp4", size_bytes=9, sha256="ef")
+RENAMED = (SavedFileMissing(problem="gone", name="cat-2"), GenerationSucceeded(), SAVED)
+
+
+def test_a_job_bought_twice_and_renamed_is_told_in_full() -> None:
+    """Two submits and the price of both, the name of now, the file, and the seed that the user gave."""
+    events = (*PAID_AND_FAILED, RetryRequested(), *READY, SAVED, *RENAMED)
+    (told,) = on_record({"k": fold(events)})
+    assert ("cat-2", 2, Decimal("0.300"), 1.5) == (told.name, told.submits, told.usd, told.started_at_utc)
+    assert ("cat-2.mp4", 9, "ef", None) == (told.path, told.size_bytes, told.sha256, told.why)
+    assert (7, True) == (told.job.seed, told.job.multi_clip)
+
+
+def test_a_held_job_says_why() -> None:
+    """The reason why its fate is unknown, and no more than one price."""
+    (told,) = on_record({"k": fold((SUBMIT, SubmitInterrupted(why="reset")))})
+    assert (True, "reset", Decimal("0.150")) == (told.is_held, told.why, told.usd)
