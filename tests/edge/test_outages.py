@@ -15,6 +15,7 @@ from pixverse_async._core.errors import TransportError
 from pixverse_async._core.retry_budget import MOST_IN_A_ROW, PROBE_EVERY
 from pixverse_async._core.wire import Reply
 from pixverse_async._edge.images import MAX_AT_ONCE
+from pixverse_async._edge.retries import PATIENCE, Retries, Tries
 from pixverse_async._edge.transport import MediaReply
 from pixverse_async.observe.tally import Phase, Tally
 from tests.memory import MemorySink, MemoryTransport, Scene, kinds, some_jobs
@@ -59,6 +60,20 @@ async def test_storage_away_for_ten_minutes_costs_a_few_calls(tmp_path: Path, ki
     assert ["Succeeded"] * 200 == kinds(batch)
     assert 0 < away.calls_while_away <= workers + MOST_RETRIES
     assert not scene.paid_twice()
+
+
+async def test_waiting_out_an_outage_counts_as_a_try_after_fifteen_minutes() -> None:
+    """However late it begins: until then, a try that had to wait for its turn is not counted against the call."""
+    await anyio.sleep(1000.0)
+    retries = Retries()
+    for _ in range(MOST_IN_A_ROW):
+        await retries.pause(0.0)
+    tries, pauses = Tries(retries, most=1), 0
+    while not tries.is_over:
+        tries.add_failure()
+        await tries.pause(0.0)
+        pauses += 1
+    assert PATIENCE / PROBE_EVERY == pauses
 
 
 async def test_a_stall_is_told_once_and_never_sent_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
