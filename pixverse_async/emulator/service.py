@@ -40,7 +40,8 @@ class EmulatedService:
     queue: RequestQueue
     storage: EmulatedStorage
     faults: FaultBook
-    _windows: tuple[SlidingWindow, ...]
+    windows: tuple[SlidingWindow, ...]
+    """Its rate limits, which may change while it runs."""
     _desk: SubmitDesk
     calls: dict[str, int] = attrs.field(factory=dict[str, int])
     """Calls by kind: submit, poll, list, models, upload_url, delete, other."""

@@ -6,9 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixverse_async._core.pace import LONGEST_PAUSE, SHORTEST_PAUSE, STAGGER, WINDOW_MARGIN, Pacer
+from pixverse_async._core.pace import (
+    CATCH_UP,
+    CLOCK_MARGIN,
+    LONGEST_PAUSE,
+    SHORTEST_PAUSE,
+    STAGGER,
+    WINDOW_MARGIN,
+    Pacer,
+)
 from pixverse_async._core.wire import RateHint
 
+MINUTE = 60.0 * CLOCK_MARGIN + WINDOW_MARGIN
 TWO_A_MINUTE = RateHint(limit=2, interval=60.0)
 
 
@@ -41,10 +50,18 @@ def test_a_named_window_is_kept() -> None:
     """Once the limit is known, no third submit leaves within the window of two."""
     pacer = Pacer()
     pacer.refused(0.0, 1.0, 0.0, TWO_A_MINUTE, 0.0)
-    for start in (10.0, 20.0):
+    for start in (10.0, 30.0):
         assert start == pacer.next_start(start)
         pacer.started(start)
-    assert pacer.next_start(20.0) == 10.0 + 60.0 * WINDOW_MARGIN
+    assert pacer.next_start(30.0) == 10.0 + MINUTE
+
+
+def test_no_burst_leaves_once_a_limit_is_known() -> None:
+    """Of two a minute the second leaves a quarter of a minute after the first, not with it."""
+    pacer = Pacer()
+    pacer.refused(0.0, 1.0, 0.0, TWO_A_MINUTE, 0.0)
+    pacer.started(10.0)
+    assert pacer.next_start(10.0) == 10.0 + 30.0 / CATCH_UP
 
 
 def test_starts_before_the_lesson_count() -> None:
@@ -54,7 +71,7 @@ def test_starts_before_the_lesson_count() -> None:
         pacer.started(pacer.next_start(0.0))
     pacer.next_start(0.5)
     pacer.refused(0.0, 1.0, 0.0, TWO_A_MINUTE, 0.0)
-    assert pacer.next_start(2.0) == 60.0 * WINDOW_MARGIN
+    assert pacer.next_start(2.0) == MINUTE
 
 
 def test_one_episode_is_one_lesson() -> None:

@@ -1,0 +1,95 @@
+"""How much of a rate limit is used, and how often the service has to refuse: in virtual time, from a cold start.
+
+    python -m benchmarks.pace [--jobs 1000]
+
+The emulator's queue takes 60 submits a minute and works on 20 at once; nothing is set on our side.  The whole client
+runs over the in-memory transport.  *used*: the time at which the limits allow the last submit, as a share of the time
+at which it was accepted.  *refused*: 429 answers, as a share of submits.  In `halved` the limit is 30 a minute
+from the middle on.  Beside the default (100 in flight), fixed numbers in flight.  Counts, not clocks: exact each time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import tempfile
+from pathlib import Path
+
+import anyio
+import attrs
+
+from pixverse_async import Job, JobEvent
+from pixverse_async.emulator.limits import SlidingWindow
+from pixverse_async.events import SubmitAccepted
+from tests.memory import MemorySink, Scene
+from tests.virtual_time import VirtualTimeLoop
+
+PER_MINUTE = 60
+WORKERS = 20
+MEDIAN = 12.0
+"""Seconds a generation: 20 workers could do 90 a minute, so that the rate is what limits."""
+
+
+@attrs.define(eq=False)
+class Watch:
+    """When submits were accepted; halves the limit in the middle if asked."""
+
+    scene: Scene
+    halve_at: int | None
+    accepted: int = 0
+    last_at: float = 0.0
+
+    def __call__(self, event: JobEvent) -> None:
+        if not isinstance(event.event, SubmitAccepted):
+            return
+        self.accepted += 1
+        self.last_at = anyio.current_time()
+        if self.accepted == self.halve_at:
+            for window in self.scene.cloud.service.windows:
+                window.limit = PER_MINUTE // 2
+
+
+async def play(jobs: int, *, halve: bool, **options: int) -> tuple[float, float]:
+    """The share of the limit that was used, and of the submits that were refused."""
+    scene = Scene.set(
+        Path(tempfile.mkdtemp()), rpm=PER_MINUTE, workers=WORKERS, generation_median=MEDIAN, generation_sigma=0.3
+    )
+    watch = Watch(scene, jobs // 2 if halve else None)
+    asked = [Job(f"https://pictures.example/{n}.jpg", f"scene {n}") for n in range(jobs)]
+    began = anyio.current_time()
+    batch = await scene.run(
+        asked, sink=MemorySink(), journal=False, job_timeout=36_000.0, on_event=watch, **options
+    )
+    assert len(batch.succeeded) == jobs
+    return earliest(jobs, halve=halve) / (watch.last_at - began), 1.0 - jobs / scene.submits
+
+
+def earliest(jobs: int, *, halve: bool) -> float:
+    """When the limits allow the last submit, if nobody is ever refused and every opening is used at once."""
+    window = SlidingWindow("RPM", PER_MINUTE, 60.0)
+    now = 0.0
+    for n in range(jobs):
+        if halve and n == jobs // 2:
+            window.limit = PER_MINUTE // 2
+        while wait := window.wait("", now):
+            now += wait
+        window.admit("", now)
+    return now
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--jobs", type=int, default=1000)
+    jobs = parser.parse_args().jobs
+    for halve in (False, True):
+        for name, options in (("default", {}), *((f"{n} in flight", {"max_in_flight": n}) for n in (5, 20, 100))):
+            with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+                used, refused = runner.run(play(jobs, halve=halve, **options))
+            print(
+                f"{'halved' if halve else 'steady':7} {name:14} used {used:6.1%}   refused {refused:6.2%}",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
