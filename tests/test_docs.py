@@ -14,6 +14,7 @@ import pixverse_async
 from docs.draw_lifecycle import FILES, PLACES
 from pixverse_async import State
 from pixverse_async._core.lifecycle import TABLE
+from pixverse_async.cli.arguments import VERBS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -63,7 +64,7 @@ def test_every_page_is_listed_for_machines_and_for_people() -> None:
 
 def test_the_documentation_names_no_command_that_is_not() -> None:
     """Each `pixverse-async VERB` on a page is a verb of the command line."""
-    verbs = {"run", "resume", "status", "resolve", "estimate", "attach", "verify", "repair", "doctor", "emulator"}
+    verbs = {verb.name for verb in VERBS}
     texts = (page.read_text(encoding="utf-8") for page in PAGES)
     used = set(chain.from_iterable(re.findall(r"pixverse-async ([a-z]+)\b", text) for text in texts))
     assert used, "the tutorial uses some"
