@@ -147,6 +147,11 @@ def _folder_only(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object a line on stdout")
 
 
+def _report(parser: argparse.ArgumentParser) -> None:
+    _folder_only(parser)
+    parser.add_argument("--open", action="store_true", help="show it in the browser")
+
+
 def _nothing(_: argparse.ArgumentParser) -> None:
     """The verb reads its own arguments, before any of these are looked at."""
 
@@ -209,6 +214,7 @@ def _output_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", action="store_true", help="one JSON object for each outcome, and one for the whole"
     )
+    parser.add_argument("--report", action="store_true", help="make report.html at the end: see the verb `report`")
     parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
     parser.add_argument("--verbose", action="store_true", help="the library's log on stderr")
 
@@ -220,6 +226,7 @@ VERBS: Final[Sequence[Verb]] = (
     Verb("resolve", "money", "DIR KEY [options]", "settle a held job by hand", _resolve, RESOLVE_EPILOG),
     Verb("estimate", "money", "SOURCE... [options]", "say what a run would cost", _estimate, ESTIMATE_EPILOG),
     Verb("attach", "attach", "ID [options]", "save the video of any request, by its id", _attach, ATTACH_EPILOG),
+    Verb("report", "page", "DIR [options]", "make a page to look at: report.html beside the videos", _report),
     Verb("verify", "upkeep", "DIR [options]", "check that every video on record is there and whole", _folder_only),
     Verb("repair", "upkeep", "DIR [options]", "make a damaged journal readable again", _folder_only),
     Verb("doctor", "doctor", "[DIR] [options]", "check installation, key, service and folder", _doctor),

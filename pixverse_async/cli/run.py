@@ -34,6 +34,7 @@ from .codes import Exit
 from .ending import Ended, report, resume_line
 from .failures import code_of, code_of_batch, message
 from .manifest import CSV, JSON_LINES, check_manifests, outcome_row, write_manifests
+from .page import report_at_end
 from .preview import show_jobs
 from .say import answer_json, dollars, tell
 from .settings import BatchSettings, RunSettings, read_run_file, write_run_file
@@ -132,6 +133,8 @@ def _carry_out(batch: _Batch, options: Namespace) -> int:
     if ended.error is not None:
         tell(f"error: {message(ended.error)}")
     is_written = _write_tables(batch, ended, is_quiet=options.quiet)
+    if options.report:
+        is_written &= report_at_end(batch.folder)
     report(ended, batch.folder, batch.total, as_json=options.json)
     if ended.signum is not None:
         return 128 + ended.signum

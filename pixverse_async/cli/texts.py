@@ -11,6 +11,7 @@ EPILOG: Final = """the way through:
   {prog} run photos --prompt "it snows" --out videos --budget 25
   {prog} status videos                              where does it stand?
   {prog} resume videos                              finish what was interrupted
+  {prog} report videos --open                       look at the videos
 
 without a key: `{prog} emulator` (extra emulator) in another terminal, and paste the two lines that it prints.
 
