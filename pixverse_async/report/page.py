@@ -151,7 +151,8 @@ def _charts(cards: Sequence[Card]) -> str:
     return f"""<h2>Times</h2>
 <div class="charts"><figure><figcaption>The batch in time<p>from the first submit on</p></figcaption>
 {bars}<ul class="legend">{legend}</ul></figure>
-<figure><figcaption>Generation times<p>jobs by the time from the end of their queueing to our seeing their end</p></figcaption>
+<figure><figcaption>Generation times<p>jobs by the time from
+the end of their queueing to our seeing their end</p></figcaption>
 {times}</figure></div>"""
 
 
