@@ -55,8 +55,8 @@ _FIELDS: Final[Mapping[type[Any], tuple[str, ...]]] = {
 _PROSE_OF: Final = {kind: [name for name in _FIELDS[kind] if name in _PROSE] for kind in get_args(Event)}
 
 _RESTORE: Final = (
-    "Restore it from a copy; without one, `python -m pixverse_async repair FOLDER` (or `repair_journal`) keeps what is"
-    " whole and holds every job whose fate the damage hides"
+    "`python -m pixverse_async repair FOLDER` (or `repair_journal`) keeps what is whole and holds every job whose fate"
+    " the damage hides; an older copy would not know what was paid since"
 )
 
 

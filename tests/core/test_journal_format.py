@@ -156,7 +156,7 @@ def test_any_flipped_bit_is_seen() -> None:
 def test_a_bad_line_in_the_middle_is_named() -> None:
     """The refusal says which line, that nothing was sent, and what to do."""
     damaged = LINES[0] + LINES[1] + LINES[2].replace(b"r-1", b"r-2") + LINES[3]
-    with pytest.raises(JournalError, match=r"line 3: .*checksum.*Nothing was sent.*Restore") as caught:
+    with pytest.raises(JournalError, match=r"line 3: .*checksum.*Nothing was sent.*repair FOLDER") as caught:
         read_journal(damaged, "j")
     assert caught.value.line == 3
 
