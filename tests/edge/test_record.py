@@ -152,7 +152,7 @@ async def test_a_damaged_journal_is_refused_repaired_and_finished(tmp_path: Path
     with pytest.raises(JournalError, match=r"repair"):
         await scene.run(some_jobs(3))
     repair = await repair_journal(tmp_path)
-    assert (1, 3, 1) == (repair.lost_lines, len(repair.jobs), len(repair.mended))
+    assert (1, 3, 1) == (repair.lost_lines, len(repair.jobs), sum(job.is_held for job in repair.jobs))
     assert repair.damaged is not None
     assert damaged == repair.damaged.read_bytes()
     assert ["Succeeded"] * 3 == kinds(await scene.run(some_jobs(3)))
