@@ -162,6 +162,7 @@ async def _accepted(log: NoJournal, n: int) -> Flight:
     return Flight(job=job, index=n, name=f"job-{n}", key=str(n), record=record)
 
 
+# The peers are in no environment of ours, so the type checker cannot know them: hence the bare ignores below.
 async def openai_client(base: str, polls: int) -> int:
     from openai import AsyncOpenAI  # pyright: ignore
 
