@@ -41,9 +41,12 @@ def redact(text: str, limit_chars: int = MAX_QUOTED_CHARS) -> str:
     >>> redact("PUT https://storage.example/a.png?X-Goog-Signature=1f failed for Bearer abcdefghij")
     'PUT https://storage.example/a.png?[redacted] failed for [redacted]'
     """
-    clean = _DATA_URI.sub(r"\1[...]", _TOKEN.sub("[redacted]", text[:MAX_READ_CHARS]))
-    clean = _QUERY.sub(r"\1?[redacted]", _LOGIN.sub(r"\1[redacted]@", clean))
-    clean = _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", " ".join(_SIGNED.sub(r"\1[redacted]", clean).split()))
+    clean = _TOKEN.sub("[redacted]", text[:MAX_READ_CHARS])
+    if ":" in clean:  # asked first, for prompts and paths pass here by the thousand and hold no link
+        clean = _QUERY.sub(r"\1?[redacted]", _LOGIN.sub(r"\1[redacted]@", _DATA_URI.sub(r"\1[...]", clean)))
+    if "=" in clean:
+        clean = _SIGNED.sub(r"\1[redacted]", clean)
+    clean = _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", " ".join(clean.split()))
     return clean if len(clean) <= limit_chars else clean[: limit_chars - 1] + "…"
 
 

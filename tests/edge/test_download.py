@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from pixverse_async._core.errors import DownloadError, TransportError
 from pixverse_async._core.lifecycle import DownloadAbandoned, LinkExpired, Saved
 from pixverse_async._core.transfer import DownloadLimits
-from pixverse_async._edge.download import DownloadEnd, download
+from pixverse_async._edge.download import MIN_PROGRESS_BYTES, DownloadEnd, download
 from pixverse_async._edge.sinks import DirectorySink
 from tests.edge.small_sink import SmallSink
 from tests.edge.storage import URL, Answer, Script, Storage, honest, rest, whole
@@ -101,6 +101,23 @@ class CancelAt:
                 advance = partial(waiting.send, (yield step))
             except BaseException as thrown:  # noqa: BLE001 - it is handed on, whatever it is
                 advance = partial(waiting.throw, thrown)
+
+
+
+async def test_breaks_that_bring_something_are_never_too_many(tmp_path: Path) -> None:
+    """Only fruitless tries count, and one that brought bytes forgives those before it."""
+    data = video(6 * MIN_PROGRESS_BYTES)
+    serve = honest(data, piece_bytes=MIN_PROGRESS_BYTES)
+
+    def one_piece(headers: Mapping[str, str]) -> Answer:
+        full = serve(headers)
+        return attrs.evolve(full, body=full.body[:MIN_PROGRESS_BYTES], breaks=len(full.body) > MIN_PROGRESS_BYTES)
+
+    lost = TransportError("ClientPayloadError: the body is not whole")
+    script: list[Script] = [step for _ in range(6) for step in (lost, one_piece)]
+    end, storage = await bring(tmp_path, *script, limits=attrs.evolve(SHORT, tries=2))
+    assert_saved(end, tmp_path, data)
+    assert len(storage.requests) == len(script)
 
 
 async def test_a_whole_video_is_saved(tmp_path: Path) -> None:
