@@ -107,7 +107,7 @@ def _judge_success(reply: Reply) -> SubmitVerdict:
     try:
         return Accepted(status=wire.read_record(reply))
     except ProtocolError as problem:
-        return Ambiguous(why=problem.describe(), request_id=wire.read_named_id(reply))
+        return Ambiguous(why=problem.describe())
 
 
 @attrs.frozen(kw_only=True)
@@ -149,15 +149,14 @@ def judge_status(answer: Reply | TransportError, request_id: str, now_utc: float
         return Again(error=answer)
     if 200 <= answer.status < 300:
         return _judge_readable(answer, request_id)
-    error = api_error(answer, now_utc)
     match answer.status:
         case 404 | 410:
-            return Gone(error=error if isinstance(error, ApiError) else ApiError(answer.status, ""))
+            return Gone(error=ApiError(answer.status, wire.read_error(answer)))
         case 401 | 403 | 405:
-            return Denied(error=error)
+            return Denied(error=api_error(answer, now_utc))
         case _:
             wait = retry_after(answer, now_utc)
-            return Again(error=error, http_status=answer.status, wait=wait)
+            return Again(error=api_error(answer, now_utc), http_status=answer.status, wait=wait)
 
 
 def _judge_readable(reply: Reply, request_id: str) -> ReadVerdict:

@@ -9,7 +9,7 @@ import pytest
 
 from pixverse_async._core.breaker import FEWEST_CALLS, FIRST_PAUSE, WINDOW, Breaker
 from pixverse_async._core.budget import estimate
-from pixverse_async._core.errors import ApiError, JournalError, ProtocolError, TransportError
+from pixverse_async._core.errors import ApiError, JournalError, ProtocolError, RateLimitedError, TransportError
 from pixverse_async._core.journal_format import _RESTORE, compacted, read_journal  # pyright: ignore[reportPrivateUsage]
 from pixverse_async._core.lifecycle import GenerationFailed, RetryRequested, SubmitAccepted, fold
 from pixverse_async._core.retry import (
@@ -22,6 +22,7 @@ from pixverse_async._core.retry import (
     judge_submit,
     server_time_utc,
 )
+from pixverse_async._core.wire import DEFAULT_BASE_URL
 from tests.core.replies import reply
 from tests.core.test_journal_format import LINES, resealed
 from tests.submits import STARTED
@@ -42,6 +43,25 @@ def test_an_unreadable_success_says_what_could_not_be_read() -> None:
     verdict = judge_submit(reply({"status": "queued"}), NOW)
     assert isinstance(verdict, Ambiguous)
     assert "request_id" in verdict.why
+
+
+def test_a_405_names_the_setting_and_the_base_that_is_right() -> None:
+    """The host of the language models answers so; the error says what to change, and to what."""
+    verdict = judge_submit(reply({}, 405), NOW)
+    assert isinstance(verdict, Deferred)
+    words = str(verdict.error)
+    assert words.startswith("base_url (GMI_BASE_URL)")
+    assert "the service answers 405: this is not the queue" in words
+    assert DEFAULT_BASE_URL in words
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_dated_wait_for_a_status_is_measured_by_our_clock(status: int) -> None:
+    """A status call that is put off until a date is put off by as long as our clock says, by the error too."""
+    verdict = judge_status(reply({}, status, retry_after="Sun, 06 Nov 1994 08:50:07 GMT"), "r-1", NOW)
+    assert isinstance(verdict, Again)
+    assert 30.0 == verdict.wait
+    assert not isinstance(verdict.error, RateLimitedError) or 30.0 == verdict.error.retry_after
 
 
 @pytest.mark.parametrize("status", [401, 402, 403, 429])

@@ -103,7 +103,6 @@ class CancelAt:
                 advance = partial(waiting.throw, thrown)
 
 
-
 async def test_breaks_that_bring_something_are_never_too_many(tmp_path: Path) -> None:
     """Only fruitless tries count, and one that brought bytes forgives those before it."""
     data = video(6 * MIN_PROGRESS_BYTES)
