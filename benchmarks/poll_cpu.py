@@ -6,7 +6,9 @@
 A server of a few lines, in a process of its own, answers each GET with the same record of 420 bytes: queued, payload
 echoed.  `bare` reads the body and throws it away.  `ours` is the pipeline's own poller: scheduler, call, codec,
 lifecycle, journal in memory.  `raw json` is `bare` and `json.loads`.  The peers are their clients' own status call in
-a loop.  Each variant has 32 calls under way; the rounds interleave them; CPU is user + system of this process only.
+a loop.  Every variant but the peers' asks for another id each time, as a poll does: aiohttp prepares each link anew.
+Each has 32 calls under way (ours up to 64); the rounds interleave them; CPU is user + system of this process alone,
+from the first poll on: what it takes to make a session or 4,000 jobs is not in it.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import random
@@ -41,6 +44,7 @@ from pixverse_async._edge.run import Run
 from pixverse_async._edge.transport import AiohttpTransport
 
 AT_ONCE = 32
+JOBS = 10 * AT_ONCE
 RECORD = {
     "request_id": "6f1c2b1e-0000-4000-8000-000000000001",
     "model": "pixverse-v6-i2v",
@@ -60,8 +64,8 @@ RECORD = {
 OPENAI = {"id": "v-1", "object": "video", "status": "queued", "progress": 0, "model": "sora-2", "created_at": 1}
 REPLICATE = {"id": "v-1", "version": "1", "status": "starting", "input": RECORD["payload"], "urls": {}, "logs": ""}
 
-Variant = Callable[[str, int], Awaitable[int]]
-"""Given the base and how many polls, polls about so many times; how many it were."""
+Variant = Callable[[str, int], Awaitable[float]]
+"""Given the base and how many polls, polls about so many times; microseconds of CPU a poll."""
 
 
 async def serve(port: int) -> None:
@@ -88,15 +92,23 @@ async def serve(port: int) -> None:
     await server.serve_forever()
 
 
-async def _in_parallel(one: Callable[[], Awaitable[object]], polls: int) -> int:
+def _cpu_us() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return (used.ru_utime + used.ru_stime) * 1e6
+
+
+async def _in_parallel(one: Callable[[str], Awaitable[object]], polls: int) -> float:
+    ids = itertools.cycle([f"6f1c2b1e-0000-4000-8000-{n:012d}" for n in range(JOBS)])
+
     async def several() -> None:
         for _ in range(polls // AT_ONCE):
-            await one()
+            await one(next(ids))
 
+    before = _cpu_us()
     async with anyio.create_task_group() as group:
         for _ in range(AT_ONCE):
             group.start_soon(several)
-    return polls // AT_ONCE * AT_ONCE
+    return (_cpu_us() - before) / (polls // AT_ONCE * AT_ONCE)
 
 
 @asynccontextmanager
@@ -105,21 +117,21 @@ async def _session() -> AsyncGenerator[aiohttp.ClientSession]:
         yield session
 
 
-async def bare(base: str, polls: int) -> int:
+async def bare(base: str, polls: int) -> float:
     async with _session() as session:
 
-        async def one() -> None:
-            async with session.get(f"{base}/requests/r-1") as response:
+        async def one(request_id: str) -> None:
+            async with session.get(f"{base}/requests/{request_id}") as response:
                 await response.read()
 
         return await _in_parallel(one, polls)
 
 
-async def raw_json(base: str, polls: int) -> int:
+async def raw_json(base: str, polls: int) -> float:
     async with _session() as session:
 
-        async def one() -> None:
-            async with session.get(f"{base}/requests/r-1") as response:
+        async def one(request_id: str) -> None:
+            async with session.get(f"{base}/requests/{request_id}") as response:
                 json.loads(await response.read())
 
         return await _in_parallel(one, polls)
@@ -128,7 +140,7 @@ async def raw_json(base: str, polls: int) -> int:
 def ours(policy: PollPolicy, jobs: int) -> Variant:
     """The pipeline's poller over so many jobs that never end, until it has polled so often."""
 
-    async def poll(base: str, polls: int) -> int:
+    async def poll(base: str, polls: int) -> float:
         async def ignore(_: Outcome) -> None: ...
 
         transport = AiohttpTransport.open(read_endpoint({}, api_key="k", base_url=base, org_id=None))
@@ -138,15 +150,17 @@ def ours(policy: PollPolicy, jobs: int) -> Variant:
         scheduler = policy.scheduler(polls_per_second=100_000.0, seed=7)
         poller = Poller(run, scheduler, on_ready=lambda _: None)
         flights = [await _accepted(log, n) for n in range(jobs)]
+        for flight in flights:
+            poller.add(flight, anyio.current_time())
+        before = _cpu_us()
         async with anyio.create_task_group() as group:
-            for flight in flights:
-                poller.add(flight, anyio.current_time())
             group.start_soon(poller.run)
             while sum(flight.polls for flight in flights) < polls:  # noqa: ASYNC110  nothing tells of each poll
-                await anyio.sleep(0.01)
+                await anyio.sleep(0.1)
             group.cancel_scope.cancel()
+        used = _cpu_us() - before
         await transport.aclose()
-        return sum(flight.polls for flight in flights)
+        return used / sum(flight.polls for flight in flights)
 
     return poll
 
@@ -163,18 +177,18 @@ async def _accepted(log: NoJournal, n: int) -> Flight:
 
 
 # The peers are in no environment of ours, so the type checker cannot know them: hence the bare ignores below.
-async def openai_client(base: str, polls: int) -> int:
+async def openai_client(base: str, polls: int) -> float:
     from openai import AsyncOpenAI  # pyright: ignore
 
     async with AsyncOpenAI(api_key="k", base_url=base) as client:  # pyright: ignore
-        return await _in_parallel(lambda: client.videos.retrieve("v-1"), polls)  # pyright: ignore
+        return await _in_parallel(lambda _: client.videos.retrieve("v-1"), polls)  # pyright: ignore
 
 
-async def replicate_client(base: str, polls: int) -> int:
+async def replicate_client(base: str, polls: int) -> float:
     from replicate.client import Client  # pyright: ignore
 
     client = Client(api_token="k", base_url=base)  # pyright: ignore
-    return await _in_parallel(lambda: client.predictions.async_get("v-1"), polls)  # pyright: ignore
+    return await _in_parallel(lambda _: client.predictions.async_get("v-1"), polls)  # pyright: ignore
 
 
 def variants() -> dict[str, Variant]:
@@ -182,18 +196,10 @@ def variants() -> dict[str, Variant]:
         "bare": bare,
         "raw json": raw_json,
         "ours, adaptive": ours(AdaptivePolling(kappa=1e-9), 4000),
-        "ours, fixed": ours(FixedPolling(0.001), 10 * AT_ONCE),
+        "ours, fixed": ours(FixedPolling(0.001), JOBS),
     }
     peers: dict[str, Variant] = {"openai": openai_client, "replicate": replicate_client}
     return found | {name: variant for name, variant in peers.items() if find_spec(name) is not None}
-
-
-def cpu_of(variant: Variant, base: str, polls: int) -> float:
-    """Microseconds of CPU a poll."""
-    before = resource.getrusage(resource.RUSAGE_SELF)
-    made = anyio.run(variant, base, polls)
-    after = resource.getrusage(resource.RUSAGE_SELF)
-    return (after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime) / made * 1e6
 
 
 def measure(base: str, polls: int, rounds: int) -> dict[str, list[float]]:
@@ -202,7 +208,7 @@ def measure(base: str, polls: int, rounds: int) -> dict[str, list[float]]:
     figures: dict[str, list[float]] = {name: [] for name in found}
     for _ in range(rounds):
         for name, variant in found.items():
-            figures[name].append(cpu_of(variant, base, polls))
+            figures[name].append(anyio.run(variant, base, polls))
     return figures
 
 

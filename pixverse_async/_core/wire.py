@@ -307,7 +307,7 @@ def _json(reply: Reply) -> object:
     except (ValueError, RecursionError) as problem:
         # json.JSONDecodeError and UnicodeDecodeError are ValueErrors; a hostile nesting overflows the parser.
         raise _no_json(reply, "JSON") from problem
-    if _is_too_deep(value):
+    if reply.body.count(b"{") + reply.body.count(b"[") > _MAX_DEPTH and _is_too_deep(value):
         raise _no_json(reply, f"JSON of at most {_MAX_DEPTH} levels")
     return value
 

@@ -65,7 +65,7 @@ class Poller:
         self._flights: dict[int, Flight] = {}
         self._deadlines: deque[tuple[float, int]] = deque()
         self._idle: list[_Worker] = []
-        self._has_idle = anyio.Event()
+        self._workers = 0
         self._sleeps_until = -math.inf
         self._woken = anyio.Event()
 
@@ -87,30 +87,27 @@ class Poller:
         """Poll for ever. *Cancellation*: ends it; calls under way are dropped, which harms nothing."""
         async with flat_task_group() as group:
             group.start_soon(self._report_stalls, name="stalls")
-            workers = 0
             while True:
-                flight = await self._next()
-                if not self._idle and workers < MAX_CALLS:
-                    workers += 1
-                    group.start_soon(self._work, _Worker(flight), name=f"poll {workers}")
+                await self._leave_overdue(anyio.current_time())
+                flight = self._take() if self._has_hands else None
+                if flight is None:
+                    await self._sleep()
+                elif self._idle:
+                    self._idle.pop().take(flight)
                 else:
-                    (await self._idle_worker()).take(flight)
-
-    async def _idle_worker(self) -> _Worker:
-        while not self._idle:
-            self._has_idle = anyio.Event()
-            await self._has_idle.wait()
-        return self._idle.pop()
+                    self._workers += 1
+                    group.start_soon(self._work, _Worker(flight), name=f"poll {self._workers}")
 
     async def _work(self, worker: _Worker) -> None:
         while True:
-            flight = await worker.next()
-            await self._run.guard(flight, self._ask)
-            if flight.is_finished:
-                self._flights.pop(flight.index, None)
-            self._wake()
+            flight: Flight | None = await worker.next()
+            while flight is not None:
+                await self._run.guard(flight, self._ask)
+                if flight.is_finished:
+                    self._flights.pop(flight.index, None)
+                flight = self._take()
             self._idle.append(worker)
-            self._has_idle.set()
+            self._wake()
 
     async def _report_stalls(self) -> None:
         while True:
@@ -124,26 +121,28 @@ class Poller:
         if self._next_time() < self._sleeps_until:
             self._woken.set()
 
-    async def _next(self) -> Flight:
-        """Wait for the next flight that is due."""
-        while True:
-            now = anyio.current_time()
-            await self._leave_overdue(now)
-            index = self._scheduler.take(now)
-            if index is not None and index in self._flights:
+    def _take(self) -> Flight | None:
+        """A flight that is due, if there is one."""
+        now = anyio.current_time()
+        while (index := self._scheduler.take(now)) is not None:
+            if index in self._flights:
                 return self._flights[index]
-            if index is None:
-                await self._sleep_until(self._next_time())
+        return None
+
+    @property
+    def _has_hands(self) -> bool:
+        return bool(self._idle) or self._workers < MAX_CALLS
 
     def _next_time(self) -> float:
-        look_at = self._scheduler.next_wakeup()
+        """The next deadline, or the next look if somebody is free for it."""
+        look_at = self._scheduler.next_wakeup() if self._has_hands else None
         deadline = self._deadlines[0][0] if self._deadlines else math.inf
         return deadline if look_at is None else min(look_at, deadline)
 
-    async def _sleep_until(self, time: float) -> None:
-        """Until then, or until the plan is for an earlier time."""
-        self._sleeps_until = time
-        with anyio.CancelScope(deadline=time):
+    async def _sleep(self) -> None:
+        """Until the next look or deadline, or until the plan is for an earlier time."""
+        self._sleeps_until = self._next_time()
+        with anyio.CancelScope(deadline=self._sleeps_until):
             await self._woken.wait()
         self._sleeps_until = -math.inf
         self._woken = anyio.Event()

@@ -14,6 +14,7 @@ import errno
 import socket
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -111,18 +112,25 @@ class AiohttpTransport:
 
     _endpoint: Endpoint
     _api: aiohttp.ClientSession
+    _reads: aiohttp.ClientSession
+    """The queue's session without the trace, which a read has no use for: a fifth of what a poll costs."""
     _storage: aiohttp.ClientSession
 
     @classmethod
     def open(cls, endpoint: Endpoint) -> AiohttpTransport:
-        """Two sessions on the running loop."""
+        """The sessions, on the running loop."""
         trace = aiohttp.TraceConfig()
         trace.on_request_headers_sent.append(_mark_sent)
-        api = aiohttp.ClientSession(
-            headers=endpoint.headers,
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE),
-            trace_configs=[trace],
-            cookie_jar=aiohttp.DummyCookieJar(),
+        queue = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE)
+        api, reads = (
+            aiohttp.ClientSession(
+                headers=endpoint.headers,
+                connector=queue,
+                connector_owner=bool(traces),
+                trace_configs=traces,
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+            for traces in ([trace], [])
         )
         storage = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
@@ -133,30 +141,32 @@ class AiohttpTransport:
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=("Content-Type", "User-Agent"),
         )
-        return cls(endpoint, api, storage)
+        return cls(endpoint, api, reads, storage)
 
     async def aclose(self) -> None:
         """Close every connection, also when cancelled: an open one would outlive its loop."""
         with anyio.move_on_after(CLOSE_TIMEOUT, shield=True):
-            await self._api.close()
-            await self._storage.close()
+            for session in (self._reads, self._api, self._storage):
+                await session.close()
 
     async def call(self, call: Call) -> Reply:
         """See `Transport.call`."""
-        fate = SimpleNamespace(sent=False)
+        is_read = call.method == "GET"
+        fate = SimpleNamespace(sent=is_read)
         try:
-            async with self._api.request(
+            async with (self._reads if is_read else self._api).request(
                 call.method,
                 self._endpoint.base_url + call.path,
                 data=call.body,
                 headers={"Content-Type": "application/json"} if call.body is not None else None,
                 allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=call.timeout, sock_connect=CONNECT_TIMEOUT),
+                timeout=_timeout(call.timeout),
                 trace_request_ctx=fate,
             ) as response:
                 body = await _read(response)
-                headers = {name.lower(): value for name, value in response.headers.items()}
-                return Reply(status=response.status, headers=headers, body=self._scrub(response.status, body))
+                return Reply(
+                    status=response.status, headers=response.headers, body=self._scrub(response.status, body)
+                )
         except (aiohttp.ClientError, TimeoutError, OSError) as problem:
             raise _lost(problem, sent=None if fate.sent else False) from problem
 
@@ -200,6 +210,11 @@ class AiohttpTransport:
     def _scrub(self, status: int, body: bytes) -> bytes:
         """An error page may quote the key that it refuses."""
         return body if status < 400 else body.replace(self._endpoint.api_key.encode(), b"[redacted]")
+
+
+@lru_cache
+def _timeout(total: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=total, sock_connect=CONNECT_TIMEOUT)
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:
