@@ -91,3 +91,21 @@ async def test_a_closed_journal_says_that_it_is_closed(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match=r"it is closed.*this is a bug") as caught:
         await journal.append("a", STARTED)
     assert str(tmp_path / "j") == caught.value.path
+
+
+async def test_a_journal_makes_the_folders_above_it_and_names_itself_when_it_cannot(tmp_path: Path) -> None:
+    """`out/day/videos` need not exist; where a file stands in the way, the error says which journal it was."""
+    path = tmp_path / "day" / "videos" / "j"
+    await (await Journal.open(path)).aclose()
+    assert path.is_file()
+    with pytest.raises(JournalError, match="See to the folder") as caught:
+        await Journal.open(path / "j")
+    assert str(path / "j") in str(caught.value)
+
+
+async def test_a_damaged_journal_is_named(tmp_path: Path) -> None:
+    """The error about a line says in which file."""
+    (tmp_path / "j").write_text("one\ntwo\n")
+    with pytest.raises(JournalError) as caught:
+        await Journal.open(tmp_path / "j")
+    assert str(tmp_path / "j") in str(caught.value)
