@@ -33,6 +33,7 @@ CONNECT_TIMEOUT = 15.0
 """Seconds. From mainland China the storage host was seen to take 21 s to fail: better to fail sooner."""
 STALL_TIMEOUT = 60.0
 """Seconds without a byte of media before the connection is given up and resumed by range."""
+_NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 CLOSE_TIMEOUT = 5.0
 """Seconds. Closing sends a goodbye at most; nothing of value waits for it."""
 _STREAM_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT, sock_read=STALL_TIMEOUT)
@@ -152,7 +153,7 @@ class AiohttpTransport:
     async def call(self, call: Call) -> Reply:
         """See `Transport.call`."""
         is_read = call.method == "GET"
-        fate = SimpleNamespace(sent=is_read)
+        fate = SimpleNamespace(sent=False)
         try:
             async with (self._reads if is_read else self._api).request(
                 call.method,
@@ -168,7 +169,9 @@ class AiohttpTransport:
                     status=response.status, headers=response.headers, body=self._scrub(response.status, body)
                 )
         except (aiohttp.ClientError, TimeoutError, OSError) as problem:
-            raise _lost(problem, sent=None if fate.sent else False) from problem
+            # No trace watches a read, and nothing but words depends on it there.
+            never_left = isinstance(problem, _NOT_CONNECTED) if is_read else not fate.sent
+            raise _lost(problem, sent=False if never_left else None) from problem
 
     async def put(self, url: str, body: bytes, content_type: str) -> Reply:
         """See `Transport.put`."""

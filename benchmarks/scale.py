@@ -1,0 +1,196 @@
+"""What ten and fifty thousand waiting jobs cost: memory a job, CPU a job, and how long the event loop is held up.
+
+    python -m benchmarks.scale [--jobs 100 1000 10000 50000]
+
+Each line is a process of its own, through the whole client: jobs, journal on disk, submits, scheduler, polls.  Submits
+are answered in the process, at once; status calls go over real sockets to the server of `poll_cpu`, which never
+finishes a job.  First, for each number of jobs, nobody is polled: memory is what the process has grown by since it was
+empty, CPU what it took until all were accepted.  Then 10,000 jobs are polled 2,000 times a second while a task that
+wakes every 5 ms notes how late it is; and at last 10,000 jobs fall due at one instant, with no limit on the rate.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import itertools
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import anyio
+import anyio.lowlevel
+import attrs
+
+from pixverse_async import Client, FixedPolling, Job
+from pixverse_async._core.config import read_endpoint
+from pixverse_async._core.schedule import Scheduler
+from pixverse_async._core.wire import Call, Reply
+from pixverse_async._edge.transport import AiohttpTransport, MediaReply
+
+POLLS_PER_SECOND = 2000.0
+WATCH_FOR = 10.0
+WAKE_EVERY = 0.005
+MANY = 10_000
+
+
+@attrs.define(eq=False)
+class Service:
+    """A `Transport` that accepts every job itself and asks the server about them."""
+
+    network: AiohttpTransport
+    accepted: int = 0
+    polled: int = 0
+    seconds: list[float] = attrs.field(factory=list[float])
+    ids: Iterator[int] = attrs.field(factory=itertools.count)
+
+    async def call(self, call: Call) -> Reply:
+        """See `Transport.call`."""
+        if call.method == "GET":
+            started = anyio.current_time()
+            reply = await self.network.call(call)
+            self.seconds.append(anyio.current_time() - started)
+            self.polled += 1
+            return reply
+        await anyio.lowlevel.checkpoint()
+        self.accepted += 1
+        record = {"request_id": f"6f1c2b1e-0000-4000-8000-{next(self.ids):012d}", "status": "queued"}
+        return Reply(status=200, body=json.dumps(record).encode())
+
+    async def put(self, url: str, body: bytes, content_type: str) -> Reply:
+        """No job here has an image to upload."""
+        raise NotImplementedError
+
+    def fetch(self, url: str, headers: Mapping[str, str]) -> AbstractAsyncContextManager[MediaReply]:
+        """No job here ends."""
+        raise NotImplementedError
+
+    async def aclose(self) -> None:
+        """See `Transport.aclose`."""
+        await self.network.aclose()
+
+
+@attrs.frozen
+class Hasty:
+    """Every job each `interval` seconds, at a rate above the one that the client lets users ask for."""
+
+    interval: float
+    rate: float
+
+    def scheduler(self, *, polls_per_second: float, seed: int, learned: str | None = None) -> Scheduler:
+        """See `PollPolicy`."""
+        return FixedPolling(self.interval).scheduler(polls_per_second=self.rate, seed=seed)
+
+
+NEVER = 1e6
+MODES = {"wait": (NEVER, 1.0), "poll": (MANY / POLLS_PER_SECOND, POLLS_PER_SECOND), "burst": (40.0, 1e6)}
+"""Interval and rate. In 40 s, 10,000 jobs are all submitted; jitter spreads them over 2 s, and no hand is idle then."""
+
+
+def _resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
+def _cpu_us() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return (used.ru_utime + used.ru_stime) * 1e6
+
+
+async def _lags(seconds: float) -> list[float]:
+    """How much later than asked a sleeping task woke, each time."""
+    found: list[float] = []
+    end = anyio.current_time() + seconds
+    while (due := anyio.current_time() + WAKE_EVERY) < end:
+        await anyio.sleep(WAKE_EVERY)
+        found.append(anyio.current_time() - due)
+    return found
+
+
+def _percentile(values: list[float], share: float) -> float:
+    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
+
+
+async def measure(base: str, jobs: int, mode: str) -> dict[str, float]:
+    """One run of so many jobs. Memory in bytes, CPU in microseconds, times in milliseconds."""
+    service = Service(AiohttpTransport.open(read_endpoint({}, api_key="k", base_url=base, org_id=None)))
+    named = (Job(f"https://p.example/{n}.jpg", f"scene {n}", name=f"job-{n}") for n in range(jobs))
+    policy = Hasty(*MODES[mode])
+    with tempfile.TemporaryDirectory() as folder:
+        async with Client("k", base_url=base, transport=service) as client, anyio.create_task_group() as group:
+            gc.collect()
+            empty, used = _resident_bytes(), _cpu_us()
+
+            async def run() -> None:
+                async with client.as_completed(
+                    named, output_dir=folder, max_in_flight=jobs, poll_policy=policy
+                ) as outcomes:
+                    async for _ in outcomes:
+                        pass
+
+            group.start_soon(run)
+            while service.accepted < jobs:  # noqa: ASYNC110  nothing tells of each submit
+                await anyio.sleep(0.05)
+            found = {"cpu_us_a_job": (_cpu_us() - used) / jobs}
+            gc.collect()
+            found["bytes_a_job"] = (_resident_bytes() - empty) / jobs
+            if mode != "wait":
+                found = await _watch(service, mode)
+            group.cancel_scope.cancel()
+    await service.aclose()
+    return found
+
+
+async def _watch(service: Service, mode: str) -> dict[str, float]:
+    if mode == "burst":
+        first = service.polled
+        while service.polled == first:  # noqa: ASYNC110
+            await anyio.sleep(0.05)
+    service.seconds.clear()
+    lags = await _lags(WATCH_FOR / 2 if mode == "burst" else WATCH_FOR)
+    return {
+        "polls": len(service.seconds),
+        "lag_p99_ms": _percentile(lags, 0.99) * 1e3,
+        "lag_max_ms": max(lags) * 1e3,
+        "poll_p50_ms": _percentile(service.seconds, 0.5) * 1e3,
+        "poll_p99_ms": _percentile(service.seconds, 0.99) * 1e3,
+    }
+
+
+def _in_own_process(port: int, jobs: int, mode: str) -> None:
+    command = [sys.executable, "-m", "benchmarks.scale", "--port", str(port), "--mode", mode, "--jobs", str(jobs)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+    found: dict[str, float] = json.loads(done.stdout)
+    print(
+        f"{mode:6} {jobs:6} jobs  ", "  ".join(f"{name} {value:.4g}" for name, value in found.items()), flush=True
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--jobs", type=int, nargs="*", default=[100, 1000, MANY, 50_000])
+    parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--mode", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.mode:
+        print(json.dumps(anyio.run(measure, f"http://127.0.0.1:{args.port}", args.jobs[0], args.mode)))
+        return
+    port = 20_000 + os.getpid() % 10_000
+    command = [sys.executable, "-m", "benchmarks.poll_cpu", "--serve", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as server:
+        assert server.stdout is not None
+        try:
+            server.stdout.readline()
+            for mode, jobs in [*(("wait", jobs) for jobs in args.jobs), ("poll", MANY), ("burst", MANY)]:
+                _in_own_process(port, jobs, mode)
+        finally:
+            server.kill()
+
+
+if __name__ == "__main__":
+    main()
