@@ -120,7 +120,7 @@ async def measure(base: str, jobs: int, mode: str) -> dict[str, float]:
     """One run of so many jobs. Memory in bytes, CPU in microseconds, times in milliseconds."""
     service = Service(AiohttpTransport.open(read_endpoint({}, api_key="k", base_url=base, org_id=None)))
     named = (Job(f"https://p.example/{n}.jpg", f"scene {n}", name=f"job-{n}") for n in range(jobs))
-    policy = Hasty(*MODES[mode])
+    policy, found = Hasty(*MODES[mode]), dict[str, float]()
     with tempfile.TemporaryDirectory() as folder:
         async with Client("k", base_url=base, transport=service) as client, anyio.create_task_group() as group:
             gc.collect()
