@@ -51,7 +51,7 @@ def redact(text: str, limit_chars: int = MAX_QUOTED_CHARS) -> str:
 
 
 _MAY_BE_CHARGED = "It may have been charged: look for the request in the console before sending it again."
-_SEND_AGAIN = "Send it again with retry_failed=True; the service is reported not to charge failures."
+_SEND_AGAIN = "Send it again with retry_failed (--retry-failed); the service is reported not to charge failures."
 _AFTER_FAILURE = {
     "moderation": "Change the prompt or the image; the same job would be refused again.",
     "image": "Give another image; the same one would be refused again.",
@@ -67,7 +67,7 @@ class PixverseError(Exception):
 
     >>> error = StoppedError("no credit left").about(job_name="cat", request_id="5a7a5466")
     >>> print(error)
-    job 'cat', request 5a7a5466: not sent: no credit left. Nothing was charged; run the same call again to do it.
+    job 'cat', request 5a7a5466: not sent: no credit left. Nothing was charged; run it again.
     >>> isinstance(error, PixverseError), error.may_be_billed
     (True, False)
     """
@@ -173,14 +173,14 @@ class AuthError(ApiError):
 
 @attrs.define(eq=False, slots=False, str=False)
 class InsufficientCreditsError(ApiError):
-    """402: no credit left. Nothing was charged; add credit and run the same call again.
+    """402: no credit left. Nothing was charged; add credit and run it again.
 
     >>> print(InsufficientCreditsError(402, "balance is 0"))
-    the service answered 402: balance is 0. Nothing was charged; add credit in the console and run the same call again.
+    the service answered 402: balance is 0. Nothing was charged; add credit in the console and run it again.
     """
 
     def _advice(self) -> str:
-        return "Nothing was charged; add credit in the console and run the same call again."
+        return "Nothing was charged; add credit in the console and run it again."
 
 
 @attrs.define(eq=False, slots=False, str=False)
@@ -215,7 +215,7 @@ class TransportError(PixverseError):
     """No complete answer. `sent` False: the request never left, repeat it freely; None: unknown.
 
     >>> print(TransportError("connection refused", sent=False))
-    connection refused; it never reached the service. Run the same call again: what was paid is not paid twice.
+    connection refused; it never reached the service. Run it again: what was paid is not paid twice.
     """
 
     what: str
@@ -223,7 +223,7 @@ class TransportError(PixverseError):
 
     def describe(self) -> str:
         fate = "it never reached the service" if self.sent is False else "whether it was received is unknown"
-        return f"{self.what}; {fate}. Run the same call again: what was paid is not paid twice."
+        return f"{self.what}; {fate}. Run it again: what was paid is not paid twice."
 
 
 @attrs.define(eq=False, slots=False, str=False)
@@ -242,8 +242,8 @@ class ProtocolError(PixverseError):
     def describe(self) -> str:
         found = f"expected {self.expected}, got {self.got}"
         return (
-            f"the service's answer has no readable {self.path}: {found}. Run the same call again; if it stays, "
-            "check base_url, and please report it."
+            f"the service's answer has no readable {self.path}: {found}. Run it again; if it stays, "
+            "check GMI_BASE_URL, and please report it."
         )
 
 
@@ -263,7 +263,7 @@ class SubmitUnknownError(PixverseError):
         mark = "the job" if self.seed is None else f"seed {self.seed}"
         return (
             f"the submit's fate is unknown ({self.what}). It is counted as spent and is not sent again; "
-            f"run the same call again to look for it in the service's list, or look for {mark} "
+            f"run it again to look for it in the service's list, or look for {mark} "
             "in the console, and say with `resolve` what you found."
         )
 
@@ -304,7 +304,7 @@ class DownloadError(PixverseError):
         expected = "?" if self.expected_bytes is None else self.expected_bytes
         return (
             f"the video was made but not saved: {self.problem} ({self.received_bytes} of {expected} bytes). "
-            "Run the same call again to download it; nothing is paid twice."
+            "Run it again to download it; nothing is paid twice."
         )
 
 
@@ -321,8 +321,8 @@ class DeadlineExceededError(PixverseError, TimeoutError):
 
     def describe(self) -> str:
         return (
-            f"still {self.state} after {self.timeout:g} s. It may finish and be billed; run the same call "
-            "again to pick it up by its id, or wait longer with job_timeout=."
+            f"still {self.state} after {self.timeout:g} s. It may finish and be billed; run it again "
+            "to pick it up by its id, or wait longer (job_timeout, --job-timeout)."
         )
 
 
@@ -331,7 +331,7 @@ class BudgetExceededError(PixverseError):
     """The budget has no room for this job. It was not sent.
 
     >>> print(BudgetExceededError(needed_usd=Decimal("0.175"), left_usd=Decimal("0.1")))
-    not sent: it needs $0.175 and the budget has $0.100 left. Raise budget_usd and run the same call again.
+    not sent: it needs $0.175 and the budget has $0.100 left. Raise the budget (budget_usd, --budget) and run it again.
     """
 
     needed_usd: Decimal
@@ -340,7 +340,7 @@ class BudgetExceededError(PixverseError):
     def describe(self) -> str:
         return (
             f"not sent: it needs ${self.needed_usd:.3f} and the budget has ${self.left_usd:.3f} left. "
-            "Raise budget_usd and run the same call again."
+            "Raise the budget (budget_usd, --budget) and run it again."
         )
 
 
@@ -367,13 +367,13 @@ class StoppedError(PixverseError):
     """The batch stopped admitting before this job was sent. Nothing was charged for it.
 
     >>> print(StoppedError("the key was refused"))
-    not sent: the key was refused. Nothing was charged; run the same call again to do it.
+    not sent: the key was refused. Nothing was charged; run it again.
     """
 
     why: str
 
     def describe(self) -> str:
-        return f"not sent: {self.why}. Nothing was charged; run the same call again to do it."
+        return f"not sent: {self.why}. Nothing was charged; run it again."
 
 
 @attrs.define(eq=False, slots=False, str=False)
@@ -381,10 +381,10 @@ class UnexpectedError(PixverseError):
     """A bug of ours, or of a sink or observer of yours, met in one job; the others went on.
 
     >>> print(UnexpectedError("KeyError in on_event"))
-    unexpected KeyError in on_event. Nothing paid is lost: run the same call again; please report this.
+    unexpected KeyError in on_event. Nothing paid is lost: run it again; please report this.
     """
 
     what: str
 
     def describe(self) -> str:
-        return f"unexpected {self.what}. Nothing paid is lost: run the same call again; please report this."
+        return f"unexpected {self.what}. Nothing paid is lost: run it again; please report this."

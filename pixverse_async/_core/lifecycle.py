@@ -121,10 +121,13 @@ class GenerationSucceeded:
 
 @attrs.frozen(kw_only=True)
 class GenerationFailed:
-    """The service ended the job without a video."""
+    """The service ended the job without a video. Its times are those of `Timings`, as far as they were seen."""
 
     reason: str
     kind: str
+    queued: float | None = None
+    generating: float | None = None
+    detected_late_by: float | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -134,11 +137,15 @@ class LinkExpired:
 
 @attrs.frozen(kw_only=True)
 class Saved:
-    """The video is where it belongs, whole and verified."""
+    """The video is where it belongs, whole and verified. Its times are those of `Timings`, as far as they were seen."""
 
     path: str
     size_bytes: int
     sha256: str
+    queued: float | None = None
+    generating: float | None = None
+    detected_late_by: float | None = None
+    downloading: float | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -12,7 +12,8 @@ from typing import cast
 import attrs
 
 from .job import Job, Quality
-from .lifecycle import GenerationFailed, JobRecord, State, SubmitRejected, SubmitStarted
+from .lifecycle import GenerationFailed, JobRecord, Saved, State, SubmitRejected, SubmitStarted
+from .outcome import Timings
 
 
 @attrs.frozen(kw_only=True)
@@ -51,6 +52,8 @@ class RecordedJob:
     """The video's, in hex."""
     why: str | None
     """The reason of a failure, or why the fate of the submit is unknown."""
+    timings: Timings = attrs.field(factory=Timings)
+    """Where its time went, as far as a run saw it; without `polls`, which nobody writes down."""
 
     @property
     def is_held(self) -> bool:
@@ -81,6 +84,7 @@ def _recorded(key: str, record: JobRecord, started: SubmitStarted) -> RecordedJo
         size_bytes=None if saved is None else saved.size_bytes,
         sha256=None if saved is None else saved.sha256,
         why=_why(record),
+        timings=_timings(record),
     )
 
 
@@ -104,3 +108,19 @@ def _why(record: JobRecord) -> str | None:
             return reason
         case None:
             return record.why
+
+
+def _timings(record: JobRecord) -> Timings:
+    match record.saved or record.ending:
+        case Saved() as end:
+            downloading = end.downloading
+        case GenerationFailed() as end:
+            downloading = None
+        case _:
+            return Timings()
+    return Timings(
+        queued=end.queued,
+        generating=end.generating,
+        detected_late_by=end.detected_late_by,
+        downloading=downloading,
+    )

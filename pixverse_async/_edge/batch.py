@@ -255,10 +255,11 @@ class Batch:
                 rng=run.random,
                 retries=self._download_retries,
             )
+            if isinstance(event, Saved):
+                flight.downloading = anyio.current_time() - started_at
             await run.note(flight, event)
             match event:
                 case Saved():
-                    flight.downloading = anyio.current_time() - started_at
                     await run.succeed(flight, event)
                     return
                 case DownloadAbandoned(problem=problem):

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import attrs
 
 from .._core.job import Job
-from .._core.lifecycle import NEW_JOB, Event, JobRecord, Saved, State
+from .._core.lifecycle import NEW_JOB, Event, GenerationFailed, JobRecord, Saved, State
 from .._core.outcome import Outcome, Timings
 from .._core.wire import Media
 
@@ -90,3 +90,23 @@ class Flight:
             downloading=self.downloading,
             polls=self.polls,
         )
+
+    def timed(self, event: Event) -> Event:
+        """The event as it goes on record: one that ends the job tells where its time went, to the millisecond."""
+        match event:
+            case Saved():
+                return attrs.evolve(event, **self._seen_times(), downloading=_rounded(self.downloading))
+            case GenerationFailed():
+                return attrs.evolve(event, **self._seen_times())
+            case _:
+                return event
+
+    def _seen_times(self) -> dict[str, float | None]:
+        if self.sent_at is None and self.last_look_at is None:
+            return {}  # An earlier run sent it and this one found it ended: nobody saw how long it took.
+        times = self.timings
+        return {name: _rounded(getattr(times, name)) for name in ("queued", "generating", "detected_late_by")}
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)

@@ -33,7 +33,7 @@ FLUSH_AFTER: Final = 1.0
 """Seconds that a line without promise of durability may wait for a group to go with."""
 CLOSE_TIMEOUT: Final = 30.0
 """Seconds that closing waits for the disk, even if cancelled."""
-_AGAIN = "Then run the same call again: what was paid is picked up, nothing is paid twice."
+_AGAIN = "Then run it again: what was paid is picked up, nothing is paid twice."
 
 
 class EventLog(Protocol):

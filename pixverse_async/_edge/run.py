@@ -103,6 +103,7 @@ class Run:
         *Raises* `JournalError` for a submit that is about to leave and cannot be written: it must not leave. Any
         other event that cannot be written only halts the batch: what is paid is still polled and saved.
         """
+        event = flight.timed(event)
         try:
             flight.record = await self.log.append(flight.key, event)
         except JournalError as error:

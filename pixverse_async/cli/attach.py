@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from argparse import Namespace
 from pathlib import Path
+from typing import Final
 
 import anyio
 
-from pixverse_async import Client, ConfigError, Handle
+from pixverse_async import ApiError, Client, ConfigError, Handle, PixverseError
 
 from .arguments import program
 from .codes import Exit
 from .say import answer, answer_json, tell
 from .signals import Interrupts
+
+FIND_TIMEOUT: Final = 4.0
+"""Seconds."""
 
 
 def attach(options: Namespace) -> int:
@@ -23,7 +27,38 @@ def attach(options: Namespace) -> int:
 async def _attach(options: Namespace) -> int:
     async with Client() as client:
         handle = client.attach(options.request_id)
+        await _find(handle)
         return await _look(handle, options) if options.no_wait else await _save(handle, options)
+
+
+async def _find(handle: Handle) -> None:
+    """Say within seconds that an id is wrong: waiting for its video would ask for a minute first.
+
+    A record is readable a moment after its submit, and nobody knows how long that can take; an id that a person
+    copies is older. Any other trouble is left to the waiting, which bears with it. *Raises* `ConfigError`.
+    """
+    is_missing = False
+    with anyio.move_on_after(FIND_TIMEOUT):
+        while is_missing := await _is_missing(handle):  # noqa: ASYNC110  nobody tells when it is not
+            await anyio.sleep(1)
+    if not is_missing:
+        return
+    raise ConfigError(
+        "ID",
+        f"the service knows no request {handle.request_id}",
+        "Copy it from the console, or from `status`; a request belongs to the key that sent it. One that was sent "
+        "this minute may not be readable yet: then try again.",
+    )
+
+
+async def _is_missing(handle: Handle) -> bool:
+    try:
+        await handle.status()
+    except ApiError as error:
+        return error.status in (404, 410)
+    except PixverseError:
+        return False
+    return False
 
 
 async def _look(handle: Handle, options: Namespace) -> int:

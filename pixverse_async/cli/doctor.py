@@ -18,6 +18,7 @@ from pixverse_async import Client, DirectorySink, JournalError, PixverseError, j
 
 from .codes import Exit
 from .failures import code_of, message
+from .room import existing
 from .say import answer
 
 EXTRAS: Final = {
@@ -63,7 +64,7 @@ async def _surroundings(folder: Path, is_offline: bool) -> list[Finding]:
     findings = [Finding("-", "service: not asked")] if is_offline else [await _service()]
     findings.append(await _folder(folder))
     findings += _journal(folder)
-    usage = shutil.disk_usage(_existing(folder))
+    usage = shutil.disk_usage(existing(folder))
     free = f"{usage.free / 2**30:.1f} GiB free for {folder}"
     findings.append(Finding("ok" if usage.free >= LITTLE_SPACE_BYTES else "-", free))
     return findings
@@ -80,7 +81,7 @@ async def _service() -> Finding:
 
 async def _folder(folder: Path) -> Finding:
     if not await anyio.Path(folder).is_dir():
-        parent = _existing(folder)
+        parent = existing(folder)
         if parent.is_dir() and os.access(parent, os.W_OK):
             return Finding("ok", f"{folder} does not exist yet, and can be made")
         return Finding("FAIL", f"{folder} cannot be made: {parent} is not a folder to write to", Exit.INVALID)
@@ -105,8 +106,3 @@ def _journal(folder: Path) -> Iterator[Finding]:
     yield Finding(
         "ok", f"{folder} has {len(jobs)} jobs on record, {sum(job.is_held for job in jobs)} of them held"
     )
-
-
-def _existing(folder: Path) -> Path:
-    """The folder, or the nearest one above it that exists."""
-    return next(path for path in (folder, *folder.absolute().parents) if path.exists())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -10,11 +11,11 @@ from typing import Final
 
 import attrs
 
-from pixverse_async import BatchResult, Outcome, PixverseError, State, jobs_on_record
+from pixverse_async import BatchResult, Outcome, PixverseError, RecordedJob, State, jobs_on_record
 from pixverse_async.observe import print_outcomes
 
 from .arguments import program
-from .say import answer_json, tell
+from .say import answer_json, surviving, tell
 
 UNFETCHED: Final = (State.QUEUED, State.READY)
 """Accepted, with no video in the folder yet."""
@@ -39,10 +40,12 @@ def report(ended: Ended, folder: Path, total: int, *, as_json: bool) -> None:
     if as_json:
         answer_json({"type": "summary", **_summary(ended, total), "folder": str(folder)})
     elif batch:
-        print_outcomes(batch)
+        with surviving(sys.stdout):
+            print_outcomes(batch)
     again = resume_line(folder)
+    left = _left(folder)
     if ended.signum is not None:
-        tell(f"Interrupted. What was accepted goes on at the service and is not paid again; go on with\n  {again}")
+        tell(f"Interrupted. {_fate(left)}; go on with\n  {again}")
     elif ended.error is not None:
         tell(f"When that is mended, go on with\n  {again}")
     elif batch.pending or batch.failed:
@@ -52,10 +55,10 @@ def report(ended: Ended, folder: Path, total: int, *, as_json: bool) -> None:
         tell(
             f"Some submits have an unknown fate and are held; see\n  {program()} status {shlex.quote(str(folder))}"
         )
-    others = _others(folder, batch) if ended.signum is None else 0
-    if others:
+    others = {job.name for job in left} - {one.name for one in batch}
+    if others and ended.signum is None:
         tell(
-            f"{others} jobs of other runs into this folder are unfinished; fetch them with\n  {again} --sent-only"
+            f"{len(others)} jobs of other runs into this folder are unfinished; fetch them with\n  {again} --sent-only"
         )
 
 
@@ -64,14 +67,26 @@ def resume_line(folder: Path) -> str:
     return f"{program()} resume {shlex.quote(str(folder))}"
 
 
-def _others(folder: Path, batch: BatchResult) -> int:
-    """Jobs on record that may cost or have cost, have no video yet, and were not in this run."""
+def _left(folder: Path) -> Sequence[RecordedJob]:
+    """Jobs on record that may cost or have cost and have no video yet."""
     try:
-        jobs = jobs_on_record(folder)
+        return [job for job in jobs_on_record(folder) if job.is_held or job.state in UNFETCHED]
     except PixverseError:
-        return 0
-    names = {one.name for one in batch}
-    return sum((job.is_held or job.state in UNFETCHED) and job.name not in names for job in jobs)
+        return ()
+
+
+def _fate(left: Sequence[RecordedJob]) -> str:
+    """What becomes of what this run leaves behind."""
+    held = sum(job.is_held for job in left)
+    accepted = len(left) - held
+    said = [f"{accepted} jobs are at the service, and are not paid again"] if accepted > 1 else []
+    said += ["1 job is at the service, and is not paid again"] if accepted == 1 else []
+    said += (
+        [f"of {held} it is not known yet whether they are" if held > 1 else "of 1 it is not known yet"]
+        if held
+        else []
+    )
+    return "; ".join(said) or "Nothing is left at the service"
 
 
 def _summary(ended: Ended, total: int) -> dict[str, object]:

@@ -3,8 +3,10 @@
     pandas.read_json("videos/manifest.jsonl", lines=True)
     polars.read_ndjson("videos/manifest.jsonl", infer_schema_length=None)
 
-One row for each job that was given, in that order. `path` is relative to the folder. They hold no key, and of links
-no query: a signature would be in it. A table appears whole or not at all, and never in the place of somebody's own.
+One row for each job that was given, in that order; where only what was sent before is fetched, the rows of the other
+jobs stay as they were. Times are those of the run that saw them. `path` is relative to the folder.
+They hold no key, and of links no query: a signature would be in it. A table appears whole or not at all, and never in
+the place of somebody's own.
 """
 
 from __future__ import annotations
@@ -16,15 +18,17 @@ import os
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias, cast
 from urllib.parse import urlsplit
 
-from pixverse_async import ConfigError, Job, Outcome, Succeeded
+from pixverse_async import ConfigError, Job, Outcome, PixverseError, Succeeded, jobs_on_record
 from pixverse_async.observe.words import clean
 
 from .files import replace_file
 from .sources import JobLike, as_job
 from .tables import is_url
+
+Row: TypeAlias = dict[str, object]
 
 JSON_LINES: Final = "manifest.jsonl"
 CSV: Final = "manifest.csv"
@@ -34,13 +38,16 @@ COLUMNS: Final = (
     *("polls", "error", "may_be_billed", "notes", "metadata"),
 )
 """Times are seconds; `usd` of a job that is unknown or pending is what it may cost."""
+_TIMES: Final = ("queued", "generating", "detected_late_by", "downloading")
+_GIVEN: Final = ("index", "image", "prompt", "duration", "quality", "audio", "multi_clip", "metadata")
+"""What a job was given as: a row that has it knows it better than the journal."""
 INTERRUPTED: Final = "interrupted"
 """The outcome of a job of which the run had not seen the end."""
 _OPENINGS: Final = {JSON_LINES: b'{"index": ', CSV: b"index,name,outcome,"}
 """How our own tables begin."""
 
 
-def outcome_row(outcome: Outcome, folder: Path | None = None) -> dict[str, object]:
+def outcome_row(outcome: Outcome, folder: Path | None = None) -> Row:
     """One outcome as flat fields; with `folder` its path is relative to it."""
     timings = outcome.timings
     row = {
@@ -68,11 +75,12 @@ def outcome_row(outcome: Outcome, folder: Path | None = None) -> dict[str, objec
 def write_manifests(folder: Path, items: Sequence[JobLike] | None, outcomes: Sequence[Outcome]) -> None:
     """Write both tables, with a row also for each job of `items` that has no outcome yet. *Raises* `OSError`."""
     known = {one.index: outcome_row(one, folder) for one in outcomes}
-    if items is not None:
-        known = {
-            index: known[index] if index in known else _unfinished(index, item) for index, item in enumerate(items)
-        }
-    rows = list(known.values())
+    if items is None:
+        rows = _merged(_rows_of(folder / JSON_LINES), list(known.values()))
+    else:
+        rows = [known[n] if n in known else _unfinished(n, item) for n, item in enumerate(items)]
+    times = _times_on_record(folder)
+    rows = [row | times.get(row["request_id"], {}) if row["generating"] is None else row for row in rows]
     lines = "".join(json.dumps(row, default=_plain, ensure_ascii=False) + "\n" for row in rows)
     replace_file(folder / JSON_LINES, lines)
     replace_file(folder / CSV, _csv(rows))
@@ -103,7 +111,7 @@ def shown_image(image: object) -> str:
     return clean(f"{parts.scheme}:") + f"//{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def parameters(job: Job) -> dict[str, object]:
+def parameters(job: Job) -> Row:
     """What was asked for, in every column the type that it has; of a row that is no job, what is fit to be shown."""
     wanted = {"prompt": str, "duration": int, "quality": str, "audio": bool, "multi_clip": bool}
     fields = {name: getattr(job, name) for name in wanted}
@@ -111,7 +119,44 @@ def parameters(job: Job) -> dict[str, object]:
     return {"image": shown_image(job.image), **typed}
 
 
-def _row_of(index: int, job: Job) -> dict[str, object]:
+def _merged(before: Sequence[Row], now: Sequence[Row]) -> list[Row]:
+    """The rows of an earlier table with what is known of them now, and those that it did not have."""
+    fresh = {row["name"]: row for row in now}
+    rows = [{**row, **fresh.pop(row["name"], {}), **{name: row[name] for name in _GIVEN}} for row in before]
+    return rows + [{**row, "index": len(rows) + n} for n, row in enumerate(fresh.values())]
+
+
+def _rows_of(path: Path) -> list[Row]:
+    """What can be read of the table that is there: rows with all our columns and no other."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+    return [row for row in map(_read_row, lines) if row is not None]
+
+
+def _read_row(line: str) -> Row | None:
+    try:
+        row: object = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return cast("Row", row) if isinstance(row, dict) and tuple(cast("Row", row)) == COLUMNS else None
+
+
+def _times_on_record(folder: Path) -> Mapping[object, Row]:
+    """The times of each request whose end a run saw: what the tables of a later run would not know."""
+    try:
+        jobs = jobs_on_record(folder)
+    except PixverseError:
+        return {}
+    return {
+        job.request_id: {name: getattr(job.timings, name) for name in _TIMES}
+        for job in jobs
+        if job.request_id is not None and job.timings.generating is not None
+    }
+
+
+def _row_of(index: int, job: Job) -> Row:
     metadata: object = job.metadata
     shown = (
         json.dumps(metadata, default=str, ensure_ascii=False) if isinstance(metadata, dict) and metadata else None
@@ -119,7 +164,7 @@ def _row_of(index: int, job: Job) -> dict[str, object]:
     return {**dict.fromkeys(COLUMNS), "index": index, **parameters(job), "metadata": shown}
 
 
-def _unfinished(index: int, item: JobLike) -> dict[str, object]:
+def _unfinished(index: int, item: JobLike) -> Row:
     job, _ = as_job(item)
     if job is None:
         return {**dict.fromkeys(COLUMNS), "index": index, "outcome": INTERRUPTED}
@@ -136,7 +181,7 @@ def _seconds(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds, 3)
 
 
-def _csv(rows: Sequence[Mapping[str, object]]) -> str:
+def _csv(rows: Sequence[Row]) -> str:
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()

@@ -21,9 +21,11 @@ from pixverse_async import (
     AuthError,
     Client,
     ConfigError,
+    Job,
     Outcome,
     PixverseError,
     ProtocolError,
+    State,
     TransportError,
     estimate,
     jobs_on_record,
@@ -36,6 +38,7 @@ from .failures import code_of, code_of_batch, message
 from .manifest import CSV, JSON_LINES, check_manifests, outcome_row, write_manifests
 from .page import report_at_end
 from .preview import show_jobs
+from .room import warning
 from .say import answer_json, dollars, tell
 from .settings import BatchSettings, RunSettings, read_run_file, write_run_file
 from .signals import Interrupts
@@ -59,6 +62,9 @@ class _Batch:
     total: int
     opening: str
     start: Callable[[Client, Observer | None], Outcomes]
+    jobs: Sequence[Job] = ()
+    """Those of the items that can be sent."""
+    retries_failed: bool = False
     on_start: Callable[[], None] = lambda: None
     """Called when the folder is ours, before anything is sent."""
 
@@ -107,6 +113,8 @@ def _sending(settings: RunSettings, found: Sequence[JobLike]) -> _Batch:
         start=lambda client, on_event: client.as_completed(
             items, output_dir=settings.out, on_event=on_event, **how
         ),
+        jobs=jobs,
+        retries_failed=settings.batch.retry_failed is True,
         on_start=lambda: write_run_file(settings),
     )
 
@@ -125,6 +133,9 @@ def _fetching(folder: Path, batch: BatchSettings) -> _Batch:
 
 def _carry_out(batch: _Batch, options: Namespace) -> int:
     check_manifests(batch.folder)
+    scarce = warning(batch.folder, batch.jobs)
+    if scarce is not None:
+        tell(f"warning: {scarce}")
     with _logging(is_verbose=options.verbose):
         ended = anyio.run(_until_end, batch, options)
     if ended.signum is not None and not ended.has_begun:
@@ -153,7 +164,8 @@ async def _until_end(batch: _Batch, options: Namespace) -> Ended:
         _display(options, batch.total) as on_event,
     ):
         async with Client() as client:
-            await _check(client)
+            if not _is_all_there(batch):
+                await _check(client)
             if not options.quiet:
                 tell(batch.opening)
             try:
@@ -170,6 +182,16 @@ async def _until_end(batch: _Batch, options: Namespace) -> Ended:
                 error = problem
     in_order = sorted(found, key=lambda one: one.index)
     return Ended(outcomes=in_order, signum=interrupts.signum, error=error, has_begun=has_begun)
+
+
+def _is_all_there(batch: _Batch) -> bool:
+    """Nothing seems to be left to ask the service for. If that is wrong, the batch itself meets a wrong key."""
+    try:
+        jobs = jobs_on_record(batch.folder)
+    except PixverseError:
+        return False
+    over = (State.SAVED,) if batch.retries_failed else (State.SAVED, State.FAILED)
+    return len(jobs) >= len(batch.jobs) and all(job.state in over for job in jobs)
 
 
 async def _check(client: Client) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import TextIO
 
 from pixverse_async.observe.words import cells, clean, dollars
 
-__all__ = ["answer", "answer_json", "columns", "dollars", "tell"]
+__all__ = ["answer", "answer_json", "columns", "dollars", "surviving", "tell"]
 
 
 def tell(text: str) -> None:
@@ -25,8 +28,7 @@ def answer(text: str) -> None:
 
 def answer_json(fields: Mapping[str, object]) -> None:
     """One object as one line on stdout, in ASCII, whatever the terminal's encoding."""
-    sys.stdout.write(json.dumps(fields, default=_plain) + "\n")
-    sys.stdout.flush()
+    _write(sys.stdout, json.dumps(fields, default=_plain))
 
 
 def columns(rows: Sequence[Sequence[str]]) -> str:
@@ -50,5 +52,19 @@ def _plain(value: object) -> object:
 
 def _write(stream: TextIO, text: str) -> None:
     encoding = stream.encoding or "utf-8"
-    stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")
-    stream.flush()
+    with surviving(stream):
+        stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+        stream.flush()
+
+
+@contextlib.contextmanager
+def surviving(stream: TextIO) -> Generator[None]:
+    """Whoever read the stream may leave, as `head` does: what is said from then on is for nobody, and all else goes on.
+
+    A batch under way is paid for; that nobody listens is no reason to leave it.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), stream.fileno())

@@ -1,4 +1,4 @@
-"""What the page shows of each job: the journal's word on it, and what the last run saw of it.
+"""What the page shows of each job: the journal's word on it, and what the table of the last run adds.
 
 Where the two differ the journal is right: a table may be older. A row counts for a job of the journal when it speaks
 of the same request. Jobs that the journal does not know were never sent; they are shown as well.
@@ -101,10 +101,23 @@ def _of_job(job: RecordedJob, row: Row | None, files: Collection[str]) -> Card:
         video=video,
         place=place,
         size_bytes=job.size_bytes,
-        times=NO_TIMES if same is None else same.times,
+        times=_times(job, same),
         reason=None if job.state is State.SAVED else _reason(job, same),
         notes=None if same is None else same.notes,
         metadata=None if row is None else row.metadata,
+    )
+
+
+def _times(job: RecordedJob, row: Row | None) -> Times:
+    """The journal's, which outlive any run; a journal from before it had them leaves it to the table."""
+    seen = job.timings
+    if seen.generating is None:
+        return NO_TIMES if row is None else row.times
+    return Times(
+        queued=seen.queued,
+        generating=seen.generating,
+        detected_late_by=seen.detected_late_by,
+        downloading=seen.downloading,
     )
 
 

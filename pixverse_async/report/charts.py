@@ -25,6 +25,8 @@ BARS: Final = 24
 """At most."""
 AXIS: Final = 24
 """Pixels below a chart for its scale."""
+PAUSE: Final = 60.0
+"""Seconds: what is left of a time in which nothing was under way."""
 STEPS: Final = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800, 86400)
 """Seconds between two marks of a scale."""
 
@@ -38,13 +40,12 @@ class Part(NamedTuple):
 
 
 def timeline(cards: Sequence[Card]) -> str:
-    """A row for each job whose end the last run saw, from its submit on; nothing when there is none."""
+    """A row for each job whose end a run saw, from its submit on; nothing when there is none."""
     seen = [(card, card.sent_at_utc) for card in cards if card.times.is_watched and card.sent_at_utc is not None]
     if not seen:
         return ""
     seen.sort(key=lambda one: one[1])
-    first = seen[0][1]
-    rows = [(card, list(_parts(card, sent - first))) for card, sent in seen]
+    rows = [(card, list(_parts(card, begin))) for card, begin in _without_pauses(seen)]
     whole = max((parts[-1].end for _, parts in rows), default=0) or 1
     is_named = len(rows) <= NAMED_ROWS
     pitch = ROW if is_named else max(1.0, min(ROW / 2, THIN_CHART / len(rows)))
@@ -54,6 +55,15 @@ def timeline(cards: Sequence[Card]) -> str:
     chart = _svg(label, height, f"{_scale(whole, height)}{body}", "bars")
     names = _names([card.name for card, _ in rows], height) if is_named else ""
     return f'<div class="timeline">{names}{chart}</div>'
+
+
+def _without_pauses(seen: Sequence[tuple[Card, float]]) -> Iterator[tuple[Card, float]]:
+    """Each job with when it was sent, in seconds from the first; a night between two runs is `PAUSE` long."""
+    origin = end = seen[0][1]
+    for card, sent in seen:
+        origin += max(0.0, sent - end - PAUSE)
+        end = max(end, sent + sum(part.end - part.begin for part in _parts(card, 0.0)))
+        yield card, sent - origin
 
 
 def _parts(card: Card, begin: float) -> Iterator[Part]:
@@ -133,7 +143,7 @@ def histogram(cards: Sequence[Card]) -> str:
 
 
 def generation_times(cards: Sequence[Card]) -> list[float]:
-    """Seconds, of the jobs whose end the last run saw."""
+    """Seconds, of the jobs whose end a run saw."""
     return [card.times.generating for card in cards if card.times.is_watched and card.times.generating is not None]
 
 

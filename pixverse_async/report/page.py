@@ -144,12 +144,13 @@ def _need(standing: Standing, why: str, what_to_do: str, names: Sequence[str]) -
 def _charts(cards: Sequence[Card]) -> str:
     bars, times = timeline(cards), histogram(cards)
     if not bars or not times:
-        return '<p class="soft">Times are known of the last run from the command line; it saw no job end.</p>'
+        return '<p class="soft">No run saw a job end, so that no times are known.</p>'
     kinds = {"queued": "queued", "generating": "generating", "late": "ready, not yet noticed (at most)"}
     kinds["downloading"] = "downloading"
     legend = "".join(f'<li><i class="{kind}"></i>{name}</li>' for kind, name in kinds.items())
     return f"""<h2>Times</h2>
-<div class="charts"><figure><figcaption>The batch in time<p>from the first submit on</p></figcaption>
+<div class="charts"><figure><figcaption>The batch in time<p>from the first submit on;
+a minute stands for a time in which nothing was under way</p></figcaption>
 {bars}<ul class="legend">{legend}</ul></figure>
 <figure><figcaption>Generation times<p>jobs by the time from
 the end of their queueing to our seeing their end</p></figcaption>

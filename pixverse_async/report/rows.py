@@ -16,7 +16,7 @@ import attrs
 
 @attrs.frozen(kw_only=True)
 class Times:
-    """Where the time of one job went, in seconds; None: it did not happen in the last run."""
+    """Where the time of one job went, in seconds; None: it did not happen, or nobody saw it."""
 
     queued: float | None = None
     generating: float | None = None
@@ -26,7 +26,7 @@ class Times:
 
     @property
     def is_watched(self) -> bool:
-        """The last run saw the end of its generation, so that the other times have a meaning."""
+        """A run saw the end of its generation, so that the other times have a meaning."""
         return self.generating is not None and self.detected_late_by is not None
 
 

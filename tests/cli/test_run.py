@@ -170,7 +170,76 @@ def test_a_request_is_attached_by_its_id(cli: Command, serve: Service, photos: P
     assert (0, Path("again.mp4").stat().st_size) == (said.code, said.objects[0]["size_bytes"])
     assert (6, True) == ((said := cli("attach", request_id, "--out", "again.mp4")).code, "exists" in said.err)
     assert (6, True) == ((said := cli("attach", "no id")).code, "is no request id" in said.err)
-    assert (1, True) == ((said := cli("attach", "r-1", "--no-wait")).code, "404" in said.err)
+
+
+def test_an_unknown_id_is_said_at_once(
+    cli: Command, serve: Service, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where waiting for its video would ask for a minute; the message says where ids are to be had."""
+    emulator = serve()
+    monkeypatch.setattr(import_module("pixverse_async.cli.attach"), "FIND_TIMEOUT", 0.1)
+    said = cli("attach", "r-1")
+    assert (6, True) == (said.code, "ID: the service knows no request r-1. Copy it from" in said.err)
+    assert 1 == emulator.service.calls["poll"]
+
+
+def test_times_outlive_the_run_that_saw_them(cli: Command, serve: Service, photos: Path) -> None:
+    """They are in the journal: a second run that finds everything, and one that fetches anew, know them still."""
+    serve()
+    seen: list[list[float]] = []
+    for again in (
+        ("run", "photos", "--prompt", "p", *QUICK),
+        ("resume", "videos"),
+        ("resume", "videos", "--sent-only"),
+    ):
+        assert 0 == cli(*again).code
+        rows = [
+            json.loads(line) for line in Path("videos/manifest.jsonl").read_text(encoding="utf-8").splitlines()
+        ]
+        seen.append([row[name] for row in rows for name in ("generating", "detected_late_by", "downloading")])
+    assert all(isinstance(value, float) for value in seen[0])
+    assert seen[0] == seen[1] == seen[2]
+
+
+def test_fetching_what_was_sent_keeps_the_rows_of_the_rest(cli: Command, serve: Service, photos: Path) -> None:
+    """Jobs that were never sent stay in the tables; the others keep their image, and learn their end."""
+    serve()
+    assert 8 == cli("run", "photos", "--prompt", "p", "--budget", "0.05", "--max-in-flight", "1", *QUICK).code
+    table = Path("videos/manifest.jsonl")
+    before = [json.loads(line) for line in table.read_text(encoding="utf-8").splitlines()]
+    assert 0 == cli("resume", "videos", "--sent-only").code
+    after = [json.loads(line) for line in table.read_text(encoding="utf-8").splitlines()]
+    assert ["kept from an earlier run", "kept from an earlier run", None] == [row.pop("notes") for row in after]
+    assert [row | {"polls": 0} for row in before if row.pop("notes", 1) is None] == [
+        row | {"polls": 0} for row in after
+    ]
+
+
+def test_a_finished_folder_needs_no_network(
+    cli: Command, serve: Service, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same line again finds everything there, and asks nobody."""
+    serve()
+    line = ("run", "photos", "--prompt", "p", *QUICK)
+    assert 0 == cli(*line).code
+    monkeypatch.setenv("GMI_BASE_URL", "http://127.0.0.1:9/q")
+    assert 0 == cli(*line).code
+    (photos / "picture-9.png").write_bytes(tiny_png(9))
+    assert 1 == cli(*line).code
+
+
+def test_whoever_reads_may_leave(cli: Command, serve: Service, photos: Path) -> None:
+    """As `head` does: the batch goes on to its end, the tables are written, and the code is the batch's."""
+    emulator = serve()
+    command = [sys.executable, "-m", "pixverse_async", "run", "photos", "--prompt", "p", "--json", *QUICK]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        said = process.stderr.read().decode()
+        assert (0, False) == (process.wait(20), "Traceback" in said or "BrokenPipe" in said), said
+    assert 3 == emulator.service.ledger.submits == len(list(Path("videos").glob("*.mp4")))
+    assert 4 == len(Path("videos/manifest.csv").read_text(encoding="utf-8").splitlines())
 
 
 def test_a_damaged_journal_is_repaired_and_says_so(cli: Command, serve: Service, photos: Path) -> None:

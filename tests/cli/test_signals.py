@@ -49,6 +49,7 @@ def test_the_first_signal_ends_in_good_order_and_resume_goes_on(
         said = wait_for(process, "resume 'my videos'")
         assert code == process.wait(20)
     assert "Stopping: nothing more is sent" in said
+    assert "Interrupted. 1 job is at the service, and is not paid again; go on with" in said
     outcomes = [line.split(",")[2] for line in Path("my videos/manifest.csv").read_text().splitlines()[1:]]
     assert ["interrupted", "succeeded", "succeeded"] == sorted(outcomes)
     again = cli("resume", "my videos", "--job-timeout", "1")
@@ -67,6 +68,17 @@ def test_a_signal_before_the_beginning_leaves_nothing(cli: Command, serve: Servi
         wait_for(process, "Interrupted before anything was sent")
         assert 130 == process.wait(5)
     assert not Path("videos").exists()
+
+
+def test_a_run_that_sent_nothing_says_so(cli: Command, serve: Service, photos: Path) -> None:
+    """Interrupted while the first image is uploaded, it does not speak of requests that go on."""
+    emulator = serve(Settings(rules=(Rule(on="upload_url", fault="hang"),)))
+    with running("run", "photos", "--prompt", "p", *QUICK) as process:
+        while not emulator.service.calls.get("upload_url"):
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        wait_for(process, "Interrupted. Nothing is left at the service; go on with")
+        assert 130 == process.wait(10)
 
 
 def test_the_second_signal_leaves_at_once(cli: Command, serve: Service, photos: Path) -> None:

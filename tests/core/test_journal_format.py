@@ -43,6 +43,7 @@ FIELD_VALUES: dict[str, st.SearchStrategy[Any]] = {
     "str | None": st.none() | TEXT,
     "int": st.integers(0, 2**63),
     "float": st.floats(0, 4e9),
+    "float | None": st.none() | st.floats(0, 4e9),
     "bool": st.booleans(),
     "Decimal": USD,
 }
