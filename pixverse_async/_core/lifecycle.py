@@ -121,7 +121,10 @@ class GenerationSucceeded:
 
 @attrs.frozen(kw_only=True)
 class GenerationFailed:
-    """The service ended the job without a video. Its times are those of `Timings`, as far as they were seen."""
+    """The service ended the job without a video.
+
+    Its times are those of `Timings`, as far as they were seen.
+    """
 
     reason: str
     kind: str
@@ -137,7 +140,10 @@ class LinkExpired:
 
 @attrs.frozen(kw_only=True)
 class Saved:
-    """The video is where it belongs, whole and verified. Its times are those of `Timings`, as far as they were seen."""
+    """The video is where it belongs, whole and verified.
+
+    Its times are those of `Timings`, as far as they were seen.
+    """
 
     path: str
     size_bytes: int

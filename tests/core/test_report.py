@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from html.parser import HTMLParser
 
+import attrs
 import pytest
 
-from pixverse_async import Job, RecordedJob, State
+from pixverse_async import Job, RecordedJob, State, Timings
 from pixverse_async.report.cards import Card, Standing, at_stake, cards_of, counts, spent
 from pixverse_async.report.charts import NAMED_ROWS, generation_times, histogram, timeline
 from pixverse_async.report.page import Page, page_html
@@ -193,13 +194,27 @@ def test_failures_of_one_reason_are_told_once_with_a_remedy() -> None:
     assert 1 == len(re.findall(r"resume my-videos(?! --)", parsed.text))
 
 
-def test_the_journal_alone_makes_a_page_without_times() -> None:
-    """Without the table there are no charts, and the page says why; all else is there."""
+def test_without_times_there_are_no_charts() -> None:
+    """Where no run saw a job end the page says so; all else is there."""
     parsed = Parsed(html_of(cards_of([job()], [], {"cat.mp4"})))
     assert [] == parsed.all("svg")
-    assert "Times are known of the last run from the command line" in parsed.text
+    assert "No run saw a job end" in parsed.text
     for text in ("cat yawns", "5 s, 540p, audio", "seed 7", "$0.175", "id-cat"):
         assert text in parsed.text
+
+
+def test_the_times_of_the_journal_go_before_those_of_a_table() -> None:
+    """The table may be of a run that only found the video there, and its times then mean nothing."""
+    seen = Timings(queued=1.0, generating=40.0, detected_late_by=2.0, downloading=3.0)
+    (card,) = cards_of([job(timings=seen)], [row(generating=9000.0)], {"cat.mp4"})
+    assert (1.0, 40.0, 2.0, 3.0) == attrs.astuple(card.times)
+
+
+def test_a_night_between_two_runs_takes_no_room() -> None:
+    """The chart is as long as the work, with a minute for the pause."""
+    seen = Timings(queued=0.0, generating=100.0, detected_late_by=0.0, downloading=0.0)
+    jobs = [job(f"cat-{n}", started_at_utc=at, timings=seen) for n, at in enumerate((0.0, 50.0, 40_000.0))]
+    assert "3 jobs in time, over 5 min 10 s" in timeline(cards_of(jobs, [], set()))
 
 
 def test_times_of_another_request_are_not_shown() -> None:

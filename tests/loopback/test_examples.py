@@ -23,15 +23,14 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from nbclient import NotebookClient
 
-from pixverse_async import Job, generate_many, jobs_from_folder, jobs_on_record
+from pixverse_async import FixedPolling, Job, generate_many, jobs_from_folder, jobs_on_record
 from pixverse_async.emulator import Emulator, Rule, Settings, tiny_film
+from pixverse_async.report import write_report
 from tests.memory import tiny_png
 
 pytestmark = pytest.mark.anyio
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-QUICK = ("--duration", "1", "--quality", "360p")
-"""A video that the built-in policy expects to take seconds, and whose film is encoded in a quarter of one."""
 
 
 @pytest.fixture
@@ -64,96 +63,43 @@ def example(name: str) -> Callable[..., Any]:
 # -- the folder ----------------------------------------------------------------------------------------
 
 
-def batch_folder(*args: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """The functions of the example, which will find these arguments."""
-    monkeypatch.setattr(sys, "argv", ["batch_folder.py", *args])
-    return runpy.run_path(str(EXAMPLES / "batch_folder.py"))
-
-
-async def run_here(*args: str, monkeypatch: pytest.MonkeyPatch) -> int:
-    """The example in this process, which saves the seconds that a new one takes to import things."""
-    names = batch_folder(*args, monkeypatch=monkeypatch)
-    options = names["read_options"]()
-    return await names["main"](options, names["choose_jobs"](options))
-
-
 async def run_there(*args: str, cwd: Path) -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, "-W", "error", str(EXAMPLES / "batch_folder.py"), *args]
     return await anyio.run_process(command, cwd=cwd, check=False)
 
 
-async def test_without_a_key_a_folder_becomes_real_videos(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """It says that this is an emulation, makes a film of each image, ends with a table, and keeps the files after."""
+async def test_without_a_key_a_folder_becomes_real_videos(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says that this is an emulation, makes a film of each image, keeps a journal, and so a page can be made."""
     monkeypatch.delenv("GMI_API_KEY", raising=False)
-    ran = await run_there(*QUICK, "--speed", "200", cwd=folder)
-    assert (0, 6) == (ran.returncode, len(list(folder.glob("videos/*.mp4")))), ran.stderr
+    ran = await run_there(".", cwd=folder)
+    assert (0, 3) == (ran.returncode, len(list(folder.glob("videos/*.mp4")))), ran.stderr
     assert ran.stdout.startswith(b"No GMI_API_KEY is set: an emulator")
-    assert b"6 done  $0.15" in ran.stdout
-    assert 6 == len(re.findall(rb"^\[\d/6\] done  videos", ran.stderr, re.MULTILINE))
+    assert b"3 succeeded" in ran.stdout
     for video in folder.glob("videos/*.mp4"):
         with av.open(video) as film:
             stream = film.streams.video[0]
-            assert ("h264", 25) == (stream.codec_context.name, stream.frames)
-    assert 0 == await run_here(monkeypatch=monkeypatch)
-    assert "6 of the 6 videos are in videos already" in capsys.readouterr().out
-    assert 6 == len(list(folder.glob("videos/*.mp4")))
+            assert ("h264", 121) == (stream.codec_context.name, stream.frames)
+    page = write_report("videos").read_text(encoding="utf-8")
+    assert (3, 2) == (page.count("<video"), page.count('role="img"'))
 
 
-async def test_with_a_key_a_folder_is_paid_once_and_what_failed_is_told(
-    folder: Path, emulator: Emulator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+async def test_with_a_key_a_folder_is_paid_once(
+    folder: Path, emulator: Emulator, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The price comes first, a broken image fails alone, the exit code tells, and a second run pays for nothing."""
+    """A broken image fails alone, the exit code tells, and a second run pays for nothing."""
     (folder / "broken.png").write_bytes(b"no picture")
+    shape = {"prompt": "it snows", "duration": 1, "quality": "360p"}
     for _ in range(2):
-        assert 8 == await run_here(".", *QUICK, monkeypatch=monkeypatch)
+        assert 8 == await example("batch_folder.py")(folder, Path("videos"), {}, **shape)
     assert (3, 3) == (emulator.ledger.accepted, len(list(folder.glob("videos/*.mp4"))))
-    out, err = capsys.readouterr()
-    assert out.startswith("At most $0.100 for 4 videos")
-    assert re.search(r"^failed +broken +\$0\.00$", out, re.MULTILINE)
-    assert re.search(r"^done +videos/picture-0.mp4 +\$0\.025 +kept$", out, re.MULTILINE)
-    assert emulator.api_key not in out + err
+    assert "3 succeeded, 1 failed" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    ("args", "says"),
-    [
-        (["nowhere"], "folder: 'nowhere' is not a folder"),
-        (["empty"], "no image in 'empty'"),
-        ([".", "--duration", "16"], "duration=16"),
-        ([".", "--duration", "long"], "argument --duration: invalid int value: 'long'; try --help"),
-        ([".", "--quality", "4k"], "Use one of 360p, 540p, 720p, 1080p"),
-        ([".", "--prompt", " "], "prompt=' ': empty"),
-        ([".", "--budget", "ten"], "budget_usd: 'ten' is no amount of money"),
-        ([".", "--max-in-flight", "0"], "max_in_flight: 0 is too small"),
-        ([".", "--out", "picture-1.png"], "output_dir: picture-1.png"),
-        (["."], "is the host of the language models"),
-    ],
-)
-def test_a_wrong_input_ends_in_one_line(
-    folder: Path, args: list[str], says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Each mistake ends with exit code 6 and one line that names it, before anything is sent."""
-    (folder / "empty").mkdir()
-    host = "api.gmi-serving.com" if args == ["."] else "host.invalid"
-    monkeypatch.setenv("GMI_BASE_URL", f"https://{host}/api")
-    monkeypatch.setenv("GMI_API_KEY", "wrong")
-    monkeypatch.setattr(sys, "argv", ["batch_folder.py", *args])
-    with pytest.raises(SystemExit) as left:
-        runpy.run_path(str(EXAMPLES / "batch_folder.py"), run_name="__main__")
-    (line,) = capsys.readouterr().err.splitlines()
-    assert (6, True) == (left.value.code, says in line), line
-
-
-async def test_a_refused_key_has_an_exit_code_of_its_own(
-    folder: Path, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A key that the service refuses ends with 3, a last line that says so, and no traceback."""
-    monkeypatch.setenv("GMI_API_KEY", "wrong")
-    ran = await run_there(".", cwd=folder)
-    assert (3, True) == (ran.returncode, b"401" in ran.stderr.splitlines()[-1]), ran.stderr
-    assert (b"Traceback" not in ran.stderr, 0) == (True, emulator.ledger.accepted)
+async def test_a_wrong_input_ends_in_one_line(folder: Path) -> None:
+    """A folder that is none is said, without a traceback."""
+    ran = await run_there("nowhere", cwd=folder)
+    assert (1, True) == (ran.returncode, b"'nowhere' is not a folder" in ran.stderr)
+    assert b"Traceback" not in ran.stderr
 
 
 @pytest.mark.fault(35)
@@ -161,22 +107,24 @@ async def test_a_refused_key_has_an_exit_code_of_its_own(
 async def test_an_interrupted_folder_is_finished_by_the_same_command(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ctrl-C ends it with 130 and the command to go on with, which picks up what was accepted and pays once."""
+    """Ctrl-C ends it in one line, and the same command picks up what was accepted and pays once."""
     async with Emulator(Settings(generation_median=40.0), speed=20.0, film=tiny_film) as emulator:
         monkeypatch.setenv("GMI_BASE_URL", emulator.base_url)
         monkeypatch.setenv("GMI_API_KEY", emulator.api_key)
-        command = [sys.executable, str(EXAMPLES / "batch_folder.py"), ".", *QUICK]
+        command = [sys.executable, str(EXAMPLES / "batch_folder.py"), "."]
         async with await anyio.open_process(command) as process:
             while emulator.ledger.accepted < 3:  # noqa: ASYNC110  the ledger tells nobody
                 await anyio.sleep(0.01)
             process.send_signal(signal.SIGINT)
             assert process.stderr is not None
             said = b"".join([piece async for piece in process.stderr]).decode()
-            assert 130 == await process.wait(), said
-        assert "Interrupted. What was accepted goes on at the service" in said
-        assert f"  {' '.join(command)}" in said
+            assert 1 == await process.wait(), said
+        assert "Interrupted. The same line again goes on" in said
         assert "Traceback" not in said
-        assert (0, 3) == (await run_here(".", *QUICK, monkeypatch=monkeypatch), emulator.ledger.accepted)
+        how: dict[str, Any] = {"poll_policy": FixedPolling(0.1)}
+        prompt = "the scene comes to life while the camera moves in slowly"
+        assert 0 == await example("batch_folder.py")(Path(), Path("videos"), how, prompt=prompt)
+        assert 3 == emulator.ledger.accepted
 
 
 # -- the small ones ------------------------------------------------------------------------------------
@@ -204,6 +152,12 @@ async def test_own_sink(folder: Path, emulator: Emulator, capsys: pytest.Capture
         rows = base.execute("SELECT name, substr(data, 5, 4) FROM videos ORDER BY name").fetchall()
     assert [(f"picture-{n}.mp4", b"ftyp") for n in range(3)] == rows
     assert (3, 2) == (emulator.ledger.accepted, capsys.readouterr().out.count("3 succeeded"))
+
+
+async def test_traced(folder: Path, emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+    """A batch with telemetry ends as one without."""
+    await example("traced.py")(quick_jobs(folder))
+    assert "3 succeeded" in capsys.readouterr().out
 
 
 async def test_settle(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
