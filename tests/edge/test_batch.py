@@ -16,6 +16,7 @@ from pixverse_async import (
     Client,
     ConfigError,
     DeadlineExceededError,
+    FixedPolling,
     GenerationError,
     InsufficientCreditsError,
     InvalidJobError,
@@ -23,6 +24,8 @@ from pixverse_async import (
     JobEvent,
     Succeeded,
 )
+from pixverse_async._core.wire import READ_TIMEOUT
+from pixverse_async._edge.poll import MAX_CALLS
 from tests.memory import Scene, kinds, some_jobs, tiny_png
 
 pytestmark = pytest.mark.anyio
@@ -187,6 +190,17 @@ async def test_a_stuck_request_is_left_and_picked_up(tmp_path: Path) -> None:
     second = await scene.run(some_jobs(2))
     assert ["Succeeded"] * 2 == kinds(second)
     assert scene.submits == 2
+
+
+@pytest.mark.fault(15)
+async def test_a_deadline_is_kept_when_every_status_call_hangs(tmp_path: Path) -> None:
+    """More jobs than calls may be under way, and none comes back: each is left when its time is over, no later."""
+    scene = Scene.set(tmp_path, "poll:hang")
+    jobs = [Job(f"https://pictures.example/{n}.jpg", f"scene {n}") for n in range(MAX_CALLS + 6)]
+    batch = await scene.run(jobs, job_timeout=25.0, poll_policy=FixedPolling(1.0), max_in_flight=len(jobs))
+    assert ["Pending"] * len(jobs) == kinds(batch)
+    assert anyio.current_time() < READ_TIMEOUT
+    assert MAX_CALLS == scene.transport.calls["GET /requests"]
 
 
 @pytest.mark.parametrize(
