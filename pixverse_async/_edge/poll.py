@@ -25,8 +25,9 @@ from .calls import answer_to, flat_task_group
 from .flight import Flight
 from .run import Run, utc_now
 
-MAX_CALLS = 64
-"""Status calls under way at once; at 50 ms each that is 1,280 a second, far above any sensible budget."""
+MAX_CALLS = 32
+"""Status calls under way at once; at 50 ms each that is 640 a second, far above any sensible budget. With more, each
+takes longer when thousands fall due together: the processor, not the network, is then what they wait for."""
 LOOK_FOR_STALLS_EVERY = 30.0
 """Seconds. A stall is of minutes at least, and the search goes through all jobs in flight."""
 EMPTY_SUCCESS_LOOKS = 3
