@@ -43,7 +43,7 @@ MATRIX = {
     12: Row("nothing works for ten minutes", 4),
     13: Row("poll: words, shapes and numbers that nobody has seen", 3),
     14: Row("poll: a success, and later no such request", 1),
-    15: Row("a request queued for hours", 1),
+    15: Row("a request queued for hours", 2),
     16: Row("a link that has run out", 2),
     17: Row("a body cut short of its length, or of its chunks", 1),
     18: Row("a body cut short, and nothing tells", 2),
