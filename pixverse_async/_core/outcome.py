@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import attrs
 
@@ -43,6 +43,11 @@ class _Common:
     usd: Decimal = Decimal(0)
     """What it cost, or in the case of `Unknown` and `Pending` what it may cost."""
     timings: Timings = Timings()
+
+    def _repr_html_(self) -> str:
+        from .html import table_html  # it knows the classes below
+
+        return table_html([cast("Outcome", self)])
 
 
 @attrs.frozen(kw_only=True)

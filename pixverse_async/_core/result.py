@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import overload
 
 from .budget import dollars
+from .html import batch_html
 from .outcome import Failed, Outcome, Pending, Succeeded, Unknown
 
 
@@ -32,6 +33,9 @@ class BatchResult(Sequence[Outcome]):
 
     def __repr__(self) -> str:
         return f"<BatchResult: {self.summary()}>"
+
+    def _repr_html_(self) -> str:
+        return batch_html(self, self.summary())
 
     @property
     def succeeded(self) -> tuple[Succeeded, ...]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any, cast
 
+import attrs
 import pytest
 
 from pixverse_async._core.errors import DeadlineExceededError, GenerationError, SubmitUnknownError
@@ -58,3 +60,28 @@ def test_failures_are_raised_together() -> None:
 def test_nothing_is_raised_when_all_succeeded(outcomes: tuple[Outcome, ...]) -> None:
     """A batch without a failure, the empty one included, raises nothing."""
     BatchResult(outcomes).raise_for_failures()
+
+
+def html_of(shown: object) -> str:
+    """What a notebook asks for."""
+    return cast("Any", shown)._repr_html_()
+
+
+def test_a_notebook_shows_a_batch_as_a_table() -> None:
+    """What has no video comes first, of many a part is shown, and nothing from outside becomes markup."""
+    many = [
+        Succeeded(job=JOB, index=n, name=f"<i>{n}", path="a.mp4", size_bytes=1, sha256="ab") for n in range(30)
+    ]
+    shown = html_of(BatchResult([*many, FAILED]))
+    assert shown.index("failed") < shown.index("&lt;i&gt;0")
+    assert (20, 0, True) == (shown.count("<tr><td"), shown.count("<i>"), "... and 11 more" in shown)
+    assert "<table" not in html_of(BatchResult([]))
+
+
+@pytest.mark.parametrize("outcome", ALL, ids=lambda one: type(one).__name__)
+def test_a_notebook_shows_an_outcome(outcome: Outcome) -> None:
+    """In one row, with what became of it; a link in it has lost its signature."""
+    shown = html_of(outcome)
+    assert (1, True) == (shown.count("<tr><td"), type(outcome).__name__.lower() in shown)
+    link = attrs.evolve(FAILED, error=GenerationError("see https://x.example/a?X-Goog-Signature=5ec2e7"))
+    assert "5ec2e7" not in html_of(link)
