@@ -14,6 +14,8 @@ from .errors import redact
 from .outcome import Outcome, Succeeded
 
 SHOWN_ROWS: Final = 20
+_LEFT: Final = "text-align:left"
+_NARROW: Final = f"{_LEFT};white-space:nowrap"
 _COLOURS: Final = {"Succeeded": "#2e9e5b", "Failed": "#d9534f", "Unknown": "#a56cd6", "Pending": "#4c86e0"}
 """Readable on a white ground and on a black one."""
 
@@ -28,9 +30,7 @@ def batch_html(outcomes: Sequence[Outcome], summary: str) -> str:
 
 def table_html(outcomes: Sequence[Outcome]) -> str:
     """A row for each outcome."""
-    head = "".join(
-        f'<th style="text-align:left">{name}</th>' for name in ("outcome", "name", "cost", "made in", "")
-    )
+    head = "".join(f'<th style="{_NARROW}">{name}</th>' for name in ("outcome", "name", "cost", "made in", ""))
     return f"<table><tr>{head}</tr>{''.join(map(_row, outcomes))}</table>"
 
 
@@ -39,5 +39,8 @@ def _row(outcome: Outcome) -> str:
     made = outcome.timings.generating
     said = str(outcome.path) if isinstance(outcome, Succeeded) else outcome.error.describe()
     cells = (outcome.name, dollars(outcome.usd), "" if made is None else f"{made:.1f} s", said)
-    texts = "".join(f'<td style="text-align:left">{escape(redact(cell))}</td>' for cell in cells)
-    return f'<tr><td style="text-align:left;color:{_COLOURS[kind]}"><b>{kind.lower()}</b></td>{texts}</tr>'
+    styles = (_NARROW, _NARROW, _NARROW, _LEFT)
+    texts = "".join(
+        f'<td style="{style}">{escape(redact(cell))}</td>' for style, cell in zip(styles, cells, strict=True)
+    )
+    return f'<tr><td style="{_NARROW};color:{_COLOURS[kind]}"><b>{kind.lower()}</b></td>{texts}</tr>'

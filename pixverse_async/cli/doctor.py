@@ -27,7 +27,7 @@ EXTRAS: Final = {
     "parquet": ("pyarrow", "Parquet tables"),
     "cli": ("rich", "a live view in the terminal, tab completion"),
     "emulator": ("av", "the service on this machine"),
-    "telemetry": ("opentelemetry", "OpenTelemetry: pixverse_async.telemetry"),
+    "telemetry": ("opentelemetry", "OpenTelemetry spans and numbers"),
 }
 LITTLE_SPACE_BYTES: Final = 2**30
 """A thousand videos of five seconds at 540p take about two of these."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import shlex
 from argparse import Namespace
 from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -32,6 +33,7 @@ from pixverse_async import (
 )
 from pixverse_async.observe import Observer, Progress
 
+from .arguments import program
 from .codes import Exit
 from .ending import Ended, report, resume_line
 from .failures import code_of, code_of_batch, message
@@ -218,6 +220,7 @@ def _write_tables(batch: _Batch, ended: Ended, *, is_quiet: bool) -> bool:
         return False
     if not is_quiet:
         tell(f"All of it as tables: {batch.folder / JSON_LINES} and {batch.folder / CSV}")
+        tell(f"All of it on a page: {program()} report {shlex.quote(str(batch.folder))} --open")
     return True
 
 
