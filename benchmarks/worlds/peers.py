@@ -27,9 +27,9 @@ class _OpenLoop:
         self._since: dict[int, float] = {}
         self._answers: dict[int, int] = {}
 
-    def submitted(self, job: int, job_class: JobClass, now: float) -> None:
-        self._since[job], self._answers[job] = now, 0
-        heapq.heappush(self._heap, (now + self._first(self._random), job))
+    def submitted(self, job: int, job_class: JobClass, sent_at: float) -> None:
+        self._since[job], self._answers[job] = sent_at, 0
+        heapq.heappush(self._heap, (sent_at + self._first(self._random), job))
 
     def next_wakeup(self) -> float | None:
         return self._heap[0][0] if self._heap else None

@@ -58,12 +58,12 @@ class _Witness(MemoryTransport):
 
     known_at: dict[str, float] = attrs.field(factory=dict[str, float])
     polls: int = 0
-    submits: int = 0
+    free_at: float = 0.0
 
     async def call(self, call: Call) -> Reply:
         if call.method == "POST":
-            self.submits += 1
-            await anyio.sleep(max(0.0, self.submits / POSTS_PER_SECOND - self.now))
+            self.free_at = max(self.free_at, self.now) + 1.0 / POSTS_PER_SECOND
+            await anyio.sleep(self.free_at - self.now)
         sent = self.now
         reply = await super().call(call)
         found = self.cloud.service.queue.requests.get(call.path.rpartition("/")[2])

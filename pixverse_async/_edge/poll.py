@@ -76,7 +76,8 @@ class Poller:
         flight.accepted_at = accepted_at
         self._flights[flight.index] = flight
         self._deadlines.append((now + self._run.limits.job_timeout, flight.index))
-        self._scheduler.submitted(flight.index, flight.job.job_class, min(accepted_at, now))
+        sent_at = accepted_at if flight.sent_at is None else flight.sent_at
+        self._scheduler.submitted(flight.index, flight.job.job_class, min(sent_at, now))
         self._wake()
 
     @property

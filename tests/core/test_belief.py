@@ -12,9 +12,10 @@ from pixverse_async._core.job import JobClass
 from pixverse_async._core.schedule.belief import Belief
 from pixverse_async._core.schedule.budget import Budget
 from pixverse_async._core.schedule.histogram import Histogram
-from pixverse_async._core.schedule.line import Line
-from pixverse_async._core.schedule.rule import KNOTS, Curve, Outlook, Start, X, in_short
+from pixverse_async._core.schedule.line import Line, Place
+from pixverse_async._core.schedule.rule import KNOTS, Curve, Outlook, Start, X
 from pixverse_async._core.schedule.starts import Starts
+from pixverse_async._core.schedule.waits import Waits
 
 SMALL, LARGE = JobClass("360p", 5, audio=False), JobClass("1080p", 5, audio=False)
 EXPONENTIAL = Curve([-math.expm1(-x) for x in X])
@@ -106,32 +107,49 @@ def test_a_histogram_keeps_its_values_and_its_total() -> None:
     assert histogram.share[-1] == pytest.approx(1.0)
 
 
-def test_a_constant_chance_to_start_is_learned_from_those_that_wait() -> None:
-    """Of jobs that start at random, one in 50 s, the typical wait is learned within a third."""
+def waits_learned(ages: list[float]) -> Waits:
+    """What is learned of jobs that wait so long, all seen to wait 2 s before their start and to run 2 s after."""
     starts = Starts()
-    for k in range(200):
-        age = -50.0 * math.log((k * 149 % 200 + 0.5) / 200)
-        place = starts.place(1000.0 * k)
+    for k, age in enumerate(ages):
+        place = starts.place(k, 1000.0 * k)
         starts.seen_waiting(place, place.submitted + max(0.0, age - 2.0))
-        seen = place.submitted + age + 2.0
-        starts.seen_started(place, starts.past(place, seen), seen, told=True, in_turn=True)
-    assert starts.typical_wait == pytest.approx(50.0, rel=0.33)
+        starts.seen_started(place, place.submitted + age, place.submitted + age + 2.0, told=True, in_turn=True)
+    return starts.waits
 
 
-def test_two_instants_stand_for_many() -> None:
-    """What a start is put as in short has the mean and the spread of what was believed."""
-    many = [Start(0.0, 0.2), Start(10.0, 0.4), Start(30.0, 0.2)]
-    short = in_short(many)
-    mean = sum(at * weight for at, weight in short)
-    assert mean == pytest.approx(12.5)
-    assert sum(weight * (at - mean) ** 2 for at, weight in short) == pytest.approx(118.75)
-    assert sum(weight for _, weight in short) == pytest.approx(1.0)
+def test_a_constant_chance_to_start_is_learned_from_those_that_wait() -> None:
+    """Of jobs that start at random, one in 50 s, the mean wait is learned within a third."""
+    waits = waits_learned([-50.0 * math.log((k * 149 % 200 + 0.5) / 200) for k in range(200)])
+    assert waits.mean == pytest.approx(50.0, rel=0.33)
+
+
+def test_the_usual_wait_is_learned_and_who_waits_far_longer_may_wait_longer_still() -> None:
+    """From waits around 20 s it learns 20 s within a third; of those at 200 s fewer start in the next 20 s."""
+    shares = [(k * 149 % 200 + 0.5) / 200 for k in range(200)]
+    waits = waits_learned([20.0 * (u / (1.0 - u)) ** (1 / 1.5) for u in shares])
+    assert waits.usual == pytest.approx(20.0, rel=0.33)
+    new, old = Place(0, 0, 0.0), Place(1, 1, 0.0)
+    old.queued_at = 200.0
+    assert waits.chance(old)(220.0) < 0.7 * waits.chance(new)(20.0)
+
+
+def test_a_reply_that_comes_late_does_not_change_the_order_of_the_line() -> None:
+    """A job sent third and heard of last is third, and what was seen of those behind it moves back with them."""
+    line = Line()
+    first, second, fourth, fifth = (line.join(job, at) for job, at in enumerate((1.0, 2.0, 4.0, 5.0)))
+    fifth.queued_at = 9.0
+    line.seen_waiting(fifth)
+    third = line.join(4, 3.0)
+    assert [0, 1, 2, 3, 4] == [place.index for place in (first, second, third, fourth, fifth)]
+    assert [0, 1, 4, 2, 3] == [line.places[index].job for index in range(5)]
+    assert line.bracket(fourth)[0] == fourth.submitted
+    assert line.bracket(fifth)[0] == 9.0
 
 
 def test_in_a_line_one_answer_bounds_all_the_others() -> None:
     """If the fourth of ten has started so have the first three, and if the sixth waits so do those behind it."""
     line = Line()
-    places = [line.join(0.1 * k) for k in range(10)]
+    places = [line.join(k, 0.1 * k) for k in range(10)]
     places[3].first_seen = places[3].middle = 20.0
     line.seen_started(places[3])
     places[5].queued_at = 21.0
@@ -144,11 +162,11 @@ def test_in_a_line_one_answer_bounds_all_the_others() -> None:
 def test_being_overtaken_ends_the_trust_in_a_line() -> None:
     """Jobs that start out of order make the line an unlikely explanation."""
     starts = Starts()
-    places = [starts.place(0.1 * k) for k in range(40)]
+    places = [starts.place(k, 0.1 * k) for k in range(40)]
     for k in range(39, 19, -1):
         place, now = places[k], 10.0 + 3.0 * (40 - k)
         starts.vote(place, EXPONENTIAL, 60.0, now, waits=False, ended=False)
-        starts.seen_started(place, [Start(now - 1.0, 1.0)], now, told=True, in_turn=True)
+        starts.seen_started(place, now - 1.0, now, told=True, in_turn=True)
         other = places[k - 20]
         starts.vote(other, EXPONENTIAL, 60.0, now + 2.0, waits=True, ended=False)
         starts.seen_waiting(other, now + 2.0)

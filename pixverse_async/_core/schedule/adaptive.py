@@ -45,7 +45,6 @@ class _Adaptive:
         self._forecast = Forecast(policy.ceiling)
         self._budget, self._jitter = Budget(polls_per_second), Jitter(seed)
         self._jobs: dict[int, Watched] = {}
-        self._by_index: dict[int, Watched] = {}
         self._looks: list[Entry] = []
         self._ready: list[Entry] = []
         self._serial = self._most = 0
@@ -56,13 +55,13 @@ class _Adaptive:
 
     # -- told
 
-    def submitted(self, job: int, job_class: JobClass, now: float) -> None:
+    def submitted(self, job: int, job_class: JobClass, sent_at: float) -> None:
         if not self._jobs:
-            self._scout_at = max(self._scout_at, now + _SCOUT_AFTER)
-        watched = Watched(job, job_class, self._forecast.starts.place(now), self._price())
-        self._jobs[job] = self._by_index[watched.place.index] = watched
+            self._scout_at = max(self._scout_at, sent_at + _SCOUT_AFTER)
+        watched = Watched(job, job_class, self._forecast.starts.place(job, sent_at), self._price())
+        self._jobs[job] = watched
         self._most = max(self._most, len(self._jobs))
-        self._plan(watched, now)
+        self._plan(watched, sent_at)
 
     def observed(self, job: int, stage: Stage, sent: float, received: float) -> None:
         self._budget.answered()
@@ -149,7 +148,8 @@ class _Adaptive:
         return watched, scouted
 
     def _remove(self, watched: Watched) -> None:
-        del self._jobs[watched.job], self._by_index[watched.place.index]
+        del self._jobs[watched.job]
+        self._forecast.starts.line.leave(watched.place)
 
     def _price(self) -> float:
         """What the next poll of a job must be worth."""
@@ -174,9 +174,10 @@ class _Adaptive:
 
     def _replan(self, indexes: range, now: float) -> None:
         """The line's front has passed these: they have started, and are due sooner than was thought."""
-        for index in indexes:
-            watched = self._by_index.get(index)
-            if watched is not None and not watched.flying:
+        places = self._forecast.starts.line.places
+        for place in filter(None, map(places.get, indexes)):
+            watched = self._jobs[place.job]
+            if not watched.flying:
                 self._plan(watched, now)
 
     def _look_at_all(self, now: float) -> None:
@@ -247,8 +248,9 @@ class _Adaptive:
         index, at = line.scout(now, self._forecast.rest(anyone, self._policy.kappa), self._scout_step)
         self._scout_at = max(at, now + _SCOUT_AGAIN)
         while index is not None and index < line.count:
-            watched = self._by_index.get(index)
-            if watched is not None and not watched.place.loose:
+            place = line.places.get(index)
+            if place is not None and not place.loose:
+                watched = self._jobs[place.job]
                 return None if watched.flying or watched.wait_until > now else watched
             index += 1
         return None
@@ -262,7 +264,7 @@ class AdaptivePolling:
     `ceiling`: no running job goes unasked for longer, in seconds.
 
     >>> scheduler = AdaptivePolling(kappa=0.25).scheduler(polls_per_second=20, seed=0)
-    >>> scheduler.submitted(0, JobClass("540p", 5, False), now=0.0)
+    >>> scheduler.submitted(0, JobClass("540p", 5, False), sent_at=0.0)
     >>> scheduler.take(now=0.0) is None, scheduler.next_wakeup() is not None
     (True, True)
     """

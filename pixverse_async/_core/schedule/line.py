@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
-
-from .rule import Start
+from collections.abc import Callable
 
 _GAP, _GAP_WEIGHT = 5.0, 2.0
 """Seconds a place before any start was seen, and what that guess is worth in places."""
@@ -22,16 +20,14 @@ _PLACES = 20
 class Place:
     """What is known of one job's start."""
 
-    __slots__ = ("first_seen", "index", "loose", "middle", "queued_at", "started", "submitted")
+    __slots__ = ("first_seen", "index", "job", "loose", "middle", "queued_at", "submitted")
 
-    def __init__(self, index: int, now: float) -> None:
-        self.index = index
-        self.submitted = self.queued_at = self.middle = now
-        """`queued_at`: last known to wait. `middle`: mean of the believed start, once it was seen to have started."""
+    def __init__(self, job: int, index: int, sent_at: float) -> None:
+        self.job, self.index = job, index
+        self.submitted = self.queued_at = self.middle = sent_at
+        """`queued_at`: last known to wait. `middle`: the believed start, once it was seen to have started."""
         self.first_seen = math.inf
         """First answer that it had started."""
-        self.started: Sequence[Start] = ()
-        """What is believed of the start, once it was seen to have started."""
         self.loose = False
         """It is no witness of the queue: sent back to it, or ended without running."""
 
@@ -41,6 +37,8 @@ class Line:
 
     def __init__(self) -> None:
         self.count = 0
+        self.places: dict[int, Place] = {}
+        """Those in flight, by index."""
         self.gap = _GAP
         self._started: list[int] = []
         self._started_at: list[float] = []
@@ -53,10 +51,23 @@ class Line:
         """The last position known to have started, -1 before any."""
         return self._started[-1] if self._started else -1
 
-    def join(self, now: float) -> Place:
-        """A job submitted after all others."""
+    def join(self, job: int, sent_at: float) -> Place:
+        """A job submitted at `sent_at`. Replies may cross: those sent later and heard of sooner move back."""
+        index = self.count
         self.count += 1
-        return Place(self.count - 1, now)
+        while (other := self.places.get(index - 1)) is not None and other.submitted > sent_at:
+            other.index = index
+            self.places[index] = other
+            index -= 1
+        for seen in (self._started, self._queued):
+            for k in range(bisect_left(seen, index), len(seen)):
+                seen[k] += 1
+        place = self.places[index] = Place(job, index, sent_at)
+        return place
+
+    def leave(self, place: Place) -> None:
+        """It is no longer in flight."""
+        del self.places[place.index]
 
     def seen_waiting(self, place: Place) -> bool:
         """It waits at `queued_at`. True if somebody behind it had started clearly before."""

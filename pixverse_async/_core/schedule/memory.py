@@ -16,7 +16,7 @@ from .belief import Belief
 from .histogram import Histogram
 from .starts import Starts
 
-_VERSION = 2
+_VERSION = 3
 _QUANTILES = tuple((2 * k + 1) / 24 for k in range(12))
 _WORTH = 60.0
 """Finished jobs that a remembered shape counts for at most."""
@@ -36,7 +36,7 @@ def remember(belief: Belief, starts: Starts) -> str | None:
             "early": round(belief.early_share, 4),
             "jobs": min(belief.finished_count, int(_WORTH)),
             "shape": _quantiles(belief.shape),
-            "wait": round(starts.typical_wait, 2),
+            "wait": [round(starts.waits.mean, 2), round(starts.waits.usual, 2)],
             "classes": {_name(c): [round(t, 2), round(n, 1)] for c, (t, n) in belief.offsets.items()},
         },
         separators=(",", ":"),
@@ -52,9 +52,8 @@ def recall(text: str, belief: Belief, starts: Starts) -> str | None:
         data = cast("Mapping[str, object]", found)
         if data.get("version") != _VERSION:
             return f"learned timing ignored: version {data.get('version')!r}, not {_VERSION}"
-        keys = ("pace", "spread", "early", "jobs", "wait")
-        pace, spread, early, jobs, wait = (_number(data[key]) for key in keys)
-        shape = _numbers(data["shape"])
+        pace, spread, early, jobs = (_number(data[key]) for key in ("pace", "spread", "early", "jobs"))
+        shape, (mean_wait, usual_wait) = _numbers(data["shape"]), _numbers(data["wait"])
         classes = cast("Mapping[str, object]", data["classes"])
         offsets = {_class(name): _numbers(pair) for name, pair in classes.items()}
         pairs = {c: (t, n) for c, (t, n) in offsets.items()}
@@ -64,7 +63,7 @@ def recall(text: str, belief: Belief, starts: Starts) -> str | None:
     weight = min(_WORTH, max(1.0, jobs)) / len(_QUANTILES)
     belief.shape.recall(shape, weight)
     belief.refresh()
-    starts.typical_wait = max(0.1, wait)
+    starts.waits.recall(max(0.1, mean_wait), max(0.3, usual_wait))
     return None
 
 

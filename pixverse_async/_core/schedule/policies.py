@@ -31,7 +31,7 @@ class Scheduler(Protocol):
 
     >>> from pixverse_async import FixedPolling
     >>> scheduler: Scheduler = FixedPolling(10.0).scheduler(polls_per_second=20, seed=0)
-    >>> scheduler.submitted(0, JobClass("540p", 5, False), now=0.0)
+    >>> scheduler.submitted(0, JobClass("540p", 5, False), sent_at=0.0)
     >>> scheduler.take(now=1.0), scheduler.take(now=11.0)
     (None, 0)
     >>> scheduler.observed(0, Stage.SUCCEEDED, sent=11.0, received=11.2)
@@ -39,8 +39,8 @@ class Scheduler(Protocol):
     None
     """
 
-    def submitted(self, job: int, job_class: JobClass, now: float) -> None:
-        """The service accepted the job (or a resumed run took it up)."""
+    def submitted(self, job: int, job_class: JobClass, sent_at: float) -> None:
+        """The service accepted the job, whose submit left at `sent_at`; replies may come in another order."""
         ...
 
     def take(self, now: float) -> int | None:
@@ -148,9 +148,9 @@ class _Intervals:
         self._due: list[tuple[float, int]] = []
         self._jobs: dict[int, _Watched] = {}
 
-    def submitted(self, job: int, job_class: JobClass, now: float) -> None:
-        self._jobs[job] = _Watched(Look(job_class, Stage.QUEUED, 0.0, 0), now)
-        self._push(job, now)
+    def submitted(self, job: int, job_class: JobClass, sent_at: float) -> None:
+        self._jobs[job] = _Watched(Look(job_class, Stage.QUEUED, 0.0, 0), sent_at)
+        self._push(job, sent_at)
 
     def take(self, now: float) -> int | None:
         self._forget_gone()

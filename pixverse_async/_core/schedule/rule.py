@@ -66,14 +66,6 @@ class Start(NamedTuple):
     weight: float
 
 
-def in_short(starts: Sequence[Start]) -> Sequence[Start]:
-    """Two instants with the mean and the spread of many: half the work, and no poll is moved by a tenth of a second."""
-    whole = sum(weight for _, weight in starts)
-    mean = sum(at * weight for at, weight in starts) / whole
-    spread = math.sqrt(max(0.0, sum(weight * (at - mean) ** 2 for at, weight in starts) / whole))
-    return [Start(mean - spread, 0.5), Start(mean + spread, 0.5)] if spread > 0.2 else [Start(mean, 1.0)]
-
-
 class Outlook:
     """What is believed about the end of one job: a start out of `starts`, then `unit` x `curve`.
 

@@ -1,6 +1,6 @@
 """When a waiting job starts: two rival explanations of the queue, weighed by how well they predict.
 
-*At random*: whoever waits has the same chance each second, starts seen over seconds waited. *Line*: the service
+*Alone*: each job waits by itself, see `waits`. *Line*: the service
 takes jobs in the order of submission, so an answer about one bounds all ahead of it and behind it. Every answer
 about a waiting job moves the odds between the two. Where nothing is ever seen to start, a job counts as started
 when it was submitted, and what is learned is the time from there.
@@ -9,11 +9,12 @@ when it was submitted, and what is learned is the time from there.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 from .line import Line, Place
 from .rule import Curve, Start
+from .waits import Chance, Waits
 
 _AHEAD = (0.1, 0.25, 0.5, 0.9, 1.4, 2.2)
 """Ends of the intervals, in typical durations, into which a start to come is put: fine near now."""
@@ -21,10 +22,6 @@ HORIZON = _AHEAD[-1]
 """Typical durations beyond which no start is looked for."""
 _BETWEEN = (0.15, 0.5, 0.85, 1.0)
 """The same for a start known to lie between two answers."""
-_WAIT, _WAIT_WEIGHT = 10.0, 2.0
-"""A typical wait in seconds before any start was seen, and what that guess is worth in starts."""
-_MEMORY = 30.0
-"""Starts that are remembered: enough for a mean, few enough for a queue that fills and empties."""
 _LINE_ODDS = math.log(0.05)
 """Before anything is known, one queue in twenty is a line; a dozen answers tell."""
 _FADE = 0.995
@@ -37,21 +34,18 @@ _MOST_ODDS = 8.0
 _ENOUGH = 1e-4
 """Chances below this are left out."""
 
-Chance = Callable[[float], float]
-
 
 class Starts:
     """Belief about the starts of all jobs that share one queue."""
 
     def __init__(self) -> None:
-        self.line = Line()
+        self.line, self.waits = Line(), Waits()
         self.waiting = 0
         self.opaque = False
         """The service never says that a job has started."""
         self.line_share = 0.05
         """The probability that jobs start in the order of submission."""
         self._odds = _LINE_ODDS
-        self._starts, self._waited = _WAIT_WEIGHT, _WAIT_WEIGHT * _WAIT
         self._direct_ends = self._waiting_answers = 0
         self._saw_processing = False
 
@@ -60,19 +54,10 @@ class Starts:
         """Jobs start in the order of submission, more likely than not."""
         return self.line_share > 0.5
 
-    @property
-    def typical_wait(self) -> float:
-        """Seconds waited for each start that was seen; assignable, to begin with an earlier run's."""
-        return self._waited / self._starts
-
-    @typical_wait.setter
-    def typical_wait(self, seconds: float) -> None:
-        self._waited = seconds * self._starts
-
-    def place(self, now: float) -> Place:
-        """A new job at the end of the queue."""
+    def place(self, job: int, sent_at: float) -> Place:
+        """A new job in the queue, behind those sent before it."""
         self.waiting += 1
-        return self.line.join(now)
+        return self.line.join(job, sent_at)
 
     # -- what was seen
 
@@ -81,28 +66,23 @@ class Starts:
         self._waiting_answers += 1
         if self.opaque or sent <= place.queued_at:
             return
-        waited, place.queued_at = sent - place.queued_at, sent
         if not place.loose:
-            self._waited += waited
-            if self.line.seen_waiting(place):
-                self._weigh(-_OVERTAKEN)
+            self.waits.waited(place, sent)
+        place.queued_at = sent
+        if not place.loose and self.line.seen_waiting(place):
+            self._weigh(-_OVERTAKEN)
 
-    def seen_started(
-        self, place: Place, starts: Sequence[Start], now: float, *, told: bool, in_turn: bool
-    ) -> None:
-        """First answer that it had started: in so many words, or by its end. `starts`: what is believed of when.
+    def seen_started(self, place: Place, at: float, now: float, *, told: bool, in_turn: bool) -> None:
+        """First answer that it had started, probably at `at`: in so many words (`told`), or by its end.
 
         `in_turn`: it is a witness of the line.
         """
         self._saw_processing |= told
-        place.first_seen, place.started = now, starts
-        place.middle = sum(at * weight for at, weight in starts)
+        place.first_seen, place.middle = now, at
         self.waiting -= 1
         if place.loose:
             return
-        keep = 1.0 - 1.0 / _MEMORY
-        self._starts = keep * self._starts + 1.0
-        self._waited = keep * self._waited + max(0.05, place.middle - place.queued_at)
+        self.waits.started(place, at)
         if in_turn:
             self.line.seen_started(place)
 
@@ -123,7 +103,7 @@ class Starts:
     def back(self, place: Place, sent: float) -> None:
         """It ran and waits again."""
         self.waiting += place.first_seen < math.inf
-        place.loose, place.first_seen, place.started = True, math.inf, ()
+        place.loose, place.first_seen = True, math.inf
         place.submitted = place.queued_at = sent
 
     def vote(self, place: Place, curve: Curve, unit: float, sent: float, *, waits: bool, ended: bool) -> None:
@@ -138,8 +118,8 @@ class Starts:
             over = sum((b - a) * f for a, b, f in zip(at, at[1:], done, strict=False))
             return 1.0 - at[-1] if waits else over if ended else max(0.0, at[-1] - over)
 
-        line, random = score(self.line.chance(place)), score(self._random(place))
-        self._weigh(math.log((line + _SURPRISE) / (random + _SURPRISE)))
+        line, alone = score(self.line.chance(place)), score(self.waits.chance(place))
+        self._weigh(math.log((line + _SURPRISE) / (alone + _SURPRISE)))
 
     def _weigh(self, evidence: float) -> None:
         odds = _LINE_ODDS + _FADE * (self._odds - _LINE_ODDS) + evidence
@@ -150,18 +130,14 @@ class Starts:
 
     def to_come(self, place: Place, unit: float) -> Sequence[Start]:
         """Instants at which the job may have started or may yet start. `unit`: how long such a job runs."""
-        if self.opaque:
-            return [Start(place.submitted, 1.0)]
-        if place.started:
-            return place.started
+        if self.opaque or place.first_seen < math.inf:
+            return [Start(place.submitted if self.opaque else place.middle, 1.0)]
         return [s for s in self._spread(place, self._edges(place, unit, _AHEAD)) if s.weight > _ENOUGH]
 
     def past(self, place: Place, until: float) -> Sequence[Start]:
-        """The same for a job known to have started by `until`: two instants that have the mean and the spread."""
-        if self.opaque:
-            return [Start(place.submitted, 1.0)]
-        if place.started:
-            return place.started
+        """The same for a job known to have started by `until`."""
+        if self.opaque or place.first_seen < math.inf:
+            return [Start(place.submitted if self.opaque else place.middle, 1.0)]
         width = max(0.0, until - place.queued_at)
         parts = self._spread(place, self._edges(place, width, _BETWEEN)) if width > 1.0 else []
         whole = sum(weight for _, weight in parts)
@@ -173,7 +149,7 @@ class Starts:
         """P(start) in each interval, put at its middle."""
         line = 0.0 if place.loose else self.line_share
         at = [0.0] * len(edges)
-        for share, chance in ((line, self.line.chance), (1.0 - line, self._random)):
+        for share, chance in ((line, self.line.chance), (1.0 - line, self.waits.chance)):
             if share > 0.02:
                 by = chance(place)
                 at = [a + share * by(t) for a, t in zip(at, edges, strict=True)]
@@ -193,8 +169,3 @@ class Starts:
                 skip = min(bound - low, 0.9 * width)
                 low, width = low + skip, width - skip
         return [low, *(low + width * c for c in cuts)]
-
-    def _random(self, place: Place) -> Chance:
-        """P(started by t), if the chance to start is the same each second."""
-        since, wait = place.queued_at, self.typical_wait
-        return lambda t: -math.expm1((since - t) / wait) if t > since else 0.0

@@ -1,0 +1,77 @@
+"""How long a job waits when nobody's place in the queue is known.
+
+Half of the trust goes to each of two simple views.  *Any second*: who waits has the same chance to start each second,
+however long it has waited; starts seen over seconds waited.  *The usual wait*: most start after about the usual time,
+and who has waited far longer may well wait longer still; the part started by age x is z / (1 + z), where
+z = (x / usual)**1.5.
+The first suits a service that draws lots, the second one whose waits are alike; half and half costs neither much.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from .line import Place
+
+_WAIT, _USUAL = 10.0, 8.0
+"""Seconds: the mean wait and the usual wait before any start was seen."""
+_WEIGHT = 2.0
+"""What these guesses are worth in starts."""
+_MEMORY = 30.0
+"""Starts that are remembered: enough for a mean, few enough for a queue that fills and empties."""
+_POWER = 1.5
+"""How alike the waits are: half of them lie between 0.5 and 2 times the usual one."""
+
+Chance = Callable[[float], float]
+"""P(started by an instant)."""
+
+
+class Waits:
+    """A mean wait and a usual wait, moved by every answer about a waiting job."""
+
+    def __init__(self) -> None:
+        self.usual = _USUAL
+        self._count, self._weight = _WEIGHT, _WEIGHT + 1.0
+        self._waited = _WEIGHT * _WAIT
+
+    @property
+    def mean(self) -> float:
+        """Seconds waited for each start that was seen."""
+        return self._waited / self._count
+
+    def recall(self, mean: float, usual: float) -> None:
+        """Begin with what an earlier run knew, in seconds."""
+        self._waited, self.usual = mean * self._count, usual
+
+    def waited(self, place: Place, until: float) -> None:
+        """The job still waited at `until`."""
+        self._waited += until - place.queued_at
+        self._move(self._part(place, until) - self._part(place, place.queued_at))
+
+    def started(self, place: Place, at: float) -> None:
+        """The job started at about `at`."""
+        keep = 1.0 - 1.0 / _MEMORY
+        self._count = keep * self._count + 1.0
+        self._waited = keep * self._waited + max(0.05, at - place.queued_at)
+        self._weight = min(_MEMORY, self._weight + 1.0)
+        part = self._part(place, max(at, place.submitted + 0.3))
+        self._move(part - self._part(place, place.queued_at) - (1.0 - part))
+
+    def chance(self, place: Place) -> Chance:
+        """For a job that is known to have waited at `queued_at`."""
+        since, mean, left = place.queued_at, self.mean, 1.0 - self._part(place, place.queued_at)
+
+        def started_by(t: float) -> float:
+            return 0.5 * (1.0 - math.exp((since - t) / mean) + 1.0 - (1.0 - self._part(place, t)) / left)
+
+        return lambda t: started_by(t) if t > since else 0.0
+
+    def _part(self, place: Place, at: float) -> float:
+        """The part of jobs that start within the time that this one has waited, by the usual wait."""
+        z = (max(0.0, at - place.submitted) / self.usual) ** _POWER
+        return z / (1.0 + z)
+
+    def _move(self, evidence: float) -> None:
+        """Waiting on speaks for a longer usual wait, a start for a shorter one; at the true one they cancel."""
+        self.usual = max(0.3, self.usual * math.exp(evidence / self._weight))
