@@ -5,19 +5,23 @@
 The emulator's queue takes 60 submits a minute and works on 20 at once; nothing is set on our side.  The whole client
 runs over the in-memory transport.  *used*: the time at which the limits allow the last submit, as a share of the time
 at which it was accepted.  *refused*: 429 answers, as a share of submits.  In `halved` the limit is 30 a minute
-from the middle on.  Beside the default (100 in flight), fixed numbers in flight.  Counts, not clocks: exact each time.
+from the middle on.  Beside the default (100 in flight), fixed numbers in flight
+and inspect_ai's controller (`peer_pace`).  Counts, not clocks: exact each time.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import random
 import tempfile
+from collections.abc import Coroutine
 from pathlib import Path
 
 import anyio
 import attrs
 
+from benchmarks.peer_pace import Peer
 from pixverse_async import Job, JobEvent
 from pixverse_async.emulator.limits import SlidingWindow
 from pixverse_async.events import SubmitAccepted
@@ -40,8 +44,11 @@ class Watch:
     last_at: float = 0.0
 
     def __call__(self, event: JobEvent) -> None:
-        if not isinstance(event.event, SubmitAccepted):
-            return
+        if isinstance(event.event, SubmitAccepted):
+            self.count()
+
+    def count(self) -> None:
+        """A submit was accepted."""
         self.accepted += 1
         self.last_at = anyio.current_time()
         if self.accepted == self.halve_at:
@@ -49,11 +56,27 @@ class Watch:
                 window.limit = PER_MINUTE // 2
 
 
-async def play(jobs: int, *, halve: bool, **options: int) -> tuple[float, float]:
-    """The share of the limit that was used, and of the submits that were refused."""
-    scene = Scene.set(
+def set_scene() -> Scene:
+    return Scene.set(
         Path(tempfile.mkdtemp()), rpm=PER_MINUTE, workers=WORKERS, generation_median=MEDIAN, generation_sigma=0.3
     )
+
+
+async def play_peer(jobs: int, *, halve: bool) -> tuple[float, float]:
+    """The same, of inspect_ai's controller."""
+    scene = set_scene()
+    watch = Watch(scene, jobs // 2 if halve else None)
+    peer = Peer(scene, random.Random(3))
+    began = anyio.current_time()
+    async with anyio.create_task_group() as group:
+        for n in range(jobs):
+            group.start_soon(peer.run, n, watch.count)
+    return earliest(jobs, halve=halve) / (watch.last_at - began), 1.0 - jobs / peer.submits
+
+
+async def play(jobs: int, *, halve: bool, **options: int) -> tuple[float, float]:
+    """The share of the limit that was used, and of the submits that were refused."""
+    scene = set_scene()
     watch = Watch(scene, jobs // 2 if halve else None)
     asked = [Job(f"https://pictures.example/{n}.jpg", f"scene {n}") for n in range(jobs)]
     began = anyio.current_time()
@@ -82,13 +105,16 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1000)
     jobs = parser.parse_args().jobs
     for halve in (False, True):
-        for name, options in (("default", {}), *((f"{n} in flight", {"max_in_flight": n}) for n in (5, 20, 100))):
-            with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
-                used, refused = runner.run(play(jobs, halve=halve, **options))
-            print(
-                f"{'halved' if halve else 'steady':7} {name:14} used {used:6.1%}   refused {refused:6.2%}",
-                flush=True,
-            )
+        show(halve, "default", play(jobs, halve=halve))
+        for n in (5, 20, 100):
+            show(halve, f"{n} in flight", play(jobs, halve=halve, max_in_flight=n))
+        show(halve, "inspect_ai", play_peer(jobs, halve=halve))
+
+
+def show(halve: bool, name: str, run: Coroutine[None, None, tuple[float, float]]) -> None:
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        used, refused = runner.run(run)
+    print(f"{'halved' if halve else 'steady':7} {name:14} used {used:6.1%}   refused {refused:6.2%}", flush=True)
 
 
 if __name__ == "__main__":

@@ -249,6 +249,10 @@ def _describe(reply: Reply) -> str:
     return f"storage answered {reply.status}: {quote_head(reply.body) or 'nothing more'}"
 
 
+LEAST_STEP: Final = 1.0
+"""Seconds by which a deadline moves at least; to move a timer for each piece of 0.2 ms costs as much as to take it."""
+
+
 @attrs.define
 class MinimumSpeed:
     """When a trickle counts as a stall: fewer bytes in `window` seconds than the minimum speed brings.
@@ -269,7 +273,8 @@ class MinimumSpeed:
         return self.started_at + self.window
 
     def progressed(self, received_bytes: int, now: float) -> float:
-        """The deadline, now that so much was received since the start."""
-        if received_bytes - self._at_bytes >= math.ceil(self.window * self.bytes_per_second):
+        """The deadline, now that so much was received since the start: to the second, and never too late."""
+        enough_bytes = math.ceil(self.window * self.bytes_per_second)
+        if now - self.started_at >= LEAST_STEP and received_bytes - self._at_bytes >= enough_bytes:
             self._at_bytes, self.started_at = received_bytes, now
         return self.deadline

@@ -45,7 +45,9 @@ class Body:
                     break
                 pieces.append(piece)
                 size_bytes += len(piece)
-                scope.deadline = speed.progressed(size_bytes, anyio.current_time())
+                deadline = speed.progressed(size_bytes, anyio.current_time())
+                if deadline != scope.deadline:
+                    scope.deadline = deadline
         if scope.cancelled_caught:
             self.problem = f"storage sent less than {self._limits.min_bytes_per_second:g} bytes a second"
         return pieces if len(pieces) <= MAX_PIECES else [b"".join(pieces)]

@@ -297,8 +297,9 @@ class DirectoryPart:
         with contextlib.suppress(OSError):
             if self._is_kept:
                 await (self._note() if self.received_bytes else self.discard())
-        with contextlib.suppress(OSError):
-            await self._async_file.close()
+        if not self._file.closed:
+            with contextlib.suppress(OSError):
+                await self._async_file.close()
 
     async def _note(self) -> None:
         if not self._is_noted:

@@ -247,10 +247,11 @@ def test_a_quoted_body_is_safe_to_show() -> None:
 
 
 def test_a_trickle_has_a_deadline_and_progress_moves_it() -> None:
-    """60 KiB within a minute move the deadline to a minute from then; one byte less does not."""
+    """60 KiB within a minute move it to a minute from then; one byte less does not, nor do less than a second."""
     speed = MinimumSpeed(60.0, 1024.0, started_at=100.0)
     assert speed.deadline == 160.0
     assert speed.progressed(61_439, now=130.0) == 160.0
+    assert speed.progressed(61_440, now=100.9) == 160.0
     assert speed.progressed(61_440, now=140.0) == 200.0
     assert speed.progressed(61_440 + 61_439, now=199.0) == 200.0
 
@@ -263,6 +264,6 @@ def test_the_deadline_is_a_window_that_brought_too_little(steps: list[tuple[floa
     for pause, size_bytes in steps:
         now, received = now + pause, received + size_bytes
         deadline = speed.progressed(received, now)
-        if received - received_then >= 60 * 1024:
+        if now - moved_at >= 1.0 and received - received_then >= 60 * 1024:
             moved_at, received_then = now, received
         assert deadline == moved_at + 60.0

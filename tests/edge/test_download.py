@@ -381,7 +381,7 @@ async def test_a_cancellation_anywhere_leaves_the_next_run_whole(tmp_path: Path,
         final = folder / "cat.mp4"
         assert not final.exists() or final.read_bytes() == FILE
         assert_saved((await bring(folder, honest(FILE)))[0], folder)
-    assert cancelled >= 15
+    assert cancelled >= 14
 
 
 async def _is_cancelled(folder: Path, step: int, *, is_native: bool) -> bool:
