@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape
 
 Bar = tuple[str, float, bool]
 """Its name, its length, and whether it is ours."""
-_PANEL, _NAME, _ROW, _TOP, _ROOM = 470, 130, 20, 56, 60
+_PANEL, _NAME, _ROW, _TOP, _ROOM = 470, 150, 20, 56, 60
 _INK, _GREY, _OURS, _PEER = "#222", "#999", "#c0392b", "#9ecae1"
 
 

@@ -149,7 +149,7 @@ def race(work: Work, rounds: int, folder: Path) -> dict[str, list[Result]]:
 
 
 def chart(raced: dict[str, dict[str, list[Result]]]) -> None:
-    """Inner CPU of each variant as a ratio to that of curl and sha256sum."""
+    """CPU of each variant as a ratio to that of curl and sha256sum."""
     panels = {
         title: [
             (
@@ -161,7 +161,7 @@ def chart(raced: dict[str, dict[str, list[Result]]]) -> None:
         ]
         for title, results in raced.items()
     }
-    CHART.write_text(bars.draw(panels, "CPU without start-up, over that of curl -Z and sha256sum"))
+    CHART.write_text(bars.draw(panels, "CPU, start-up included, over that of curl -Z and sha256sum"))
 
 
 def main() -> None:
