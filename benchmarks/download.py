@@ -161,7 +161,7 @@ def chart(raced: dict[str, dict[str, list[Result]]]) -> None:
         ]
         for title, results in raced.items()
     }
-    CHART.write_text(bars.draw(panels, "CPU, start-up included, over that of curl -Z and sha256sum"))
+    CHART.write_text(bars.draw(panels, "CPU with start-up, over that of curl -Z and sha256sum"))
 
 
 def main() -> None:
