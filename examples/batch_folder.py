@@ -6,18 +6,19 @@ import os
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 from pixverse_async import FixedPolling, PixverseError, generate_many, jobs_from_folder
 from pixverse_async.emulator import Emulator
-
-AGAIN = "The same line again goes on, and pays nothing twice."
 
 
 async def main(folder: Path, out: Path, how: dict[str, Any], **shape: Any) -> int:
     async with AsyncExitStack() as stack:
         if not os.environ.get("GMI_API_KEY"):
             print("No GMI_API_KEY is set: an emulator makes a slow pan over each image, free of charge.")
+            out /= "emulated"  # apart, so that no real batch ever finds these films or what was "paid" for them
+            rmtree(out, ignore_errors=True)  # each emulator begins anew
             emulator = await stack.enter_async_context(Emulator(speed=20))
             how |= {"base_url": emulator.base_url, "api_key": emulator.api_key, "poll_policy": FixedPolling(0.5)}
         batch = await generate_many(jobs_from_folder(folder, **shape), output_dir=out, progress=True, **how)
@@ -35,4 +36,6 @@ if __name__ == "__main__":
     try:
         sys.exit(asyncio.run(main(given.folder, given.out, {"budget_usd": given.budget}, prompt=given.prompt)))
     except (PixverseError, KeyboardInterrupt) as end:
-        sys.exit(str(end) or f"Interrupted. {AGAIN if os.environ.get('GMI_API_KEY') else 'The emulator forgets.'}")
+        sys.exit(
+            str(end) or "Interrupted. The same line again goes on where a key was used, and pays nothing twice."
+        )

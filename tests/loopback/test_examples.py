@@ -72,14 +72,14 @@ async def test_without_a_key_a_folder_becomes_real_videos(folder: Path, monkeypa
     """It says that this is an emulation, makes a film of each image, keeps a journal, and so a page can be made."""
     monkeypatch.delenv("GMI_API_KEY", raising=False)
     ran = await run_there(".", cwd=folder)
-    assert (0, 3) == (ran.returncode, len(list(folder.glob("videos/*.mp4")))), ran.stderr
+    assert (0, 3) == (ran.returncode, len(list(folder.glob("videos/emulated/*.mp4")))), ran.stderr
     assert ran.stdout.startswith(b"No GMI_API_KEY is set: an emulator")
     assert b"3 succeeded" in ran.stdout
-    for video in folder.glob("videos/*.mp4"):
+    for video in folder.glob("videos/emulated/*.mp4"):
         with av.open(video) as film:
             stream = film.streams.video[0]
             assert ("h264", 121) == (stream.codec_context.name, stream.frames)
-    page = write_report("videos").read_text(encoding="utf-8")
+    page = write_report("videos/emulated").read_text(encoding="utf-8")
     assert (3, 2) == (page.count("<video"), page.count('role="img"'))
 
 
