@@ -36,6 +36,4 @@ if __name__ == "__main__":
     try:
         sys.exit(asyncio.run(main(given.folder, given.out, {"budget_usd": given.budget}, prompt=given.prompt)))
     except (PixverseError, KeyboardInterrupt) as end:
-        sys.exit(
-            str(end) or "Interrupted. The same line again goes on where a key was used, and pays nothing twice."
-        )
+        sys.exit(str(end) or "Interrupted. The same line again goes on, if a key was used.")
