@@ -54,7 +54,7 @@ MATRIX = {
     23: Row("a range ignored or mistaken, an object overwritten", 1),
     24: Row("a link or a redirect to a private address, or off https", 4),
     25: Row("the key sent to storage", 3),
-    26: Row("the key or a signature in a log, an error, a file", 5),
+    26: Row("the key or a signature in a log, an error, a file", 7),
     27: Row("names that leave the folder, collide, or are too long", 4),
     28: Row("links and files planted where a part will be", 1),
     29: Row("no space left for the journal", 4),

@@ -19,6 +19,7 @@ from typing import Final
 
 import attrs
 
+from .errors import redact
 from .lifecycle import SubmitStarted
 from .wire import Echo, Listing, Status
 
@@ -121,8 +122,10 @@ def _is_alike(one: Lost, record: Status, skew: float) -> bool:
 
 
 def _agrees(echo: Echo, asked: SubmitStarted) -> bool:
+    prompt = echo.prompt
     return (
-        echo.prompt in (None, asked.prompt)
+        # The journal keeps a prompt as `redact` leaves it: shortened, on one line.
+        (prompt is None or asked.prompt in (prompt, redact(prompt)))
         and echo.duration in (None, asked.duration)
         and echo.quality in (None, asked.quality)
     )

@@ -104,7 +104,7 @@ class _AiohttpMedia:
                 if piece:
                     yield piece
         except (aiohttp.ClientError, TimeoutError, OSError) as problem:
-            raise _lost(problem, sent=None) from problem
+            raise _lost(problem, sent=None) from None
 
 
 @attrs.define(eq=False)
@@ -165,13 +165,11 @@ class AiohttpTransport:
                 trace_request_ctx=fate,
             ) as response:
                 body = await _read(response)
-                return Reply(
-                    status=response.status, headers=response.headers, body=self._scrub(response.status, body)
-                )
+                return Reply(status=response.status, headers=response.headers, body=self._scrub(body))
         except (aiohttp.ClientError, TimeoutError, OSError) as problem:
             # No trace watches a read, and nothing but words depends on it there.
             never_left = isinstance(problem, _NOT_CONNECTED) if is_read else not fate.sent
-            raise _lost(problem, sent=False if never_left else None) from problem
+            raise _lost(problem, sent=False if never_left else None) from None
 
     async def put(self, url: str, body: bytes, content_type: str) -> Reply:
         """See `Transport.put`."""
@@ -186,7 +184,7 @@ class AiohttpTransport:
             ) as response:
                 return Reply(status=response.status, body=await _read(response))
         except (aiohttp.ClientError, TimeoutError, OSError) as problem:
-            raise _lost(problem, sent=None) from problem
+            raise _lost(problem, sent=None) from None
 
     @asynccontextmanager
     async def fetch(self, url: str, headers: Mapping[str, str]) -> AsyncGenerator[MediaReply]:
@@ -201,7 +199,7 @@ class AiohttpTransport:
                 timeout=_STREAM_TIMEOUT,
             )
         except (aiohttp.ClientError, TimeoutError, OSError) as problem:
-            raise _lost(problem, sent=None) from problem
+            raise _lost(problem, sent=None) from None
         # Outside the try: an OSError of the caller's own, such as a full disk, is not the network's.
         async with response:
             yield _AiohttpMedia(response)
@@ -210,9 +208,9 @@ class AiohttpTransport:
         if urlsplit(url).scheme != "https" and not self._endpoint.is_loopback:
             raise DownloadError("the service gave a link that is not https")
 
-    def _scrub(self, status: int, body: bytes) -> bytes:
-        """An error page may quote the key that it refuses."""
-        return body if status < 400 else body.replace(self._endpoint.api_key.encode(), b"[redacted]")
+    def _scrub(self, body: bytes) -> bytes:
+        """A refusal may quote the key, and so may the page of whatever answers in the service's place."""
+        return body.replace(self._endpoint.api_key.encode(), b"[redacted]")
 
 
 @lru_cache
@@ -237,6 +235,7 @@ async def _mark_sent(
 
 
 def _lost(problem: BaseException, *, sent: bool | None) -> TransportError:
+    """To be raised from None: aiohttp's own error may hold the link with its signature, and our headers."""
     what = redact(str(problem), 120) or type(problem).__name__
     return TransportError(f"{type(problem).__name__}: {what}", sent)
 

@@ -112,7 +112,9 @@ def _chosen(held: Sequence[RecordedJob], options: Namespace) -> Sequence[Recorde
 
 
 def _by_key(held: Sequence[RecordedJob], key: str) -> RecordedJob:
-    found = [job for job in held if job.key.startswith(key.lower()) or job.name == key]
+    # Less than the table shows was not copied from it: `""` is an unset variable, and the beginning of every key.
+    is_whole = len(key) >= SHOWN_KEY_CHARS
+    found = [job for job in held if job.name == key or (is_whole and job.key.startswith(key.lower()))]
     if len(found) == 1:
         return found[0]
     problem = (

@@ -158,6 +158,19 @@ def test_an_unknown_fate_has_its_own_code_and_is_settled_by_hand(
     assert 3 == len(list(Path("videos").glob("*.mp4"))) == len(emulator.service.ledger.committed)
 
 
+@pytest.mark.parametrize("chars", [0, 1, 7])
+def test_a_held_job_is_not_settled_by_a_key_that_was_not_copied_whole(
+    chars: int, cli: Command, serve: Service, photos: Path
+) -> None:
+    """An empty key, as of an unset variable, or less of it than `status` shows, lets no job be sent again."""
+    emulator = serve(Settings(rules=(Rule(on="submit", fault="drop_after_commit", nth=(2,)),)))
+    cli("run", "photos", "--prompt", "p", "--on-unknown", "hold", *QUICK)
+    (held,) = [one for one in cli("status", "videos", "--json").objects if one.get("is_held")]
+    assert 6 == cli("resolve", "videos", held["key"][:chars], "--not-accepted").code
+    assert 9 == cli("status", "videos").code
+    assert 3 == emulator.service.ledger.submits
+
+
 def test_a_request_is_attached_by_its_id(cli: Command, serve: Service, photos: Path) -> None:
     """Its status is told, its video saved under a name of one's choice, and nothing is replaced."""
     serve()

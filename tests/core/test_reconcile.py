@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pixverse_async._core import wire
 from pixverse_async._core.job import Job
+from pixverse_async._core.journal_format import scrub
 from pixverse_async._core.reconcile import CLOCK_TOLERANCE, Lost, claim, is_conclusive, is_same
 from pixverse_async._core.wire import Listing, Status
 from tests.core.replies import reply
@@ -70,6 +71,14 @@ def test_an_equal_payload_is_adopted(job: Job) -> None:
 def test_a_drawn_seed_survives_a_rewritten_image() -> None:
     """With a seed that we drew, a record whose image link the service rewrote is still recognised."""
     assert {"a": "r-1"} == claim([lost()], [record(image="https://storage.example/copy.jpg")], ())
+
+
+@pytest.mark.parametrize("prompt", ["it walks. " * 50, "it yawns\nand  sleeps", "as in https://x.example/a?b=1"])
+def test_the_journals_form_of_a_prompt_is_no_contradiction(prompt: str) -> None:
+    """A prompt that the journal keeps shortened, on one line or without a query is still that of its record."""
+    job = attrs.evolve(JOB, prompt=prompt)
+    written = attrs.evolve(lost(job=job), started=scrub(lost(job=job).started))
+    assert {"a": "r-1"} == claim([written], [record(job=job, image="https://storage.example/copy.jpg")], ())
 
 
 def test_a_users_seed_does_not() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -14,10 +15,12 @@ from pixverse_async import DownloadError, TransportError
 from pixverse_async._core import wire
 from pixverse_async._core.config import Endpoint
 from pixverse_async._edge.transport import AiohttpTransport
+from tests.loopback.raw_server import raw_server, sends
 
 pytestmark = pytest.mark.anyio
 
 KEY = "key-that-must-not-leak"
+SIGNATURE = "signature-that-must-not-leak"
 Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
@@ -196,14 +199,47 @@ async def test_25_storage_is_told_nothing_of_ours() -> None:
 
 
 @pytest.mark.fault(26)
-async def test_26_an_error_page_that_quotes_the_key_is_scrubbed() -> None:
-    """What a refusal says of our key does not get further than the transport."""
+@pytest.mark.parametrize("status", [200, 302, 401])
+async def test_26_an_answer_that_quotes_the_key_is_scrubbed(status: int) -> None:
+    """What an answer of any status says of our key does not get further than the transport."""
 
     async def quote(request: web.BaseRequest) -> web.StreamResponse:
         await request.read()
-        return web.json_response({"error": f"invalid key {KEY}"}, status=401)
+        return web.json_response({"error": f"invalid key {KEY}"}, status=status)
 
     async with serving(quote) as server, transport_to(server.origin) as transport:
         reply = await transport.call(wire.list_call())
     assert KEY.encode() not in reply.body
     assert KEY not in repr(reply) + wire.read_error(reply)
+
+
+@pytest.mark.fault(26)
+@pytest.mark.parametrize("call", [wire.list_call(), wire.grant_call("png")])
+async def test_26_a_lost_call_shows_no_key(call: wire.Call) -> None:
+    """An answer that is no HTTP makes an error that, printed with its causes, holds nothing of our headers."""
+    async with raw_server(sends(b"no HTTP at all\r\n\r\n")) as server, transport_to(server.origin) as transport:
+        with pytest.raises(TransportError, match="ClientResponseError") as caught:
+            await transport.call(call)
+    assert KEY not in _printed(caught.value)
+
+
+@pytest.mark.fault(26)
+@pytest.mark.parametrize("verb", ["put", "fetch"])
+@pytest.mark.parametrize("port", [None, 99_999])
+async def test_26_a_lost_transfer_shows_no_signature(verb: str, port: int | None) -> None:
+    """An answer that is no HTTP, or a link that is none, makes an error without the link, printed with its causes."""
+    async with raw_server(sends(b"no HTTP at all\r\n\r\n")) as server, transport_to(server.origin) as transport:
+        origin = server.origin if port is None else f"http://127.0.0.1:{port}"
+        link = f"{origin}/cat?X-Goog-Signature={SIGNATURE}"
+        with pytest.raises(TransportError) as caught:
+            if verb == "put":
+                await transport.put(link, b"x", "image/png")
+            else:
+                async with transport.fetch(link, {}):
+                    pass
+    assert SIGNATURE not in _printed(caught.value)
+
+
+def _printed(error: BaseException) -> str:
+    """All that a log or a crash report would show of it."""
+    return "".join(traceback.format_exception(error)) + repr(error) + repr(error.__cause__)
