@@ -64,9 +64,8 @@ MATRIX = {
     33: Row("two processes, one folder", 2),
     34: Row(
         "an output folder on a network",
-        0,
-        "The lock is the file system's own. Whether it holds between two hosts depends on their lock server, of which"
-        " there is none to test with; the folder is not recognised as remote, so nothing is warned about.",
+        2,
+        "Whether the lock holds between two hosts depends on their lock server, of which there is none to test with.",
     ),
     35: Row("Ctrl-C, SIGTERM, cancellation, a timeout around the batch", 7),
     36: Row("a bug in one job", 1),

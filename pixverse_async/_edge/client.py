@@ -134,7 +134,8 @@ class Client:
     async def submit(self, job: Job) -> Handle:
         """Upload the job's image and send the job; the handle of the accepted request.
 
-        *Charges* once the generation succeeds. *Cancellation*: a POST under way is heard out for ten seconds.
+        *Charges* once the generation succeeds. *Cancellation*: a POST under way is heard out for ten seconds, and the
+        log (a warning) names the request, or the seed to look for.
         *Raises* `InvalidJobError`, `ApiError` and its kinds, and `TransportError` when nothing was charged;
         `SubmitUnknownError` when the reply was lost and the service's list did not show the job: do not send it again
         before looking in the console.
@@ -156,6 +157,7 @@ class Client:
         """Make one video and save it at `path`, which must end in .mp4 and not exist.
 
         *Charges* when it succeeds. No journal is kept: for work that must survive a crash use `generate_many`.
+        *Cancellation*: as of `submit`; `attach` takes the request up again.
         """
         target = Path(path)
         if target.suffix != ".mp4":

@@ -203,7 +203,8 @@ async def submit_one(transport: Transport, images: ImageHost, job: Job, rng: ran
         held.append(outcome)
         settled.set()
 
-    run = Run(transport=transport, log=NoJournal(), limits=Limits(max_in_flight=1), random=rng, deliver=deliver)
+    log = NoJournal()
+    run = Run(transport=transport, log=log, limits=Limits(max_in_flight=1), random=rng, deliver=deliver)
     reconciler = Reconciler(run, on_adopted=settle, on_absent=settle)
     submitter = Submitter(run, images, on_accepted=settle, on_unknown=look_for)
     try:
@@ -215,6 +216,9 @@ async def submit_one(transport: Transport, images: ImageHost, job: Job, rng: ran
             group.cancel_scope.cancel()
     except PixverseError as error:
         error.about(job_name=flight.name)
+        raise
+    except anyio.get_cancelled_exc_class():
+        await log.aclose()
         raise
     for outcome in held:
         assert not isinstance(outcome, Succeeded), "a submit is not a video yet"

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -26,13 +27,16 @@ import attrs
 
 from .._core.errors import JournalError
 from .._core.journal_format import Replay, event_line, scrub
-from .._core.lifecycle import NEW_JOB, NOT_SYNCED, Event, JobRecord, StatusSeen, advance
+from .._core.lifecycle import NEW_JOB, NOT_SYNCED, Event, JobRecord, State, StatusSeen, advance
 from .journal_file import JournalFile, open_journal
+
+logger = logging.getLogger("pixverse_async")
 
 FLUSH_AFTER: Final = 1.0
 """Seconds that a line without promise of durability may wait for a group to go with."""
 CLOSE_TIMEOUT: Final = 30.0
 """Seconds that closing waits for the disk, even if cancelled."""
+_OVER = (State.NEW, State.SAVED, State.FAILED)
 _AGAIN = "Then run it again: what was paid is picked up, nothing is paid twice."
 
 
@@ -68,7 +72,13 @@ class NoJournal:
         return record
 
     async def aclose(self) -> None:
-        """Nothing to do."""
+        """Tell the log of what may be billed and is not saved: nothing else knows of it any more."""
+        for record in self.records.values():
+            if record.started is not None and record.state not in _OVER:
+                request = f"request {record.request_id}" if record.request_id else f"seed {record.started.seed}"
+                logger.warning(
+                    "job %r, %s, is left %s and may be billed", record.name, request, record.state.value
+                )
 
 
 @attrs.define(eq=False)

@@ -109,3 +109,29 @@ async def test_a_damaged_journal_is_named(tmp_path: Path) -> None:
     with pytest.raises(JournalError) as caught:
         await Journal.open(tmp_path / "j")
     assert str(tmp_path / "j") in str(caught.value)
+
+
+@pytest.mark.fault(34)
+async def test_34_a_folder_on_a_network_is_warned_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A journal opened on a network file system, by a link too, says so; on the next folder nothing is said."""
+    table = tmp_path / "mountinfo"
+    table.write_text(f"27 1 0:1 / {tmp_path}/far rw - nfs4 nas:/ rw\n")
+    monkeypatch.setattr(journal_file, "MOUNTS", table)
+    (tmp_path / "far").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "far")
+    for name, warnings in (("near", 0), ("link", 1)):
+        journal = await Journal.open(tmp_path / name / "journal.jsonl")
+        await journal.aclose()
+        assert warnings == caplog.text.count("may not keep out another host")
+    assert "(nfs4)" in caplog.text
+
+
+async def test_a_system_without_a_table_of_mounts_opens_journals(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where no such table can be read, nothing is warned about and nothing fails."""
+    monkeypatch.setattr(journal_file, "MOUNTS", tmp_path / "none")
+    await (await Journal.open(tmp_path / "journal.jsonl")).aclose()
+    assert "" == caplog.text

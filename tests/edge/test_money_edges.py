@@ -119,3 +119,33 @@ async def test_the_journal_says_what_was_asked_and_no_more(tmp_path: Path) -> No
     assert asked[0]["image"].startswith("https://pictures.example/cat.jpg")
     assert asked[1]["image"].endswith("bytes>")
     assert "5ec2e7" not in text
+
+
+@pytest.mark.parametrize(("rule", "trace"), [((), "request"), (("submit:hang_after_commit",), "seed")])
+@pytest.mark.parametrize("is_batch", [False, True])
+async def test_what_is_paid_without_a_journal_is_told_when_it_is_left(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, rule: tuple[str, ...], trace: str, is_batch: bool
+) -> None:
+    """A job that is cancelled once its submit is under way leaves its request, or its seed, in the log."""
+    scene = Scene.set(tmp_path, *rule)
+    job = Job("https://pictures.example/cat.jpg", "yawns")
+    with anyio.move_on_after(0.1):
+        if is_batch:
+            await scene.run([job], journal=False)
+        else:
+            async with scene.client() as client:
+                await client.submit(job)
+    (charge,) = scene.cloud.ledger.committed
+    told = charge.request_id if trace == "request" else charge.seed
+    assert f"job 'cat', {trace} {told}, is left" in caplog.text
+
+
+async def test_a_job_without_a_journal_that_ends_well_says_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A handle that is given out, and a video that is saved, are not told of as left."""
+    scene = Scene.set(tmp_path)
+    async with scene.client() as client:
+        await client.submit(Job("https://pictures.example/cat.jpg", "yawns"))
+    assert ["Succeeded"] == kinds(await scene.run(some_jobs(1), journal=False))
+    assert "is left" not in caplog.text
