@@ -202,17 +202,19 @@ def retry_after(reply: Reply, now_utc: float) -> float | None:
 
 
 def _header_seconds(headers: Mapping[str, str], now_utc: float) -> float | None:
-    text = headers.get("retry-after", "").strip()
-    if re.fullmatch(r"\d{1,12}(\.\d+)?", text):
+    text = headers.get("retry-after")
+    if text is not None and re.fullmatch(r"\s*\d{1,12}(\.\d+)?\s*", text):
         return float(text)
     until = _epoch(text)
     if until is None:
         return None
-    sent = _epoch(headers.get("date", ""))
+    sent = _epoch(headers.get("date"))
     return max(0.0, until - (now_utc if sent is None else sent))
 
 
-def _epoch(http_date: str) -> float | None:
+def _epoch(http_date: str | None) -> float | None:
+    if http_date is None:
+        return None
     try:
         return parsedate_to_datetime(http_date).timestamp()
     except (ValueError, TypeError, OverflowError):
@@ -221,7 +223,7 @@ def _epoch(http_date: str) -> float | None:
 
 def server_time_utc(reply: Reply) -> float | None:
     """What the service's clock showed, in epoch seconds."""
-    return _epoch(reply.headers.get("date", ""))
+    return _epoch(reply.headers.get("date"))
 
 
 def backoff(attempt: int, u: float, *, base: float = BACKOFF_BASE, ceiling: float = BACKOFF_CEILING) -> float:

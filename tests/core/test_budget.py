@@ -46,7 +46,7 @@ def test_an_estimate_is_the_sum_of_its_prices() -> None:
     """A thousand small prices sum without a binary fraction's error, and none costs nothing."""
     made = estimate(Job(f"{n}.jpg", "p", quality="360p", duration=1) for n in range(1000))
     assert Decimal(25) == made.total_usd == sum(made.per_job)
-    assert "$25.00 for 1000 videos" in str(made)
+    assert f"$25.00 for 1000 videos ({'; '.join(made.assumptions)})" == str(made)
     assert Decimal(0) == estimate([]).total_usd
 
 

@@ -10,7 +10,7 @@ import anyio
 import attrs
 import pytest
 
-from pixverse_async import BatchResult, Job, JournalError, Outcome, SubmitUnknownError
+from pixverse_async import BatchResult, Job, JournalError, Outcome, RejectedError, SubmitUnknownError
 from pixverse_async._core.breaker import FEWEST_CALLS
 from pixverse_async._core.lifecycle import NEW_JOB, Event, JobRecord, advance
 from pixverse_async._edge.client import JOURNAL_NAME
@@ -105,6 +105,14 @@ async def test_hold_asks_no_list(tmp_path: Path) -> None:
     assert ["Unknown"] == kinds(await scene.run(some_jobs(1), on_unknown="hold"))
     assert ["Succeeded"] == kinds(await scene.run(some_jobs(1)))
     assert scene.submits == 1
+
+
+async def test_an_id_that_an_error_named_settles_it_without_a_list(tmp_path: Path) -> None:
+    """With on_unknown="hold" a 503 that names its request is settled by that, and one that names none is told."""
+    scene = Scene.set(tmp_path, "submit:503_request_id:nth=1", "submit:503_plain:nth=2")
+    batch = await scene.run(some_jobs(2), on_unknown="hold", max_in_flight=1)
+    assert ["Succeeded", "Unknown"] == kinds(batch)
+    assert "the service answered 503" in str(batch.unknown[0].error)
 
 
 @pytest.mark.parametrize(("list_lag", "submits"), [(0.0, 4), (90.0, 4)])
@@ -381,3 +389,28 @@ async def test_every_ambiguity_at_once(tmp_path: Path) -> None:
     known = {outcome.request_id for outcome in batch}
     assert all(charge.request_id in known for charge in scene.cloud.ledger.committed)
     assert not scene.cloud.bucket.leaks
+
+
+async def test_a_rejected_job_is_free_and_stays_rejected(tmp_path: Path) -> None:
+    """What the service will not make frees its money for the next job, and later runs tell the same reason unasked."""
+    scene = Scene.set(tmp_path, "submit:image_unreachable:nth=1")
+    for _ in range(2):
+        batch = await scene.run(some_jobs(2), max_in_flight=1, budget_usd="0.175")
+        assert ["Failed", "Succeeded"] == kinds(batch)
+        error = batch.failed[0].error
+        assert isinstance(error, RejectedError)
+        assert 400 == error.status
+        assert "image" in error.reason
+    assert 2 == scene.submits
+
+
+async def test_the_limit_that_a_refusal_names_is_kept_to(tmp_path: Path) -> None:
+    """Of forty jobs the thirty beyond the first minute's ten are refused at once, with the reason on record, and
+    no more.
+    """
+    scene = Scene.set(tmp_path, rpm=10)
+    assert ["Succeeded"] * 40 == kinds(await scene.run(some_jobs(40)))
+    lines = map(json.loads, (tmp_path / JOURNAL_NAME).read_text().splitlines())
+    refusals = [line["why"] for line in lines if line.get("event") == "SubmitDeferred"]
+    assert 30 == len(refusals) == scene.submits - 40
+    assert all("429" in why for why in refusals)

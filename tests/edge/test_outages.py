@@ -98,3 +98,14 @@ async def test_a_stall_is_told_once_and_never_sent_again(tmp_path: Path, caplog:
     assert 0 == tally.count(Phase.STALLED)
     assert 30 == scene.submits
     assert f"{stalled.name!r}: no end after" in caplog.text
+
+
+async def test_a_try_that_brought_something_forgets_the_failures_before_it() -> None:
+    """After one that got on, a call has as many tries in a row as it had at first."""
+    tries = Tries(Retries(), most=2)
+    tries.add_failure()
+    tries.begin_anew()
+    tries.add_failure()
+    assert not tries.is_over
+    tries.add_failure()
+    assert tries.is_over

@@ -1,0 +1,95 @@
+"""The aiohttp transport to the letter: what a call carries, what comes back, and in which words a loss is told."""
+
+from __future__ import annotations
+
+import anyio
+import attrs
+import pytest
+from aiohttp import web
+
+from pixverse_async import TransportError
+from pixverse_async._core import wire
+from pixverse_async._edge import transport as edge
+from tests.loopback.raw_server import head, raw_server, sends, then_waits
+from tests.loopback.test_transport import KEY, serving, transport_to
+
+pytestmark = pytest.mark.anyio
+
+SUBMIT = wire.submit_call({"prompt": "x"})
+
+
+async def _loss(call: wire.Call, origin: str) -> TransportError:
+    async with transport_to(origin) as transport:
+        with pytest.raises(TransportError) as caught:
+            await transport.call(call)
+    return caught.value
+
+
+async def test_a_submit_arrives_to_the_byte_and_a_read_is_bare() -> None:
+    """A POST brings its body, as JSON; a read has neither a body nor a type of one."""
+    bodies: list[bytes] = []
+
+    async def keep(request: web.BaseRequest) -> web.StreamResponse:
+        bodies.append(await request.read())
+        return web.json_response({})
+
+    async with serving(keep) as server, transport_to(server.origin) as transport:
+        await transport.call(SUBMIT)
+        await transport.call(wire.list_call())
+    assert [SUBMIT.body, b""] == bodies
+    assert ["application/json", None] == [headers.get("Content-Type") for _, _, headers in server.seen]
+
+
+async def test_a_reply_comes_back_whole() -> None:
+    """Status, headers under any case of their names, and a body that came in pieces are the server's own."""
+
+    async def limit(request: web.BaseRequest) -> web.StreamResponse:
+        await request.read()
+        reply = web.StreamResponse(status=429, headers={"Retry-After": "7"})
+        await reply.prepare(request)
+        for piece in (b"a", KEY.encode(), b"z"):
+            await reply.write(piece)
+            await anyio.sleep(0.01)
+        return reply
+
+    async with serving(limit) as server, transport_to(server.origin) as transport:
+        reply = await transport.call(SUBMIT)
+    assert (429, "7", b"a[redacted]z") == (reply.status, reply.headers["retry-after"], reply.body)
+
+
+async def test_a_submit_that_ran_out_of_time_in_the_handshake_was_not_sent() -> None:
+    """A server that is silent when TLS begins has not received the submit, whatever the error is called."""
+    async with raw_server(then_waits()) as server:
+        call = attrs.evolve(SUBMIT, timeout=0.2)
+        assert (await _loss(call, server.origin.replace("http:", "https:"))).sent is False
+
+
+async def test_a_read_that_was_dropped_may_have_been_received() -> None:
+    """A read says that it never left when no connection was made, and not when an answer failed to come."""
+    async with raw_server(sends()) as server:
+        assert (await _loss(wire.list_call(), server.origin)).sent is None
+    assert (await _loss(wire.list_call(), server.origin)).sent is False
+
+
+async def test_a_loss_is_told_in_aiohttps_words() -> None:
+    """The error's name and its words are told; the name alone, twice, when there are none."""
+    async with raw_server(sends()) as server:
+        lost = await _loss(SUBMIT, server.origin)
+        assert "ServerDisconnectedError: Server disconnected" == lost.what
+    async with raw_server(then_waits()) as server:
+        lost = await _loss(attrs.evolve(SUBMIT, timeout=0.2), server.origin)
+        assert "TimeoutError: TimeoutError" == lost.what
+    async with raw_server(sends(b"x" * 500 + b"\r\n\r\n")) as server:
+        name, _, words = (await _loss(SUBMIT, server.origin)).what.partition(": ")
+        assert ("ClientResponseError", 120) == (name, len(words))
+
+
+async def test_a_reply_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than the limit is no reply, and says so; the submit may have been taken."""
+    monkeypatch.setattr(edge, "MAX_REPLY_BYTES", 1000)
+    async with raw_server(sends(head("200 OK", Content_Length=1000), b" " * 1000)) as server:
+        async with transport_to(server.origin) as transport:
+            assert 1000 == len((await transport.call(SUBMIT)).body)
+    async with raw_server(sends(head("200 OK", Content_Length=1001), b" " * 1001)) as server:
+        lost = await _loss(SUBMIT, server.origin)
+    assert ("ClientPayloadError: a reply of more than 1000 bytes", None) == (lost.what, lost.sent)
