@@ -12,6 +12,7 @@ import base64
 import binascii
 import ipaddress
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final, TypeGuard
 from urllib.parse import urlsplit
 
@@ -65,7 +66,7 @@ def find_picture(image: str, storage: EmulatedStorage, *, accepts_data_uris: boo
         return _inline(image) if accepts_data_uris else None
     stored = storage.find(image)
     if stored is not None:
-        digest = stored.path if stored.content is None else stored.checks(stored.content).md5.hex()
+        digest = stored.path if stored.content is None else stored.md5(stored.content).hex()
         return Picture(content=stored.content, digest=digest)
     if image.startswith(storage.origin) or not is_reachable(image):
         return None
@@ -85,6 +86,11 @@ def is_reachable(url: str) -> bool:
         return False
     if parts.scheme not in ("http", "https") or not host:
         return False
+    return _is_public(host)
+
+
+@lru_cache(1024)
+def _is_public(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_global
     except ValueError:

@@ -13,7 +13,7 @@ import re
 from collections import OrderedDict
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from typing import Final, Self
+from typing import Final
 from xml.sax.saxutils import escape
 
 import attrs
@@ -25,20 +25,6 @@ from .orders import FilmOrder
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _UNMET = "At least one of the pre-conditions you specified did not hold."
 CACHE_CONTROL: Final = "public, max-age=3600"
-
-
-@attrs.frozen(kw_only=True)
-class Checks:
-    """What storage says about the bytes of an object."""
-
-    md5: bytes
-    crc32c: bytes
-
-    @classmethod
-    def of(cls, content: bytes) -> Self:
-        """Both checksums; a megabyte takes some 30 ms."""
-        md5 = hashlib.md5(content, usedforsecurity=False).digest()
-        return cls(md5=md5, crc32c=crc32c(content).to_bytes(4, "big"))
 
 
 @attrs.define(eq=False)
@@ -54,19 +40,26 @@ class StoredObject:
     prompt: str = ""
     request_id: str = ""
     reads: int = 0
-    _checks: Checks | None = None
+    _md5: bytes | None = None
+    _crc32c: bytes | None = None
 
-    def checks(self, content: bytes) -> Checks:
-        """The checksums, computed once."""
-        if self._checks is None:
-            self._checks = Checks.of(content)
-        return self._checks
+    def md5(self, content: bytes) -> bytes:
+        """Of its bytes, computed once."""
+        if self._md5 is None:
+            self._md5 = hashlib.md5(content, usedforsecurity=False).digest()
+        return self._md5
+
+    def crc32c(self, content: bytes) -> bytes:
+        """Of its bytes, computed once, and only when it is told: a megabyte takes some 30 ms."""
+        if self._crc32c is None:
+            self._crc32c = crc32c(content).to_bytes(4, "big")
+        return self._crc32c
 
     def replace(self, content: bytes, *, generation: int, stored_at_utc: float) -> None:
         """Overwrite: new bytes, new generation, new checksums."""
         self.content, self.order = content, None
         self.generation, self.stored_at_utc = generation, stored_at_utc
-        self._checks = None
+        self._md5 = self._crc32c = None
 
 
 @attrs.define(eq=False)
@@ -89,28 +82,39 @@ class ContentCache:
                 oldest.content = None
 
 
-def object_headers(stored: StoredObject, content: bytes) -> dict[str, str]:
+def object_headers(stored: StoredObject, content: bytes, *, names_hashes: bool = True) -> dict[str, str]:
     """The headers of a public object, `x-goog-hash` still in one line."""
-    checks = stored.checks(content)
+    told = {"x-goog-hash": _hashes(stored, content)} if names_hashes else {}
     return {
         "Content-Type": stored.content_type,
         "Accept-Ranges": "bytes",
-        "ETag": f'"{checks.md5.hex()}"',
+        "ETag": f'"{stored.md5(content).hex()}"',
         "Last-Modified": http_date(stored.stored_at_utc),
         "Cache-Control": CACHE_CONTROL,
         "x-goog-generation": str(stored.generation),
         "x-goog-metageneration": "1",
         "x-goog-stored-content-length": str(len(content)),
         "x-goog-stored-content-encoding": "identity",
-        "x-goog-hash": f"crc32c={_base64(checks.crc32c)},md5={_base64(checks.md5)}",
+        **told,
         "x-goog-storage-class": "STANDARD",
         "Server": "UploadServer",
     }
 
 
-def respond(stored: StoredObject, content: bytes, request: Request, *, ignore_range: bool = False) -> Response:
+def _hashes(stored: StoredObject, content: bytes) -> str:
+    return f"crc32c={_base64(stored.crc32c(content))},md5={_base64(stored.md5(content))}"
+
+
+def respond(
+    stored: StoredObject,
+    content: bytes,
+    request: Request,
+    *,
+    ignore_range: bool = False,
+    names_hashes: bool = True,
+) -> Response:
     """The honest answer to a GET or HEAD: 200, 206, 304, 412 or 416."""
-    headers = object_headers(stored, content)
+    headers = object_headers(stored, content, names_hashes=names_hashes)
     refusal = _precondition(request, headers)
     if refusal is not None:
         return refusal

@@ -104,10 +104,6 @@ def _wrong_content_range(honest: Response) -> Response:
     return _with_headers(honest, {"Content-Range": claimed})
 
 
-def _no_hashes(honest: Response) -> Response:
-    return attrs.evolve(honest, headers=tuple(h for h in honest.headers if h[0] != "x-goog-hash"))
-
-
 def _slow(rule: Rule, honest: Response) -> Response:
     return attrs.evolve(honest, delay_s=20.0 if rule.value is None else rule.value)
 
@@ -136,7 +132,6 @@ _PLAIN: Final[dict[str, Callable[[Response], Response]]] = {
     "xml_200": _xml,
     "empty_200": _empty,
     "wrong_content_range": _wrong_content_range,
-    "no_hashes": _no_hashes,
     "gzip": _gzip,
 }
 

@@ -188,7 +188,14 @@ class EmulatedStorage:
             return refusal
         content = self._content(stored)
         stored.reads += 1
-        honest = respond(stored, content, request, ignore_range=rule is not None and rule.fault == "ignore_range")
+        fault = None if rule is None else rule.fault
+        honest = respond(
+            stored,
+            content,
+            request,
+            ignore_range=fault == "ignore_range",
+            names_hashes=fault != "no_hashes",
+        )
         response = honest if rule is None else spoil(rule, honest)
         self.bytes_sent += len(response.body)
         return response
