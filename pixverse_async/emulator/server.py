@@ -236,7 +236,7 @@ class _Studio:
         async with self._one_at_a_time:
             content = await asyncio.to_thread(self._film, order)
             self._storage.deliver(path, content)
-            await asyncio.to_thread(self._storage.objects[path].checks, content)
+            await asyncio.to_thread(self._storage.objects[path].crc32c, content)
         self._under_way.pop(path).set()
 
 
