@@ -1,12 +1,14 @@
 """What ten and fifty thousand waiting jobs cost: memory a job, CPU a job, and how long the event loop is held up.
 
-    python -m benchmarks.scale [--jobs 100 1000 10000 50000]
+    python -m benchmarks.scale [--jobs 100 1000 10000 50000] [--chart]
 
 Each line is a process of its own, through the whole client: jobs, journal on disk, submits, scheduler, polls.  Submits
 are answered in the process, at once; status calls go over real sockets to the server of `poll_cpu`, which never
 finishes a job.  First, for each number of jobs, nobody is polled: memory is what the process has grown by since it was
 empty, CPU what it took until all were accepted.  Then 10,000 jobs are polled 2,000 times a second while a task that
-wakes every 5 ms notes how late it is; and at last 10,000 jobs fall due at one instant, with no limit on the rate.
+wakes every 5 ms notes how late it is; the same at 1,000 polls a second beside eight downloads of 25 MB/s each, through
+the download stage to the disk; and at last 10,000 jobs fall due at one instant, with no limit on the rate.
+`--chart` writes scale.svg.
 """
 
 from __future__ import annotations
@@ -16,12 +18,13 @@ import gc
 import itertools
 import json
 import os
+import random
 import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -29,13 +32,18 @@ import anyio
 import anyio.lowlevel
 import attrs
 
-from pixverse_async import Client, FixedPolling, Job
+from benchmarks.bars import Bar, draw
+from benchmarks.paced_server import NAME
+from pixverse_async import Client, DirectorySink, FixedPolling, Job
 from pixverse_async._core.config import read_endpoint
+from pixverse_async._core.lifecycle import Saved
 from pixverse_async._core.schedule import Scheduler
 from pixverse_async._core.wire import Call, Reply
+from pixverse_async._edge.download import download
 from pixverse_async._edge.transport import AiohttpTransport, MediaReply
 
 POLLS_PER_SECOND = 2000.0
+DOWNLOADS, BYTES_PER_SECOND = 8, 25e6
 WATCH_FOR = 10.0
 WAKE_EVERY = 0.005
 MANY = 10_000
@@ -112,7 +120,12 @@ class Hasty:
         return cast("Scheduler", self.gate)
 
 
-MODES = {"wait": (1e6, 1.0), "poll": (MANY / POLLS_PER_SECOND, POLLS_PER_SECOND), "burst": (0.001, 1e6)}
+MODES = {
+    "wait": (1e6, 1.0),
+    "poll": (MANY / POLLS_PER_SECOND, POLLS_PER_SECOND),
+    "load": (2 * MANY / POLLS_PER_SECOND, POLLS_PER_SECOND / 2),
+    "burst": (0.001, 1e6),
+}
 """Interval and rate."""
 
 
@@ -139,7 +152,19 @@ def _percentile(values: list[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
-async def measure(base: str, jobs: int, mode: str) -> dict[str, float]:
+async def _fetch(network: AiohttpTransport, folder: str, url: str, received: list[int]) -> None:
+    """Video after video, each thrown away when it is whole."""
+    sink, rng = DirectorySink(folder), random.Random(7)
+    while True:
+        name = f"{len(received)}.mp4"
+        received.append(0)
+        end = await download(network, sink, name, url, duration=None, rng=rng)
+        assert isinstance(end, Saved), end
+        received.append(end.size_bytes)
+        (Path(folder) / name).unlink()
+
+
+async def measure(base: str, media: str, jobs: int, mode: str) -> dict[str, float]:
     """One run of so many jobs. Memory in bytes, CPU in microseconds, times in milliseconds."""
     service = Service(AiohttpTransport.open(read_endpoint({}, api_key="k", base_url=base, org_id=None)))
     named = (Job(f"https://p.example/{n}.jpg", f"scene {n}", name=f"job-{n}") for n in range(jobs))
@@ -164,8 +189,14 @@ async def measure(base: str, jobs: int, mode: str) -> dict[str, float]:
             found["bytes_a_job"] = (_resident_bytes() - empty) / jobs
             assert policy.gate is not None
             policy.gate.is_open = mode != "wait"
+            received = list[int]()
+            if mode == "load":
+                for _ in range(DOWNLOADS):
+                    group.start_soon(_fetch, service.network, folder, f"{media}/{NAME}", received)
             if policy.gate.is_open:
                 found = await _watch(service)
+            if received:
+                found["MB_per_s"] = sum(received) / 1e6 / WATCH_FOR
             group.cancel_scope.cancel()
     await service.aclose()
     return found
@@ -182,34 +213,61 @@ async def _watch(service: Service) -> dict[str, float]:
     }
 
 
-def _in_own_process(port: int, jobs: int, mode: str) -> None:
-    command = [sys.executable, "-m", "benchmarks.scale", "--port", str(port), "--mode", mode, "--jobs", str(jobs)]
+def _in_own_process(ports: tuple[int, int], jobs: int, mode: str) -> dict[str, float]:
+    places = [str(port) for port in ports]
+    command = [sys.executable, "-m", "benchmarks.scale", "--ports", *places, "--mode", mode, "--jobs", str(jobs)]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
     found: dict[str, float] = json.loads(done.stdout)
     print(
         f"{mode:6} {jobs:6} jobs  ", "  ".join(f"{name} {value:.4g}" for name, value in found.items()), flush=True
     )
+    return found
+
+
+@contextmanager
+def _serving(*command: str) -> Generator[None]:
+    """A server in a process of its own, which says when it listens."""
+    with subprocess.Popen([sys.executable, "-m", *command], stdout=subprocess.PIPE) as server:
+        assert server.stdout is not None
+        try:
+            server.stdout.readline()
+            yield
+        finally:
+            server.kill()
+
+
+def _chart(costs: Mapping[int, Mapping[str, float]]) -> str:
+    """What a job costs, over what it costs among a thousand."""
+    base = costs[1000]
+
+    def bars(name: str) -> list[Bar]:
+        return [(f"{jobs:,} jobs", cost[name] / base[name], True) for jobs, cost in costs.items()]
+
+    panels = {"CPU a job until accepted": bars("cpu_us_a_job"), "memory a waiting job": bars("bytes_a_job")}
+    return draw(panels, "over that among 1,000 jobs")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=int, nargs="*", default=[100, 1000, MANY, 50_000])
-    parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--chart", action="store_true")
+    parser.add_argument("--ports", type=int, nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--mode", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.mode:
-        print(json.dumps(anyio.run(measure, f"http://127.0.0.1:{args.port}", args.jobs[0], args.mode)))
+        base, media = (f"http://127.0.0.1:{port}" for port in args.ports)
+        print(json.dumps(anyio.run(measure, base, media, args.jobs[0], args.mode)))
         return
-    port = 20_000 + os.getpid() % 10_000
-    command = [sys.executable, "-m", "benchmarks.poll_cpu", "--serve", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as server:
-        assert server.stdout is not None
-        try:
-            server.stdout.readline()
-            for mode, jobs in [*(("wait", jobs) for jobs in args.jobs), ("poll", MANY), ("burst", MANY)]:
-                _in_own_process(port, jobs, mode)
-        finally:
-            server.kill()
+    ports = (20_000 + os.getpid() % 10_000, 30_000 + os.getpid() % 10_000)
+    with (
+        _serving("benchmarks.poll_cpu", "--serve", str(ports[0])),
+        _serving("benchmarks.paced_server", str(ports[1]), str(BYTES_PER_SECOND)),
+    ):
+        costs = {jobs: _in_own_process(ports, jobs, "wait") for jobs in args.jobs}
+        for mode in ("poll", "load", "burst"):
+            _in_own_process(ports, MANY, mode)
+    if args.chart:
+        (Path(__file__).parent / "scale.svg").write_text(_chart(costs), encoding="utf-8")
 
 
 if __name__ == "__main__":
