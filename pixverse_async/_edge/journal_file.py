@@ -171,8 +171,8 @@ def _compact(path: Path, replay: Replay, now: float) -> Replay:
 
 
 def _replace(path: Path, lines: bytes) -> None:
-    shorter = path.with_name(f"{path.name}.tmp-{os.getpid()}")
-    shorter.unlink(missing_ok=True)
+    shorter = path.with_name(f"{path.name}.tmp")
+    shorter.unlink(missing_ok=True)  # of a process that was killed here; the lock says that none is at it now
     _write_new(shorter, lines)
     shorter.replace(path)
     _sync_folders(path)

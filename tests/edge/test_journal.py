@@ -283,7 +283,10 @@ def written(history: Iterable[tuple[str, Event]]) -> bytes:
 
 
 async def test_a_long_history_is_compacted_at_opening(path: Path) -> None:
-    """A file over four times the size of what it says is written anew, once, and reads the same."""
+    """A file over four times the size of what it says is written anew, once, and reads the same; of a try that was
+    killed nothing is left.
+    """
+    path.with_name("journal.jsonl.tmp").write_bytes(b"half a jour")
     deferred = SubmitDeferred(why="429")
     path.write_bytes(written((key, event) for key in "abcd" for _ in range(1100) for event in (STARTED, deferred)))
     before = on_disk(path)
