@@ -258,15 +258,15 @@ def job_from_row(row: object) -> tuple[Job, InvalidJobError | None]:
         return row, None
     if not isinstance(row, Mapping):
         problem, remedy = "neither a Job nor a mapping", "Give Job(image, prompt, ...)."
-        return _unchecked({}), InvalidJobError("jobs", _safe_repr(row), problem, remedy)
+        return unchecked_job({}), InvalidJobError("jobs", _safe_repr(row), problem, remedy)
     fields = cast("Mapping[str, object]", row)
     problem = _row_problem(fields)
     if problem is not None:
-        return _unchecked(fields), problem
+        return unchecked_job(fields), problem
     try:
         return Job(**cast("Mapping[str, Any]", fields)), None
     except InvalidJobError as error:
-        return _unchecked(fields), error
+        return unchecked_job(fields), error
 
 
 def _row_problem(fields: Mapping[str, object]) -> InvalidJobError | None:
@@ -280,7 +280,8 @@ def _row_problem(fields: Mapping[str, object]) -> InvalidJobError | None:
     return None
 
 
-def _unchecked(fields: Mapping[str, object]) -> Job:
+def unchecked_job(fields: Mapping[str, object]) -> Job:
+    """A job that holds the fields as they are, and is only there to be shown."""
     job = Job.__new__(Job)
     blank = Job(image="video", prompt="-")
     for field in attrs.fields(Job):

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import cast
+from typing import Final
 
 import attrs
 
-from .job import Job, Quality
+from .job import Job, unchecked_job
 from .lifecycle import GenerationFailed, JobRecord, Saved, State, SubmitRejected, SubmitStarted
 from .outcome import Timings
+
+_ASKED: Final = ("image", "prompt", "duration", "quality", "audio", "multi_clip", "name")
 
 
 @attrs.frozen(kw_only=True)
@@ -89,17 +91,9 @@ def _recorded(key: str, record: JobRecord, started: SubmitStarted) -> RecordedJo
 
 
 def job_asked(started: SubmitStarted) -> Job:
-    """The job that a submit asked for; its image is a description."""
-    return Job(
-        started.image,
-        started.prompt,
-        duration=started.duration,
-        quality=cast("Quality", started.quality),
-        audio=started.audio,
-        multi_clip=started.multi_clip,
-        seed=None if started.is_own_seed else started.seed,
-        name=started.name,
-    )
+    """The job that a submit asked for; its image is a description, which need not be an image's any more."""
+    asked = {name: getattr(started, name) for name in _ASKED}
+    return unchecked_job({**asked, "seed": None if started.is_own_seed else started.seed})
 
 
 def _why(record: JobRecord) -> str | None:

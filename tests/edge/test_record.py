@@ -80,6 +80,17 @@ async def test_resume_finishes_what_was_sent_and_sends_nothing(tmp_path: Path, s
     assert not scene.paid_twice()
 
 
+@pytest.mark.parametrize("image", ["https://me:pw@p.example/cat.jpg", "https://eyJhbGciOiJIUzI1.example/cat.jpg"])
+async def test_an_image_that_is_told_without_its_secret_hides_no_job(tmp_path: Path, image: str) -> None:
+    """A link with a login, or a token for a host, is no link any more in the journal; its job is shown and resumed."""
+    scene = Scene.set(tmp_path)
+    await scene.run([Job(image, "yawns")], job_timeout=0)
+    (told,) = jobs_on_record(tmp_path)
+    assert (State.QUEUED, True) == (told.state, "[redacted]" in str(told.job.image))
+    assert ["Succeeded"] == kinds(await resumed(scene))
+    assert 1 == scene.submits
+
+
 async def test_resume_sends_not_even_what_was_surely_refused(tmp_path: Path) -> None:
     """A job that is back at its start is reported as not sent; the original call sends it."""
     scene = Scene.set(tmp_path, "submit:429_retry_after:nth=2")
