@@ -23,7 +23,7 @@ LONGEST_PAUSE: Final = 60.0
 """Seconds; doubled with each probe that fails. The numbers are those of the faults study (2026)."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Breaker:
     """Closed: submits leave. Open: they wait. On trial: a read succeeded, and the next submit decides."""
 

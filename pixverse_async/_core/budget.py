@@ -13,6 +13,8 @@ from typing import Final
 
 import attrs
 
+from .dollars import dollars
+from .frozen import frozen
 from .job import Job
 
 PRICE_USD_PER_SECOND: Final[Mapping[tuple[str, bool], Decimal]] = {
@@ -37,18 +39,7 @@ def price_usd(job: Job) -> Decimal:
     return PRICE_USD_PER_SECOND[job.quality, job.audio] * job.duration
 
 
-def dollars(usd: Decimal) -> str:
-    """Money as it is shown: cents at the least, and every digit that counts.
-
-    >>> dollars(Decimal("1.050")), dollars(Decimal("0.175")), dollars(Decimal(25))
-    ('$1.05', '$0.175', '$25.00')
-    """
-    exact = usd.normalize()
-    places = max(2, -int(exact.as_tuple().exponent))
-    return f"${exact:.{places}f}"
-
-
-@attrs.frozen(kw_only=True)
+@frozen
 class Estimate:
     """What a batch would cost if every job succeeded: an upper bound, made offline.
 
@@ -79,7 +70,7 @@ def estimate(jobs: Iterable[Job]) -> Estimate:
     return Estimate(total_usd=sum(prices, Decimal(0)), per_job=prices)
 
 
-@attrs.define(eq=False, kw_only=True)
+@attrs.define(eq=False, repr=False, kw_only=True)
 class Budget:
     """A purse. `limit_usd` None has no bottom; the sums are kept all the same."""
 

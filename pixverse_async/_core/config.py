@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from .errors import ConfigError, redact
+from .frozen import frozen
 from .wire import DEFAULT_BASE_URL
 
 _LLM_HOSTS = ("api.gmi-serving.com",)
@@ -21,7 +22,7 @@ _GMI_HOST = "console.gmicloud.ai"
 _REMEDY = f"Use the full queue base, such as {DEFAULT_BASE_URL}."
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class Endpoint:
     """A checked service address and the credentials for it."""
 

@@ -17,6 +17,9 @@ from typing import Self
 
 import attrs
 
+from .dollars import dollars
+from .frozen import shown
+
 MAX_QUOTED_CHARS = 300
 """How much of a foreign text an error quotes: a screenful of terminal, three lines."""
 
@@ -96,6 +99,9 @@ class PixverseError(Exception):
         """What happened and what to do, without the job it happened to."""
         return type(self).__name__
 
+    def __repr__(self) -> str:
+        return shown(self)
+
     def __str__(self) -> str:
         subject = [f"job {self.job_name!r}"] if self.job_name else []
         subject += [f"request {self.request_id}"] if self.request_id else []
@@ -103,7 +109,7 @@ class PixverseError(Exception):
         return f"{head}: {self.describe()}" if head else self.describe()
 
 
-@attrs.define(eq=False, slots=False, str=False)
+@attrs.define(eq=False, slots=False, repr=False)
 class InvalidJobError(PixverseError, ValueError):
     """Yours: fix the job. Raised before anything is sent or paid.
 
@@ -124,7 +130,7 @@ class InvalidJobError(PixverseError, ValueError):
         return f"{self.field}={self.value}: {self.problem}. {self.remedy}"
 
 
-@attrs.define(eq=False, slots=False, str=False)
+@attrs.define(eq=False, slots=False, repr=False)
 class ConfigError(PixverseError, ValueError):
     """Yours: fix a setting of the client, in the call or in the environment. Nothing was sent.
 
@@ -140,7 +146,7 @@ class ConfigError(PixverseError, ValueError):
         return f"{self.setting}: {self.problem}. {self.remedy}"
 
 
-@attrs.define(eq=False, slots=False, str=False)
+@attrs.define(eq=False, slots=False, repr=False)
 class ApiError(PixverseError):
     """The service answered, and the answer is no. `status` is the HTTP status; nothing was charged for the call.
 
@@ -159,7 +165,7 @@ class ApiError(PixverseError):
         return "Nothing was charged for this call; run it again."
 
 
-@attrs.define(eq=False, slots=False, str=False)
+@attrs.define(eq=False, slots=False, repr=False)
 class AuthError(ApiError):
     """401 or 403: the key is wrong, expired or lacks rights. Stops the batch.
 
@@ -171,7 +177,7 @@ class AuthError(ApiError):
         return "Check GMI_API_KEY (and GMI_ORG_ID, if the key serves several organisations)."
 
 
-@attrs.define(eq=False, slots=False, str=False)
+@attrs.define(eq=False, slots=False, repr=False)
 class InsufficientCreditsError(ApiError):
     """402: no credit left. Nothing was charged; add credit and run it again.
 
@@ -183,7 +189,7 @@ class InsufficientCreditsError(ApiError):
         return "Nothing was charged; add credit in the console and run it again."
 
 
-@attrs.define(eq=False, slots=False, str=False)
+@attrs.define(eq=False, slots=False, repr=False)
 class RateLimitedError(ApiError):
     """429: refused by rate, safe to send again after `retry_after` seconds (None: no hint given).
 
@@ -198,7 +204,7 @@ class RateLimitedError(ApiError):
         return "Nothing was charged; the call is safe to repeat later."
 
 
-@attrs.define(eq=False, slots=False, str=False)
+@attrs.define(eq=False, slots=False, repr=False)
 class RejectedError(ApiError):
     """This job will not be accepted as it is. Nothing was charged.
 
@@ -210,7 +216,7 @@ class RejectedError(ApiError):
         return "Nothing was charged. Correct the job; the same one would be refused again."
 
 
-@attrs.define(eq=False, slots=False, str=False)
+@attrs.define(eq=False, slots=False, repr=False)
 class TransportError(PixverseError):
     """No complete answer. `sent` False: the request never left, repeat it freely; None: unknown.
 
@@ -226,7 +232,7 @@ class TransportError(PixverseError):
         return f"{self.what}; {fate}. Run it again: what was paid is not paid twice."
 
 
-@attrs.define(eq=False, slots=False, str=False)
+@attrs.define(eq=False, slots=False, repr=False)
 class ProtocolError(PixverseError):
     """An answer that cannot be read: at `path` something else than `expected` was found.
 
@@ -247,7 +253,7 @@ class ProtocolError(PixverseError):
         )
 
 
-@attrs.define(eq=False, slots=False, str=False)
+@attrs.define(eq=False, slots=False, repr=False)
 class SubmitUnknownError(PixverseError):
     """The submit left, and its fate is not known: it may have been accepted and may be billed.
 
@@ -268,7 +274,7 @@ class SubmitUnknownError(PixverseError):
         )
 
 
-@attrs.define(eq=False, slots=False, str=False)
+@attrs.define(eq=False, slots=False, repr=False)
 class GenerationError(PixverseError):
     """The service took the job, and it failed. `reason` is the service's own; `kind` our reading of it.
 
@@ -287,7 +293,7 @@ class GenerationError(PixverseError):
         return f"the generation failed ({self.kind}): {self.reason or 'the service gave no reason'}. {advice}"
 
 
-@attrs.define(eq=False, slots=False, str=False)
+@attrs.define(eq=False, slots=False, repr=False)
 class DownloadError(PixverseError):
     """The video did not arrive whole. It is paid for: the next run downloads it again, at no charge.
 
@@ -308,7 +314,7 @@ class DownloadError(PixverseError):
         )
 
 
-@attrs.define(eq=False, slots=False, str=False)
+@attrs.define(eq=False, slots=False, repr=False)
 class DeadlineExceededError(PixverseError, TimeoutError):
     """We stopped waiting after `timeout` seconds. The request lives on; the next run picks it up.
 
@@ -326,12 +332,12 @@ class DeadlineExceededError(PixverseError, TimeoutError):
         )
 
 
-@attrs.define(eq=False, slots=False, str=False)
+@attrs.define(eq=False, slots=False, repr=False)
 class BudgetExceededError(PixverseError):
     """The budget has no room for this job. It was not sent.
 
     >>> print(BudgetExceededError(needed_usd=Decimal("0.175"), left_usd=Decimal("0.1")))
-    not sent: it needs $0.175 and the budget has $0.100 left. Raise the budget (budget_usd, --budget) and run it again.
+    not sent: it needs $0.175 and the budget has $0.10 left. Raise the budget (budget_usd, --budget) and run it again.
     """
 
     needed_usd: Decimal
@@ -339,12 +345,12 @@ class BudgetExceededError(PixverseError):
 
     def describe(self) -> str:
         return (
-            f"not sent: it needs ${self.needed_usd:.3f} and the budget has ${self.left_usd:.3f} left. "
+            f"not sent: it needs {dollars(self.needed_usd)} and the budget has {dollars(self.left_usd)} left. "
             "Raise the budget (budget_usd, --budget) and run it again."
         )
 
 
-@attrs.define(eq=False, slots=False, str=False)
+@attrs.define(eq=False, slots=False, repr=False)
 class JournalError(PixverseError):
     """The journal cannot be trusted or written. Stops the batch before anything more is paid.
 
@@ -362,7 +368,7 @@ class JournalError(PixverseError):
         return f"{where}: {self.problem}. {self.remedy}"
 
 
-@attrs.define(eq=False, slots=False, str=False)
+@attrs.define(eq=False, slots=False, repr=False)
 class StoppedError(PixverseError):
     """The batch stopped admitting before this job was sent. Nothing was charged for it.
 
@@ -376,7 +382,7 @@ class StoppedError(PixverseError):
         return f"not sent: {self.why}. Nothing was charged; run it again."
 
 
-@attrs.define(eq=False, slots=False, str=False)
+@attrs.define(eq=False, slots=False, repr=False)
 class UnexpectedError(PixverseError):
     """A bug of ours, or of a sink or observer of yours, met in one job; the others went on.
 

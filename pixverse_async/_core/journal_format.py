@@ -22,6 +22,7 @@ from zlib import crc32
 import attrs
 
 from .errors import JournalError, redact
+from .frozen import frozen
 from .lifecycle import (
     NEW_JOB,
     Event,
@@ -60,7 +61,7 @@ _RESTORE: Final = (
 )
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class Replay:
     """What a journal's bytes amount to."""
 
@@ -169,7 +170,7 @@ def unsealed(line: bytes) -> bytes | None:
     return body if line[-_CRC_CHARS:] == b',"crc":"%08x"}' % crc32(body) else None
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _Reader:
     _path: str
     _records: dict[str, JobRecord] = attrs.field(factory=dict[str, JobRecord])
@@ -248,6 +249,8 @@ def event_of(content: Any) -> Event:
 def record_of(content: Any) -> JobRecord:
     known = {name: content[name] for name in _FIELDS[JobRecord] if name in content}
     known["state"] = State(known["state"])
+    known["past_ids"] = tuple(known.get("past_ids", ()))
+    known["sunk_usd"] = Decimal(known.get("sunk_usd", 0))
     for name, value in known.items():
         if isinstance(value, dict):
             known[name] = event_of(value)

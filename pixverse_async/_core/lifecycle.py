@@ -19,6 +19,8 @@ from typing import Final, TypeAlias
 
 import attrs
 
+from .frozen import frozen
+
 
 class State(enum.StrEnum):
     """Where a job stands, as far as its recorded events tell.
@@ -36,7 +38,7 @@ class State(enum.StrEnum):
     FAILED = "failed"
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class SubmitStarted:
     """A paid POST is about to leave. `seed` and `payload_sha256` are its fingerprint, the rest is what it asks for.
 
@@ -59,21 +61,21 @@ class SubmitStarted:
     multi_clip: bool = attrs.field(converter=bool)
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class SubmitAccepted:
     """The service took the job and named it."""
 
     request_id: str
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class SubmitDeferred:
     """Refused for sure and nothing charged, not by fault of the job: never connected, 401, 402, 403, 429."""
 
     why: str
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class SubmitRejected:
     """Refused for sure and nothing charged: this job, as it is, will not be accepted."""
 
@@ -81,7 +83,7 @@ class SubmitRejected:
     reason: str
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class SubmitInterrupted:
     """The reply was lost, could not be read, or the process ended before it came. May be billed."""
 
@@ -90,14 +92,14 @@ class SubmitInterrupted:
     """An id that an error reply named: a record may or may not exist under it."""
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class Reconciled:
     """The service's own records showed that the interrupted submit had been accepted."""
 
     request_id: str
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class ConfirmedAbsent:
     """The user asked to send it again: after clean listings that did not show it, or having looked at the console.
 
@@ -107,19 +109,19 @@ class ConfirmedAbsent:
     listings: int
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class StatusSeen:
     """A status that is not the end."""
 
     status: str
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class GenerationSucceeded:
     """The video exists at the service. Its link is not recorded: links may be signed, and expire."""
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class GenerationFailed:
     """The service ended the job without a video.
 
@@ -133,12 +135,12 @@ class GenerationFailed:
     detected_late_by: float | None = None
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class LinkExpired:
     """The link no longer serves the video; the record must be read again for a fresh one."""
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class Saved:
     """The video is where it belongs, whole and verified.
 
@@ -154,14 +156,14 @@ class Saved:
     downloading: float | None = None
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class DownloadAbandoned:
     """This run gave up on the download. The next one tries again; nothing is paid again."""
 
     problem: str
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class SavedFileMissing:
     """A saved file is gone or is not the one that was saved. It is downloaded again, not bought again."""
 
@@ -170,7 +172,7 @@ class SavedFileMissing:
     """What it is called from now on, when something else has taken the old name."""
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class RetryRequested:
     """The user asked, with `retry_failed=True`, to send a failed job again."""
 
@@ -224,7 +226,7 @@ class IllegalTransitionError(AssertionError):
     """A bug of ours: an event came that the table does not allow."""
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class JobRecord:
     """What the events of one job amount to."""
 
@@ -234,7 +236,7 @@ class JobRecord:
     """How many times a paid POST was about to leave."""
     started: SubmitStarted | None = None
     request_id: str | None = None
-    past_ids: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    past_ids: tuple[str, ...] = ()
     """Its requests that failed, before it was sent again: no lost submit is one of these."""
     named_id: str | None = None
     """An id that an ambiguous error reply named."""
@@ -243,7 +245,7 @@ class JobRecord:
     why: str | None = None
     is_paid: bool = attrs.field(default=False, converter=bool)
     """The service called this request a success once, whatever it said later."""
-    sunk_usd: Decimal = attrs.field(default=Decimal(0), converter=Decimal)
+    sunk_usd: Decimal = Decimal(0)
     """What requests before this one, since given up, may have cost."""
 
     @property

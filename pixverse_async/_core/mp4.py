@@ -12,9 +12,7 @@ between two boxes is refused when `moov` or every `mdat` is lost, which is how e
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Final, TypeAlias
-
-import attrs
+from typing import Final, NamedTuple, TypeAlias
 
 Bytes: TypeAlias = "bytes | bytearray | memoryview"
 
@@ -28,21 +26,18 @@ _MVHD_BYTES: Final = 32
 _PRINTABLE: Final = range(0x20, 0x7F)
 
 
-@attrs.frozen
-class _Read:
+class _Read(NamedTuple):
     size_bytes: int
 
 
-@attrs.frozen
-class _Skip:
+class _Skip(NamedTuple):
     size_bytes: int
 
 
 _Walk: TypeAlias = Generator[_Read | _Skip, bytes, None]
 
 
-@attrs.frozen
-class _Box:
+class _Box(NamedTuple):
     kind: bytes
     header_bytes: int
     body_bytes: int

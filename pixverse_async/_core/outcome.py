@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
-from typing import TypeAlias, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
-import attrs
-
+from .dollars import dollars
 from .errors import PixverseError
+from .frozen import frozen
 from .job import Job
 
+if TYPE_CHECKING:
+    from .html import Row
 
-@attrs.frozen(kw_only=True)
+
+@frozen
 class Timings:
     """Where the time of one job went, in seconds. None: that part did not happen in this run.
 
@@ -31,7 +34,7 @@ class Timings:
     polls: int = 0
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class _Common:
     job: Job
     index: int
@@ -45,12 +48,12 @@ class _Common:
     timings: Timings = Timings()
 
     def _repr_html_(self) -> str:
-        from .html import table_html  # it knows the classes below
+        from .html import table_html  # a notebook alone needs it
 
-        return table_html([cast("Outcome", self)])
+        return table_html([row_of(cast("Outcome", self))])
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class Succeeded(_Common):
     """The video is on the disk (or in the sink), whole and checked.
 
@@ -71,7 +74,7 @@ class Succeeded(_Common):
     """What was done to the image on the way, such as a resize."""
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class Failed(_Common):
     """It will not come out of this run. `error.may_be_billed` says whether it may have cost.
 
@@ -85,7 +88,7 @@ class Failed(_Common):
     error: PixverseError
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class Unknown(_Common):
     """The submit left and its fate is unknown: held, counted as spent, never sent again unasked.
 
@@ -99,7 +102,7 @@ class Unknown(_Common):
     error: PixverseError
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class Pending(_Common):
     """Accepted and still running at the service when we stopped waiting; the next run picks it up.
 
@@ -115,3 +118,17 @@ class Pending(_Common):
 
 Outcome: TypeAlias = Succeeded | Failed | Unknown | Pending
 """What became of one job."""
+
+
+def row_of(outcome: Outcome) -> Row:
+    """The outcome in words, for a table."""
+    from .html import Row
+
+    made = outcome.timings.generating
+    return Row(
+        outcome=type(outcome).__name__.lower(),
+        name=outcome.name,
+        cost=dollars(outcome.usd),
+        made_in="" if made is None else f"{made:.1f} s",
+        said=str(outcome.path) if isinstance(outcome, Succeeded) else outcome.error.describe(),
+    )

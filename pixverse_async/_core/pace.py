@@ -36,7 +36,7 @@ STAGGER = 0.1
 """The wait is lengthened by up to a tenth, so that several processes told the same wait do not return as one."""
 
 
-@attrs.define(eq=False, kw_only=True)
+@attrs.define(eq=False, repr=False, kw_only=True)
 class Pacer:
     """Decides when the next submit may leave. One for all submitters of a batch."""
 

@@ -15,6 +15,8 @@ from urllib.parse import unquote_to_bytes
 
 import attrs
 
+from .frozen import frozen
+
 Format = Literal["jpeg", "png", "webp", "gif", "bmp", "heic", "avif"]
 FileType = Literal["jpeg", "png"]
 """The two kinds of image that the service grants an upload for. Source: every type probed live, 2026-09-06
@@ -43,7 +45,7 @@ FORMAT_NAMES: dict[Format, str] = {
 Step: TypeAlias = Literal["convert", "rotate", "resize"]
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class PictureFacts:
     """What the header and the structure of a file tell, without decoding it."""
 
@@ -61,7 +63,7 @@ class PictureFacts:
     """Why the file cannot be used, in words that follow a colon."""
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class Plan:
     """What must be done before the upload. No steps: the bytes go out as they are."""
 
@@ -70,7 +72,7 @@ class Plan:
     """The steps' reasons in words that follow "it is", for the error of one who cannot take them."""
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class Made:
     """An image made anew: its kind, its size, and the upright size it was made from."""
 

@@ -17,9 +17,8 @@ from itertools import pairwise
 from math import inf
 from typing import Final
 
-import attrs
-
 from .errors import redact
+from .frozen import frozen
 from .lifecycle import SubmitStarted
 from .wire import Echo, Listing, Status
 
@@ -36,7 +35,7 @@ Measured: sending again before the list has caught up bought 42 and 67 of 300 vi
 """
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class Lost:
     """A submit whose fate is unknown."""
 

@@ -11,6 +11,7 @@ from typing import Final
 
 import attrs
 
+from .frozen import frozen
 from .job import Job, unchecked_job
 from .lifecycle import GenerationFailed, JobRecord, Saved, State, SubmitRejected, SubmitStarted
 from .outcome import Timings
@@ -18,7 +19,7 @@ from .outcome import Timings
 _ASKED: Final = ("image", "prompt", "duration", "quality", "audio", "multi_clip", "name")
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class RecordedJob:
     """One job of an output folder, as its journal knows it.
 

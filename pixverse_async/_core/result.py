@@ -6,9 +6,8 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import overload
 
-from .budget import dollars
-from .html import batch_html
-from .outcome import Failed, Outcome, Pending, Succeeded, Unknown
+from .dollars import dollars
+from .outcome import Failed, Outcome, Pending, Succeeded, Unknown, row_of
 
 
 class BatchResult(Sequence[Outcome]):
@@ -35,7 +34,9 @@ class BatchResult(Sequence[Outcome]):
         return f"<BatchResult: {self.summary()}>"
 
     def _repr_html_(self) -> str:
-        return batch_html(self, self.summary())
+        from .html import batch_html  # a notebook alone needs it
+
+        return batch_html([row_of(one) for one in self], self.summary())
 
     @property
     def succeeded(self) -> tuple[Succeeded, ...]:

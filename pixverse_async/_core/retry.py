@@ -16,8 +16,6 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Final, TypeAlias
 
-import attrs
-
 from . import wire
 from .errors import (
     ApiError,
@@ -30,6 +28,7 @@ from .errors import (
     RejectedError,
     TransportError,
 )
+from .frozen import frozen
 from .wire import RateHint, Reply, Status
 
 MAX_RETRY_AFTER: Final = 300.0
@@ -48,14 +47,14 @@ _FATE_UNKNOWN_4XX: Final = frozenset({408, 499})
 # A gateway's timeout: the request may have been passed on.
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class Accepted:
     """The service took the job."""
 
     status: Status
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class Deferred:
     """Nothing happened, nothing was charged. `is_final`: no later try of any job can do better."""
 
@@ -67,14 +66,14 @@ class Deferred:
     is_final: bool = False
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class Rejected:
     """This job will not be accepted; nothing was charged."""
 
     error: RejectedError
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class Ambiguous:
     """It may have been accepted. `request_id`: an id that the error reply named."""
 
@@ -110,14 +109,14 @@ def _judge_success(reply: Reply) -> SubmitVerdict:
         return Ambiguous(why=problem.describe())
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class Seen:
     """A status that can be read."""
 
     status: Status
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class Again:
     """No answer worth having this time. `http_status` is 0 when there was none."""
 
@@ -126,14 +125,14 @@ class Again:
     wait: float | None = None
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class Gone:
     """The service says that it has no such request."""
 
     error: ApiError
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class Denied:
     """We may not ask, and asking again will not help."""
 
@@ -236,22 +235,20 @@ def backoff(attempt: int, u: float, *, base: float = BACKOFF_BASE, ceiling: floa
     return whole * (0.5 + 0.5 * u)
 
 
-_KINDS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
-    ("rate_limited", re.compile(r"rate.?limit|\brpm\b|\brph\b|too many requests", re.IGNORECASE)),
-    ("credits", re.compile(r"insufficient (balance|credit)|500090", re.IGNORECASE)),
+_KINDS: Final[tuple[tuple[str, str], ...]] = (
+    ("rate_limited", r"rate.?limit|\brpm\b|\brph\b|too many requests"),
+    ("credits", r"insufficient (balance|credit)|500090"),
     (
         "moderation",
-        re.compile(
-            r"sensitiv|moderat|policy|safety|prohibit|violat|nsfw|inappropriate|risk control|not allowed"
-            r"|blocked|celebrity|public figure|500054|500063",
-            re.IGNORECASE,
-        ),
+        r"sensitiv|moderat|policy|safety|prohibit|violat|nsfw|inappropriate|risk control|not allowed"
+        r"|blocked|celebrity|public figure|500054|500063",
     ),
-    ("capacity", re.compile(r"high load|concurren|capacity|overload|500044|500069", re.IGNORECASE)),
-    ("image", re.compile(r"\bimage\b|width or height|50003[0-3]|50004[12]|400032", re.IGNORECASE)),
+    ("capacity", r"high load|concurren|capacity|overload|500044|500069"),
+    ("image", r"\bimage\b|width or height|50003[0-3]|50004[12]|400032"),
 )
 # The words of PixVerse's own error table and the patterns that clients of this queue match; no text of a failed
 # pixverse record on this queue is public. Order matters: a moderation text may say "image".
+# They are compiled when the first generation fails.
 
 
 def failure_kind(reason: str) -> str:
@@ -260,4 +257,4 @@ def failure_kind(reason: str) -> str:
     >>> failure_kind("Music generation failed: rate limit exceeded(RPM)"), failure_kind("boom")
     ('rate_limited', 'unknown')
     """
-    return next((kind for kind, pattern in _KINDS if pattern.search(reason)), "unknown")
+    return next((kind for kind, pattern in _KINDS if re.search(pattern, reason, re.IGNORECASE)), "unknown")

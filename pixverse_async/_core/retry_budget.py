@@ -21,7 +21,7 @@ PROBE_EVERY: Final = BACKOFF_CEILING
 """Seconds: as often as one caller alone would try by then."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class RetryBudget:
     """The retries that all calls of one kind share."""
 

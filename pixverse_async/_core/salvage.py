@@ -14,6 +14,7 @@ from typing import Any, Final, cast
 
 import attrs
 
+from .frozen import frozen
 from .journal_format import OURS, VERSION, event_of, record_of, unsealed
 from .lifecycle import NEW_JOB, TABLE, Event, JobRecord, State, SubmitInterrupted, lesson
 from .wire import MODEL
@@ -24,7 +25,7 @@ _DAMAGED: Final = SubmitInterrupted(why="lines of its journal were lost")
 _NEEDS_ID: Final = (State.QUEUED, State.READY)
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class Salvage:
     """What a damaged journal amounts to."""
 
@@ -69,7 +70,7 @@ def _whole(line: bytes) -> dict[str, Any] | None:
     return fields if fields.get("v") == VERSION else None
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _Salvager:
     seen: int = 0
     _records: dict[str, JobRecord] = attrs.field(factory=dict[str, JobRecord])

@@ -21,6 +21,7 @@ import attrs
 
 from . import retry
 from .errors import redact
+from .frozen import frozen
 from .wire import Reply
 
 _NOT_VIDEO: Final = re.compile(r"text/|application/(json|xml|xhtml)|[^;]*\+(json|xml)", re.IGNORECASE)
@@ -35,7 +36,7 @@ _EXPIRED_CODES: Final = (b"ExpiredToken", b"ExpiredRequest", b"Request has expir
 _TRANSIENT: Final = frozenset({408, 425, 429, 499})
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class DownloadLimits:
     """How patient a download is, and how much it takes. Seconds and bytes."""
 
@@ -52,7 +53,7 @@ class DownloadLimits:
     """Pieces are collected to this before a write: 1 MiB is the measured best, 2 MiB costs twice (benchmarks)."""
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class Held:
     """What is on the disk already: the first bytes, and the version of the object that they are of."""
 
@@ -66,7 +67,7 @@ class Held:
         return self.received_bytes > 0 and self.validator is not None
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class Take:
     """Take the body: it holds the file from byte `offset` on; at 0, forget what was held."""
 
@@ -78,24 +79,24 @@ class Take:
     """Of the whole file, by name: crc32c, md5."""
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class Complete:
     """Nothing is left to fetch: all bytes are held."""
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class StartOver:
     """What is held is of no use for this object; ask for all of it."""
 
     why: str
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class Expired:
     """The link serves nothing (any more)."""
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class Again:
     """Not now. `wait`: seconds that storage asked for."""
 
@@ -103,7 +104,7 @@ class Again:
     wait: float | None = None
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class GiveUp:
     """This answer will not become a video by asking again."""
 
@@ -253,7 +254,7 @@ LEAST_STEP: Final = 1.0
 """Seconds by which a deadline moves at least; to move a timer for each piece of 0.2 ms costs as much as to take it."""
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class MinimumSpeed:
     """When a trickle counts as a stall: fewer bytes in `window` seconds than the minimum speed brings.
 

@@ -20,6 +20,7 @@ from urllib.parse import quote, urlsplit
 import attrs
 
 from .errors import ProtocolError, redact
+from .frozen import frozen
 from .job import Job, Stage
 
 MODEL: Final = "pixverse-v6-i2v"
@@ -56,7 +57,7 @@ _MAX_DEPTH: Final = 32
 """Levels of nesting in a reply; a record has four. Code that walks a deeper one could run out of stack."""
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class Call:
     """One HTTP exchange with the queue, without its origin and its key."""
 
@@ -66,7 +67,7 @@ class Call:
     timeout: float = READ_TIMEOUT
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class Reply:
     """A complete HTTP answer; header names in lower case."""
 
@@ -75,7 +76,7 @@ class Reply:
     body: bytes = attrs.field(default=b"", repr=False)
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class Media:
     """A finished video at the service. The link may be signed: it is a secret.
 
@@ -86,7 +87,7 @@ class Media:
     url: str = attrs.field(repr=False)
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class Echo:
     """What the service says it was asked: the ground on which a lost submit is recognised."""
 
@@ -116,7 +117,7 @@ class Echo:
         return payload_sha256(self._content)
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class Status:
     """One request as the service describes it.
 
@@ -136,7 +137,7 @@ class Status:
     echo: Echo | None = None
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class Listing:
     """The service's list of requests. `is_complete`: it holds as many as the service counts."""
 
@@ -146,7 +147,7 @@ class Listing:
     """How many entries could not be read: each may be anybody's."""
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class Grant:
     """Leave to upload one image."""
 
@@ -154,7 +155,7 @@ class Grant:
     public_url: str
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class RateHint:
     """What a 429 body tells of the limit it enforces."""
 

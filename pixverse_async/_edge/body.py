@@ -25,7 +25,7 @@ HEAD_TIMEOUT: Final = 10.0
 """Seconds for that head; without it the status says enough."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Body:
     """A body in aggregates."""
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio
-import anyio.abc
 
 from .._core.errors import JournalError, TransportError
 from .._core.wire import Call, Reply
 from .transport import Transport
+
+if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
 
 T = TypeVar("T")
 
@@ -29,7 +31,7 @@ async def answer_to(transport: Transport, call: Call) -> Reply | TransportError:
 
 
 @asynccontextmanager
-async def flat_task_group() -> AsyncGenerator[anyio.abc.TaskGroup]:
+async def flat_task_group() -> AsyncGenerator[TaskGroup]:
     """A task group that raises one error: a broken journal before all others, else the first that happened."""
     try:
         async with anyio.create_task_group() as group:

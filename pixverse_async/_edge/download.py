@@ -111,7 +111,7 @@ def is_for_want_of_room(end: DownloadAbandoned) -> bool:
     return end.problem in _FULL.values()
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _Download:
     _transport: Transport
     _part: Part

@@ -8,13 +8,14 @@ from typing import TypeAlias
 
 import attrs
 
+from .._core.frozen import frozen
 from .._core.job import Job
 from .._core.lifecycle import NEW_JOB, Event, GenerationFailed, JobRecord, Saved, State
 from .._core.outcome import Outcome, Timings
 from .._core.wire import Media
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class JobEvent:
     """Something happened to a job. `event` is the lifecycle event; `outcome` is set on the last one of the run.
 
@@ -43,7 +44,7 @@ Observer: TypeAlias = Callable[[JobEvent], None]
 """Watches a batch. It is called in the event loop: what it does there delays everything else."""
 
 
-@attrs.define(eq=False, kw_only=True)
+@attrs.define(eq=False, repr=False, kw_only=True)
 class Flight:
     """One job on its way through this run."""
 

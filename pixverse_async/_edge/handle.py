@@ -16,6 +16,7 @@ import attrs
 
 from .._core import retry, wire
 from .._core.errors import DeadlineExceededError, DownloadError, PixverseError
+from .._core.frozen import frozen
 from .._core.job import Job, JobClass, Stage
 from .._core.lifecycle import DownloadAbandoned, LinkExpired, Saved
 from .._core.outcome import Outcome, Succeeded
@@ -44,7 +45,7 @@ _TYPICAL = JobClass("540p", 5, False)
 # What an attached request is taken for: only the first looks depend on it.
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class Handle:
     """An accepted request. It costs nothing to hold, to lose, or to make again from its id.
 

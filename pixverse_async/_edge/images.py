@@ -29,6 +29,7 @@ from .._core.errors import (
     TransportError,
     redact,
 )
+from .._core.frozen import frozen
 from .._core.job import Job
 from .._core.names import url_identity, url_scheme
 from .._core.picture import SAVE_AGAIN, FileType, PictureFacts, Plan, data_uri, data_uri_bytes, describe, plan
@@ -47,7 +48,7 @@ _PILLOW_REMEDY: Final = (
 _SOURCES: Final = "Give a path, an https URL, a data: URI or bytes."
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class HostedImage:
     """Where the service finds an image, and what was done to it on the way."""
 
@@ -156,16 +157,17 @@ class ImageHost:
             return await asyncio.to_thread(_prepare, job, identity)
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _Sharing:
     """Those who want the same content at the same time."""
 
-    turn: anyio.Lock = attrs.field(factory=anyio.Lock)
+    # anyio loads what is asked for, when it is
+    turn: anyio.Lock = attrs.field(factory=lambda: anyio.Lock())
     riders: int = 0
     refusal: ApiError | ConfigError | ProtocolError | TransportError | None = None
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class _Ready:
     """An image as it goes out."""
 

@@ -15,7 +15,7 @@ import asyncio
 import errno
 import logging
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent import futures
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
@@ -60,7 +60,7 @@ class EventLog(Protocol):
         ...
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class NoJournal:
     """The log of a run that asked for none: when the process ends, nobody knows what was paid."""
 
@@ -81,22 +81,23 @@ class NoJournal:
                 )
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _Group:
     """Lines that are written together, and the event that tells their appenders."""
 
     lines: list[bytes] = attrs.field(factory=list[bytes])
     is_durable: bool = False
-    done: anyio.Event = attrs.field(factory=anyio.Event)
+    # anyio loads what is asked for, when it is
+    done: anyio.Event = attrs.field(factory=lambda: anyio.Event())
     failure: BaseException | None = None
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Journal:
     """The event log of one output folder. Make it with `open`; close it with `aclose`."""
 
     _file: JournalFile
-    _worker: ThreadPoolExecutor
+    _worker: futures.ThreadPoolExecutor
     _loop: asyncio.AbstractEventLoop
     _records: dict[str, JobRecord]
     _next_seq: int
@@ -106,7 +107,7 @@ class Journal:
     _has_timer: bool = attrs.field(default=False, init=False)
     _failure: BaseException | None = attrs.field(default=None, init=False)
     _is_closing: bool = attrs.field(default=False, init=False)
-    _closed: anyio.Event = attrs.field(factory=anyio.Event, init=False)
+    _closed: anyio.Event = attrs.field(factory=lambda: anyio.Event(), init=False)
 
     @classmethod
     async def open(cls, path: Path) -> Journal:
@@ -117,7 +118,7 @@ class Journal:
         damaged. Nothing may be sent.
         """
         loop = asyncio.get_running_loop()
-        worker = ThreadPoolExecutor(1, "pixverse-journal")
+        worker = futures.ThreadPoolExecutor(1, "pixverse-journal")
         opening = loop.run_in_executor(worker, open_journal, path)
         with ExitStack() as undo:
             undo.callback(worker.shutdown, wait=False)

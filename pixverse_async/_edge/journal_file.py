@@ -18,14 +18,17 @@ import sys
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from .._core.errors import JournalError
+from .._core.frozen import frozen
 from .._core.journal_format import Replay, compacted, header_line, read_journal
 from .._core.mounts import network_file_system
-from .._core.salvage import Salvage, salvage
+
+if TYPE_CHECKING:
+    from .._core.salvage import Salvage
 
 if sys.platform == "win32":
     import msvcrt
@@ -47,7 +50,7 @@ _LOCKED_BYTE: Final = 2**20
 """Windows locks bytes, and nobody else may read those; so one beyond the holder's name is locked."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class JournalFile:
     """A locked journal, open for appending."""
 
@@ -124,7 +127,7 @@ def _prepare(path: Path) -> Replay:
     return _compact(path, replay, now)
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class Repaired:
     """What `repair_file` found, and where the file as it was is kept; None when nothing was wrong with it."""
 
@@ -134,6 +137,8 @@ class Repaired:
 
 def repair_file(path: Path) -> Repaired:
     """Write what is whole of the journal into a new file under its name. *Raises* `JournalError` as `open_journal`."""
+    from .._core.salvage import salvage  # a damaged journal alone needs it
+
     try:
         with ExitStack() as held:
             held.callback(os.close, _lock(path.with_name(f"{path.name}.lock")))

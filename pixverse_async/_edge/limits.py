@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import attrs
 
 from .._core.errors import ConfigError
+from .._core.frozen import frozen
 from .._core.reconcile import RESUBMIT_AFTER
 
 DEFAULT_MAX_IN_FLIGHT = 100
@@ -40,7 +41,7 @@ def _one_of(choices: tuple[str, ...]) -> _Check:
     return check
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class Limits:
     """How a batch behaves: the arguments of `generate_many` that are numbers or choices. *Raises* `ConfigError`."""
 

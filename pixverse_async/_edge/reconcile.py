@@ -25,7 +25,7 @@ from .flight import Flight
 from .run import Run, utc_now
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _Waiting:
     flight: Flight
     since: float

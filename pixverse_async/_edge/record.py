@@ -7,9 +7,8 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import attrs
-
 from .._core.errors import ConfigError, JournalError, redact
+from .._core.frozen import frozen
 from .._core.journal_format import read_journal
 from .._core.lifecycle import ConfirmedAbsent, JobRecord, Reconciled, State, SubmitInterrupted
 from .._core.record import RecordedJob, on_record
@@ -22,7 +21,7 @@ JOURNAL_NAME = "pixverse-journal.jsonl"
 _WHICH = "Give the folder that a batch wrote its videos to"
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class JournalRepair:
     """What `repair_journal` did.
 

@@ -38,7 +38,7 @@ class Retries:
             self._is_back = anyio.Event()
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Tries:
     """The tries of one call: `most` in a row, not counting those that only showed that the outage goes on."""
 

@@ -72,7 +72,7 @@ class Slots:
         self._freed = anyio.Event()
 
 
-@attrs.define(eq=False, kw_only=True)
+@attrs.define(eq=False, repr=False, kw_only=True)
 class Run:
     """One batch under way."""
 
@@ -90,7 +90,8 @@ class Run:
     halted: PixverseError | None = None
     """Why no further job is sent."""
     backlog: int = attrs.field(default=0, init=False)
-    backlog_shrank: anyio.Event = attrs.field(factory=anyio.Event, init=False)
+    # anyio loads what is asked for, when it is
+    backlog_shrank: anyio.Event = attrs.field(factory=lambda: anyio.Event(), init=False)
 
     def __attrs_post_init__(self) -> None:
         self.slots = Slots(self.limits.max_in_flight)

@@ -199,7 +199,7 @@ class DirectorySink:
         return self.folder / name
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class FolderSync:
     """Makes new names in a folder durable: one sync serves all who asked before it began."""
 
@@ -208,7 +208,8 @@ class FolderSync:
     """How many were done: never more than there were callers."""
     _asked: int = 0
     _served: int = 0
-    _lock: anyio.Lock = attrs.field(factory=anyio.Lock)
+    # anyio loads what is asked for, when it is
+    _lock: anyio.Lock = attrs.field(factory=lambda: anyio.Lock())
 
     async def __call__(self) -> None:
         """Return when every name that the caller made is on the disk."""
@@ -227,7 +228,7 @@ def _open_part(final_path: Path) -> PartFile:
     return PartFile(final_path)
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class DirectoryPart:
     """See `Part`: a file beside its final name."""
 

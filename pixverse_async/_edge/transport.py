@@ -84,7 +84,7 @@ class Transport(Protocol):
         ...
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _AiohttpMedia:
     _response: aiohttp.ClientResponse
 
@@ -107,7 +107,7 @@ class _AiohttpMedia:
             raise _lost(problem, sent=None) from None
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class AiohttpTransport:
     """The real network. Make it with `open`, inside the running loop; close it with `aclose`."""
 

@@ -13,8 +13,6 @@ from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlsplit
 
-import attrs
-
 from .._core import retry, wire
 from .._core.errors import (
     ApiError,
@@ -23,6 +21,7 @@ from .._core.errors import (
     ProtocolError,
     TransportError,
 )
+from .._core.frozen import frozen
 from .._core.picture import FileType
 from .._core.wire import Grant, Reply
 from .calls import answer_to
@@ -38,7 +37,7 @@ _STALE_GRANT: Final = frozenset({400, 401, 403, 404, 410})
 """Storage's answers to a signature that it does not accept (any longer); 400 is its ExpiredToken."""
 
 
-@attrs.frozen(kw_only=True)
+@frozen
 class _Setback:
     """A try that failed in a way that may pass. `wait`: seconds that the service asked for."""
 

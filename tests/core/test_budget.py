@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixverse_async._core.budget import PRICE_USD_PER_SECOND, Budget, dollars, estimate, price_usd
+from pixverse_async._core.budget import PRICE_USD_PER_SECOND, Budget, estimate, price_usd
+from pixverse_async._core.dollars import dollars
 from pixverse_async._core.job import DURATION_RANGE, Job, Quality
 
 USD = st.decimals(0, 5, places=3, allow_nan=False)

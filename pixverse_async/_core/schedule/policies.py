@@ -131,7 +131,7 @@ class Look(NamedTuple):
     """Polls answered so far."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _Watched:
     look: Look
     since: float
