@@ -50,7 +50,7 @@ MATRIX = {
     19: Row("one byte less, or zeros at the end, with a length that agrees", 3),
     20: Row("a page that calls itself a video", 1),
     21: Row("a small body that unpacks to a huge one", 2),
-    22: Row("a body without end, a stall, a trickle", 3),
+    22: Row("a body without end, a stall, a trickle", 4),
     23: Row("a range ignored or mistaken, an object overwritten", 1),
     24: Row("a link or a redirect to a private address, or off https", 4),
     25: Row("the key sent to storage", 3),

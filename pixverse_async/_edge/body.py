@@ -6,6 +6,7 @@ bytes are awaited, and only then: a slow disk is not a slow line.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from typing import Final
@@ -33,33 +34,36 @@ class Body:
     _limits: DownloadLimits
     problem: str | None = None
     """Why it ended early."""
+    _is_over: bool = False
 
     async def aggregate(self) -> list[bytes]:
         """The next pieces; none when it ended, or broke off and left a `problem`."""
-        speed = MinimumSpeed(self._limits.speed_window, self._limits.min_bytes_per_second, anyio.current_time())
+        if self._is_over:
+            return []
+        # The loop's own clock: it is read for each piece, and anyio's takes ten times as long.
+        now = asyncio.get_running_loop().time
+        speed = MinimumSpeed(self._limits.speed_window, self._limits.min_bytes_per_second, now())
         pieces, size_bytes = list[bytes](), 0
         with anyio.CancelScope(deadline=speed.deadline) as scope:
-            while self.problem is None and size_bytes < self._limits.aggregate_bytes:
-                piece = await self._next()
-                if piece is None:
-                    break
-                pieces.append(piece)
-                size_bytes += len(piece)
-                deadline = speed.progressed(size_bytes, anyio.current_time())
-                if deadline != scope.deadline:
-                    scope.deadline = deadline
+            try:
+                async for piece in self._pieces:
+                    pieces.append(piece)
+                    size_bytes += len(piece)
+                    if size_bytes >= self._limits.aggregate_bytes:
+                        return _few(pieces)
+                    deadline = speed.progressed(size_bytes, now())
+                    if deadline != scope.deadline:
+                        scope.deadline = deadline
+            except TransportError as problem:
+                self.problem = problem.what
+        self._is_over = True
         if scope.cancelled_caught:
             self.problem = f"storage sent less than {self._limits.min_bytes_per_second:g} bytes a second"
-        return pieces if len(pieces) <= MAX_PIECES else [b"".join(pieces)]
+        return _few(pieces)
 
-    async def _next(self) -> bytes | None:
-        try:
-            return await anext(self._pieces)
-        except StopAsyncIteration:
-            return None
-        except TransportError as problem:
-            self.problem = problem.what
-            return None
+
+def _few(pieces: list[bytes]) -> list[bytes]:
+    return pieces if len(pieces) <= MAX_PIECES else [b"".join(pieces)]
 
 
 def beginning(pieces: Sequence[bytes], size_bytes: int) -> bytes:

@@ -1,7 +1,7 @@
 """One finished video from its link into a sink: whole, verified, or not at all.
 
-The body's pieces are collected to aggregates of 1 MiB; each is written and hashed on worker threads, side by side,
-while the socket goes on receiving.  What an answer means is `transfer`'s to say, whether the bytes are a video
+The body's pieces are collected to aggregates of 1 MiB; each is hashed and written in one hop to a worker thread, while
+the socket goes on receiving.  What an answer means is `transfer`'s to say, whether the bytes are a video
 `integrity`'s, where they land the sink's.  A body that breaks off is continued from where it broke.
 
 The link is a secret, and enters no event and no error.  Storage is sent nothing of ours but a range.
@@ -10,7 +10,6 @@ Cancellation leaves the part for the next run, and nothing under the final name.
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import random
 from collections.abc import Sequence
@@ -44,7 +43,7 @@ from .._core.transfer import (
 from .._core.wire import Reply
 from .body import Body, beginning, read_head
 from .retries import Retries, Tries
-from .sinks import Part, Sink
+from .sinks import DirectoryPart, Part, Sink, in_thread
 from .transport import MediaReply, Transport
 
 DownloadEnd: TypeAlias = Saved | LinkExpired | DownloadAbandoned
@@ -56,8 +55,6 @@ CLOSE_TIMEOUT: Final = 10.0
 """Seconds that a cancelled download may take to close its part."""
 MIN_PROGRESS_BYTES: Final = 64 * 2**10
 """A try that brought less than one minute at the minimum speed counts as fruitless."""
-INLINE_BYTES: Final = 32 * 1024
-"""Hashed in the loop: it takes less than handing it to a thread (some 0.1 ms)."""
 _FULL: Final = {errno.ENOSPC: "the disk is full (ENOSPC)", errno.EDQUOT: "the disk quota is used up (EDQUOT)"}
 
 
@@ -220,18 +217,13 @@ class _Download:
         return None if body.problem is None else Again(why=body.problem)
 
     async def _store(self, pieces: Sequence[bytes], check: Check) -> None:
-        """Write and hash at the same time. Not cancelled half-way: a thread cannot be."""
+        """Hash and write on a worker thread. Not cancelled half-way: a thread cannot be."""
         with anyio.CancelScope(shield=True):
-            if sum(map(len, pieces)) <= INLINE_BYTES:
-                _feed(check, pieces)
+            if isinstance(self._part, DirectoryPart):
+                await self._part.hash_and_write(pieces, check.feed)
+            else:
+                await in_thread(_feed, check, pieces)
                 await self._part.write(pieces)
-                self._best_bytes = max(self._best_bytes, self._part.received_bytes)
-                return
-            hashing = asyncio.get_running_loop().run_in_executor(None, _feed, check, pieces)
-            try:
-                await self._part.write(pieces)
-            finally:
-                await hashing
         self._best_bytes = max(self._best_bytes, self._part.received_bytes)
 
     async def _start_over(self, why: str) -> Again:

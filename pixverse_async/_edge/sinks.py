@@ -14,9 +14,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar, TypeVarTuple
+from typing import TYPE_CHECKING, Protocol, TypeVar, TypeVarTuple
 
 import aiofiles.threadpool
 import anyio
@@ -31,10 +31,6 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _Ts = TypeVarTuple("_Ts")
-
-NOTE_AFTER_BYTES: Final = 4 * 2**20
-"""From here on the version is noted beside the part, so that even a killed process can go on from its bytes.
-Less is fetched again in a second, and a note would cost as much as the rest of the bookkeeping."""
 
 
 async def in_thread(work: Callable[[*_Ts], _T], *args: *_Ts) -> _T:
@@ -228,6 +224,13 @@ def _open_part(final_path: Path) -> PartFile:
     return PartFile(final_path)
 
 
+def _fed(pieces: Sequence[bytes], feed: Callable[[Bytes], None]) -> Iterator[bytes]:
+    """The pieces, each fed when it is taken: by the thread that writes."""
+    for piece in pieces:
+        feed(piece)
+        yield piece
+
+
 @attrs.define(eq=False, repr=False)
 class DirectoryPart:
     """See `Part`: a file beside its final name."""
@@ -236,12 +239,8 @@ class DirectoryPart:
     _async_file: AsyncFileIO
     """The same, whose methods run on a worker thread."""
     _sync: FolderSync
-    _is_noted: bool = attrs.field(init=False)
     _is_kept: bool = True
     """False once committed or discarded: nothing is left for another try."""
-
-    def __attrs_post_init__(self) -> None:
-        self._is_noted = self.validator is not None
 
     @property
     def received_bytes(self) -> int:
@@ -255,15 +254,17 @@ class DirectoryPart:
 
     async def restart(self, validator: str | None) -> None:
         """See `Part.restart`."""
-        if self.received_bytes or self._is_noted:
+        if self.received_bytes or self._file.is_noted:
             await in_thread(self._file.restart, validator)
-        self._file.validator, self._is_noted = validator, False
+        self._file.validator = validator
 
     async def write(self, pieces: Sequence[bytes]) -> None:
         """See `Part.write`. One hop to a worker thread, however many the pieces."""
-        await self._async_file.writelines(pieces)
-        if self.received_bytes >= NOTE_AFTER_BYTES:
-            await self._note()
+        await self.hash_and_write(pieces, lambda _: None)
+
+    async def hash_and_write(self, pieces: Sequence[bytes], feed: Callable[[Bytes], None]) -> None:
+        """Call `feed` with each piece, and append it: in one hop, since a second one costs as much as the hash."""
+        await self._async_file.writelines(_fed(pieces, feed))
 
     async def replay(self, feed: Callable[[Bytes], None]) -> None:
         """See `Part.replay`."""
@@ -297,12 +298,7 @@ class DirectoryPart:
         """See `Part.aclose`. A part that holds nothing is removed."""
         with contextlib.suppress(OSError):
             if self._is_kept:
-                await (self._note() if self.received_bytes else self.discard())
+                await (in_thread(self._file.write_note) if self.received_bytes else self.discard())
         if not self._file.closed:
             with contextlib.suppress(OSError):
                 await self._async_file.close()
-
-    async def _note(self) -> None:
-        if not self._is_noted:
-            await in_thread(self._file.write_note)
-            self._is_noted = True

@@ -32,11 +32,13 @@ MAX_REPLY_BYTES = 64 * 2**20
 CONNECT_TIMEOUT = 15.0
 """Seconds. From mainland China the storage host was seen to take 21 s to fail: better to fail sooner."""
 STALL_TIMEOUT = 60.0
-"""Seconds without a byte of media before the connection is given up and resumed by range."""
+"""Seconds until storage begins to answer, or between two bytes of an upload, before the connection is given up."""
 _NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 CLOSE_TIMEOUT = 5.0
 """Seconds. Closing sends a goodbye at most; nothing of value waits for it."""
-_STREAM_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT, sock_read=STALL_TIMEOUT)
+_PUT_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT, sock_read=STALL_TIMEOUT)
+_FETCH_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT)
+"""Without `sock_read`, which moves a timer at each of thousands of reads: whoever takes the body watches its speed."""
 READ_BUFFER_BYTES = 2**20
 """Below 1 MiB aiohttp pauses and resumes the socket at each read (benchmarks/README.md)."""
 KEEPALIVE = 75.0
@@ -57,7 +59,7 @@ class MediaReply(Protocol):
         ...
 
     def chunks(self) -> AsyncGenerator[bytes]:
-        """The body in pieces of any size; close it unless read to its end.
+        """The body in pieces of any size; close it unless read to its end. It may stall for ever.
 
         *Raises* `TransportError` when it breaks off.
         """
@@ -87,22 +89,22 @@ class Transport(Protocol):
 @attrs.define(eq=False, repr=False)
 class _AiohttpMedia:
     _response: aiohttp.ClientResponse
+    headers: Mapping[str, str] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        raw = self._response.headers
+        self.headers = {name.lower(): ",".join(raw.getall(name)) for name in raw}
 
     @property
     def status(self) -> int:
         return self._response.status
 
-    @property
-    def headers(self) -> Mapping[str, str]:
-        raw = self._response.headers
-        return {name.lower(): ",".join(raw.getall(name)) for name in raw}
-
     async def chunks(self) -> AsyncGenerator[bytes]:
         try:
             # Not iter_any: it joins what has come, a copy of every byte.
-            async for piece, _ in self._response.content.iter_chunks():
-                if piece:
-                    yield piece
+            while (read := await self._response.content.readchunk()) != (b"", False):
+                if read[0]:
+                    yield read[0]
         except (aiohttp.ClientError, TimeoutError, OSError) as problem:
             raise _lost(problem, sent=None) from None
 
@@ -180,7 +182,7 @@ class AiohttpTransport:
                 data=body,
                 headers={"Content-Type": content_type},
                 allow_redirects=False,
-                timeout=_STREAM_TIMEOUT,
+                timeout=_PUT_TIMEOUT,
             ) as response:
                 return Reply(status=response.status, body=await _read(response))
         except (aiohttp.ClientError, TimeoutError, OSError) as problem:
@@ -191,13 +193,14 @@ class AiohttpTransport:
         """See `Transport.fetch`."""
         self._check_link(url)
         try:
-            # A public object answers by itself; a redirect could only lead to another scheme or a private host.
-            response = await self._storage.get(
-                url,
-                headers={"Accept-Encoding": "identity", **headers},
-                allow_redirects=False,
-                timeout=_STREAM_TIMEOUT,
-            )
+            with anyio.fail_after(STALL_TIMEOUT):
+                # A public object answers by itself; a redirect could only lead to another scheme or a private host.
+                response = await self._storage.get(
+                    url,
+                    headers={"Accept-Encoding": "identity", **headers},
+                    allow_redirects=False,
+                    timeout=_FETCH_TIMEOUT,
+                )
         except (aiohttp.ClientError, TimeoutError, OSError) as problem:
             raise _lost(problem, sent=None) from None
         # Outside the try: an OSError of the caller's own, such as a full disk, is not the network's.

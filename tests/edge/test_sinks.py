@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import stat
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import anyio
 import pytest
 
 from pixverse_async._core.errors import ConfigError
+from pixverse_async._core.mp4 import Bytes
 from pixverse_async._edge.folder import PartFile
 from pixverse_async._edge.sinks import DirectorySink, FolderSync
 
@@ -44,6 +46,22 @@ async def test_the_name_appears_with_the_last_byte_only(tmp_path: Path) -> None:
     assert content(place) == DATA
     assert names(sink.folder) == ["cat.mp4"]
     assert await sink.exists("cat.mp4")
+
+
+async def test_pieces_are_hashed_and_written_in_one_hop(tmp_path: Path) -> None:
+    """All of them are fed in order, by one thread, which is not the loop's."""
+    part = await DirectorySink(tmp_path).open("cat.mp4")
+    seen, threads = bytearray(), list[int]()
+
+    def feed(piece: Bytes) -> None:
+        seen.extend(piece)
+        threads.append(threading.get_ident())
+
+    await part.hash_and_write([DATA[:1], DATA[1:5000], DATA[5000:]], feed)
+    assert content(await part.commit(len(DATA), SHA256)) == DATA
+    assert bytes(seen) == DATA
+    assert [threads[0]] * 3 == threads
+    assert threading.get_ident() not in threads
 
 
 async def test_a_saved_file_is_nobody_elses_to_write(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from pixverse_async import DirectorySink
 from pixverse_async._core.config import Endpoint
 from pixverse_async._core.lifecycle import DownloadAbandoned, LinkExpired, Saved
 from pixverse_async._core.transfer import DownloadLimits
+from pixverse_async._edge import transport as transport_edge
 from pixverse_async._edge.download import DownloadEnd, download
 from pixverse_async._edge.transport import AiohttpTransport
 from tests.loopback.raw_server import (
@@ -208,6 +209,18 @@ async def test_22_a_server_that_stalls_or_trickles_is_left_for_a_new_connection(
     """Half a body and then silence, or ten bytes a second: below the minimum speed the rest comes over a new one."""
     with anyio.fail_after(5.0):
         end, server = await bring(tmp_path, slow, honest(FILE), limits=IMPATIENT)
+    assert_saved(end, tmp_path)
+    assert 2 == len(server.heads)
+
+
+@pytest.mark.fault(22)
+async def test_22_a_server_that_takes_the_request_and_is_silent_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer that does not begin costs one try and the time for it, and no longer."""
+    monkeypatch.setattr(transport_edge, "STALL_TIMEOUT", 0.2)
+    with anyio.fail_after(5.0):
+        end, server = await bring(tmp_path, then_waits(), honest(FILE))
     assert_saved(end, tmp_path)
     assert 2 == len(server.heads)
 
