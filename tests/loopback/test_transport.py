@@ -223,6 +223,11 @@ async def test_26_a_lost_call_shows_no_key(call: wire.Call) -> None:
     assert KEY not in _printed(caught.value)
 
 
+async def _fetch(transport: AiohttpTransport, link: str) -> None:
+    async with transport.fetch(link, {}):
+        pass
+
+
 @pytest.mark.fault(26)
 @pytest.mark.parametrize("verb", ["put", "fetch"])
 @pytest.mark.parametrize("port", [None, 99_999])
@@ -231,12 +236,9 @@ async def test_26_a_lost_transfer_shows_no_signature(verb: str, port: int | None
     async with raw_server(sends(b"no HTTP at all\r\n\r\n")) as server, transport_to(server.origin) as transport:
         origin = server.origin if port is None else f"http://127.0.0.1:{port}"
         link = f"{origin}/cat?X-Goog-Signature={SIGNATURE}"
+        transfer = transport.put(link, b"x", "image/png") if verb == "put" else _fetch(transport, link)
         with pytest.raises(TransportError) as caught:
-            if verb == "put":
-                await transport.put(link, b"x", "image/png")
-            else:
-                async with transport.fetch(link, {}):
-                    pass
+            await transfer
     assert SIGNATURE not in _printed(caught.value)
 
 

@@ -87,9 +87,9 @@ async def test_a_loss_is_told_in_aiohttps_words() -> None:
 async def test_a_reply_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """More than the limit is no reply, and says so; the submit may have been taken."""
     monkeypatch.setattr(edge, "MAX_REPLY_BYTES", 1000)
-    async with raw_server(sends(head("200 OK", Content_Length=1000), b" " * 1000)) as server:
-        async with transport_to(server.origin) as transport:
-            assert 1000 == len((await transport.call(SUBMIT)).body)
+    fitting = sends(head("200 OK", Content_Length=1000), b" " * 1000)
+    async with raw_server(fitting) as server, transport_to(server.origin) as transport:
+        assert 1000 == len((await transport.call(SUBMIT)).body)
     async with raw_server(sends(head("200 OK", Content_Length=1001), b" " * 1001)) as server:
         lost = await _loss(SUBMIT, server.origin)
     assert ("ClientPayloadError: a reply of more than 1000 bytes", None) == (lost.what, lost.sent)
