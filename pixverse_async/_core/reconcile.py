@@ -61,7 +61,14 @@ def claim(
             if record.echo is None or record.request_id in taken or record.request_id in claimed:
                 continue
             rivals = by_seed.get(record.echo.seed, ())
-            owner = next((one for one in rivals if one.key not in found and is_proof(one, record, skew)), None)
+            owner = next(
+                (
+                    one
+                    for one in rivals
+                    if one.key not in found and is_proof(one, record) and _is_timely(one, record, skew)
+                ),
+                None,
+            )
             if owner is not None:
                 found[owner.key] = record.request_id
                 taken.add(record.request_id)
@@ -104,19 +111,18 @@ def _reaches_back(records: Sequence[Status], since: float) -> bool:
     return is_newest_first and times[-1] < since
 
 
-def _is_equal(one: Lost, record: Status, skew: float) -> bool:
+def _is_equal(one: Lost, record: Status) -> bool:
     echo = record.echo
-    return echo is not None and echo.payload_sha256 == one.started.payload_sha256 and _is_timely(one, record, skew)
+    return echo is not None and echo.payload_sha256 == one.started.payload_sha256
 
 
-def _is_alike(one: Lost, record: Status, skew: float) -> bool:
+def _is_alike(one: Lost, record: Status) -> bool:
     echo = record.echo
     return (
         echo is not None
         and one.started.is_own_seed
         and echo.seed == one.started.seed
         and _agrees(echo, one.started)
-        and _is_timely(one, record, skew)
     )
 
 

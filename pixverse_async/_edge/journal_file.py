@@ -100,7 +100,7 @@ def open_journal(path: Path) -> tuple[JournalFile, Replay]:
             return JournalFile(path, fd, os.fstat(fd).st_size, held.pop_all()), replay
     except OSError as problem:
         what = f"it cannot be used ({problem.strerror or problem})"
-        remedy = "Nothing was sent. See to the folder, or give another path as journal="
+        remedy = "Nothing was sent. See to the folder, or give journal= another path."
         raise JournalError(str(path), what, remedy) from problem
 
 
@@ -145,24 +145,27 @@ def repair_file(path: Path) -> Repaired:
             data = path.read_bytes()
             found = salvage(data)
             if found is None:
-                remedy = "Nothing was changed. Give the folder that a batch of this version wrote its videos to"
+                remedy = "Nothing was changed. Give the folder that a batch of this version wrote its videos to."
                 raise JournalError(str(path), "no line of it can be read as a journal of pixverse_async", remedy)
             if not (found.bad_lines or found.lost_lines or found.mended):
                 return Repaired(salvage=found, damaged=None)
-            now = datetime.now(UTC)
-            damaged = path.with_name(f"{path.name}.damaged-{now:%Y%m%dT%H%M%S.%fZ}")
+            damaged = _aside(path, "damaged")
             _write_new(damaged, data)
-            _replace(path, compacted(found.records, now.timestamp()))
+            _replace(path, compacted(found.records, datetime.now(UTC).timestamp()))
             return Repaired(salvage=found, damaged=damaged)
     except OSError as problem:
         what = f"it cannot be repaired ({problem.strerror or problem})"
-        raise JournalError(str(path), what, "See to the folder; the file is as it was") from problem
+        raise JournalError(str(path), what, "See to the folder; the file is as it was.") from problem
 
 
 def _keep_aside(path: Path, torn: bytes) -> None:
-    aside = path.with_name(f"{path.name}.torn-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")
+    aside = _aside(path, "torn")
     _write_new(aside, torn)
     logger.warning("%s ended in %d bytes of a line that was never finished; kept in %s", path, len(torn), aside)
+
+
+def _aside(path: Path, what: str) -> Path:
+    return path.with_name(f"{path.name}.{what}-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")
 
 
 def _compact(path: Path, replay: Replay, now: float) -> Replay:
@@ -273,5 +276,5 @@ def _held_by_another(path: Path, note: bytes) -> JournalError:
     return JournalError(
         str(path),
         f"{who} is working on this folder",
-        "Wait for it to end or end it, or use another output folder. Nothing was sent",
+        "Wait for it to end or end it, or use another output folder. Nothing was sent.",
     )

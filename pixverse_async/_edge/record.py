@@ -18,7 +18,7 @@ from .journal_file import repair_file
 from .sinks import in_thread
 
 JOURNAL_NAME = "pixverse-journal.jsonl"
-_WHICH = "Give the folder that a batch wrote its videos to"
+_WHICH = "Give the folder that a batch wrote its videos to."
 
 
 @frozen

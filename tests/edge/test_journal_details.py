@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import fcntl
 import os
+import stat
 from pathlib import Path
 
 import anyio
@@ -135,3 +137,37 @@ async def test_a_system_without_a_table_of_mounts_opens_journals(
     monkeypatch.setattr(journal_file, "MOUNTS", tmp_path / "none")
     await (await Journal.open(tmp_path / "journal.jsonl")).aclose()
     assert "" == caplog.text
+
+
+@pytest.mark.parametrize(
+    ("note", "who"), [(b"", "another process"), (b'{"pid": 7, "host": "far"}\n', "process 7 on far")]
+)
+async def test_the_holder_of_a_folder_is_named(tmp_path: Path, note: bytes, who: str) -> None:
+    """Who holds the lock is told as far as it said so, with what to do."""
+    path = tmp_path / "journal.jsonl"
+    lock = tmp_path / "journal.jsonl.lock"
+    with lock.open("wb") as held:
+        held.write(note)
+        held.flush()
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(JournalError) as caught:
+            await Journal.open(path)
+    assert str(caught.value) == (
+        f"{lock}: {who} is working on this folder. Wait for it to end or end it, or use another output folder."
+        " Nothing was sent."
+    )
+
+
+async def test_a_torn_tail_is_told_of_and_is_its_owners_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """How much of a line was cut off which file, and where it is kept, unreadable for others."""
+    path = tmp_path / "journal.jsonl"
+    await (await Journal.open(path)).aclose()
+    with path.open("ab") as file:
+        file.write(b"half a line")
+    await (await Journal.open(path)).aclose()
+    (aside,) = tmp_path.glob("journal.jsonl.torn-*")
+    told = f"{path} ended in 11 bytes of a line that was never finished; kept in {aside}"
+    assert [told] == [record.getMessage() for record in caplog.records]
+    assert 0o600 == stat.S_IMODE(aside.stat().st_mode)
