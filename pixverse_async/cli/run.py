@@ -7,6 +7,7 @@ ends, by a signal too, the two tables, one summary and an exit code follow.
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import logging
 import shlex
 from argparse import Namespace
@@ -139,7 +140,8 @@ def _carry_out(batch: _Batch, options: Namespace) -> int:
     if scarce is not None:
         tell(f"warning: {scarce}")
     with _logging(is_verbose=options.verbose):
-        ended = anyio.run(_until_end, batch, options)
+        has_uvloop = importlib.util.find_spec("uvloop") is not None
+        ended = anyio.run(_until_end, batch, options, backend_options={"use_uvloop": has_uvloop})
     if ended.signum is not None and not ended.has_begun:
         tell("Interrupted before anything was sent.")
         return 128 + ended.signum
