@@ -49,8 +49,8 @@ class DownloadLimits:
     """In a row that brought nothing new."""
     first_pause: float = 0.5
     max_pause: float = 20.0
-    aggregate_bytes: int = 2**20
-    """Pieces are collected to this before a write: 1 MiB is the measured best, 2 MiB costs twice (benchmarks)."""
+    aggregate_bytes: int = 2 * 2**20
+    """Pieces are collected to this before they are handed to a thread: most videos of a few seconds take one hop."""
 
 
 @frozen

@@ -18,8 +18,8 @@ from .._core.errors import TransportError
 from .._core.transfer import DownloadLimits, MinimumSpeed
 from .transport import MediaReply
 
-MAX_PIECES: Final = 16
-"""In an aggregate of 1 MiB; a write for each piece of less than 64 KiB would cost more than joining them."""
+MAX_PIECES: Final = 32
+"""In an aggregate of 2 MiB; a write for each piece of less than 64 KiB would cost more than joining them."""
 HEAD_BYTES: Final = 2048
 """Of an error's body: storage's XML errors are of a few hundred bytes."""
 HEAD_TIMEOUT: Final = 10.0

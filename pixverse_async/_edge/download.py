@@ -1,6 +1,6 @@
 """One finished video from its link into a sink: whole, verified, or not at all.
 
-The body's pieces are collected to aggregates of 1 MiB; each is hashed and written in one hop to a worker thread, while
+The body's pieces are collected to aggregates of 2 MiB; each is hashed and written in one hop to a worker thread, while
 the socket goes on receiving.  What an answer means is `transfer`'s to say, whether the bytes are a video
 `integrity`'s, where they land the sink's.  A body that breaks off is continued from where it broke.
 

@@ -82,7 +82,7 @@ class Part(Protocol):
         ...
 
     async def write(self, pieces: Sequence[bytes]) -> None:
-        """Append the pieces, which are of about 1 MiB together. Not cancelled half-way."""
+        """Append the pieces, which are of about 2 MiB together. Not cancelled half-way."""
         ...
 
     async def replay(self, feed: Callable[[Bytes], None]) -> None:
