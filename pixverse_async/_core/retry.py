@@ -88,7 +88,7 @@ def judge_submit(answer: Reply | TransportError, now_utc: float) -> SubmitVerdic
     """What one paid POST came to."""
     if isinstance(answer, TransportError):
         return Deferred(error=answer) if answer.sent is False else Ambiguous(why=answer.what)
-    if 200 <= answer.status < 300:
+    if answer.is_success:
         return _judge_success(answer)
     named_id = wire.read_named_id(answer)
     if answer.status in _REFUSED_AT_THE_DOOR or (answer.status in _REFUSED_FOR_NOW and named_id is None):
@@ -146,7 +146,7 @@ def judge_status(answer: Reply | TransportError, request_id: str, now_utc: float
     """What one status call came to."""
     if isinstance(answer, TransportError):
         return Again(error=answer)
-    if 200 <= answer.status < 300:
+    if answer.is_success:
         return _judge_readable(answer, request_id)
     match answer.status:
         case 404 | 410:

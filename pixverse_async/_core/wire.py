@@ -75,6 +75,15 @@ class Reply:
     headers: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
     body: bytes = attrs.field(default=b"", repr=False)
 
+    @property
+    def is_success(self) -> bool:
+        """True for 2xx.
+
+        >>> [status for status in (199, 200, 299, 300) if Reply(status=status).is_success]
+        [200, 299]
+        """
+        return 200 <= self.status < 300
+
 
 @frozen
 class Media:

@@ -125,7 +125,7 @@ class Client:
                 f"Use the full queue base, such as {wire.DEFAULT_BASE_URL}.",
             )
             raise ConfigError(setting, "there is no queue at this address (404)", remedy)
-        if not 200 <= answer.status < 300:
+        if not answer.is_success:
             raise retry.api_error(answer, utc_now())
         wire.read_listing(answer)
 

@@ -182,7 +182,7 @@ class Reconciler:
 
 
 def _listing(answer: wire.Reply | Exception) -> Listing | None:
-    if isinstance(answer, Exception) or not 200 <= answer.status < 300:
+    if isinstance(answer, Exception) or not answer.is_success:
         return None
     try:
         return wire.read_listing(answer)

@@ -83,7 +83,7 @@ async def _ask(transport: Transport, file_type: FileType, *, allow_loopback: boo
     answer = await answer_to(transport, wire.grant_call(file_type))
     if isinstance(answer, TransportError):
         return _Setback(error=answer)
-    if 200 <= answer.status < 300:
+    if answer.is_success:
         return _checked(wire.read_grant(answer), allow_loopback=allow_loopback)
     error = retry.api_error(answer, _now_utc())
     if _may_pass(answer.status):
@@ -99,7 +99,7 @@ async def _put(transport: Transport, grant: Grant, body: bytes, file_type: FileT
         return _Setback(error=error)
     except DownloadError as refused:
         raise ProtocolError("upload_url", "a link that may be used", "another") from refused
-    if 200 <= answer.status < 300:
+    if answer.is_success:
         return None
     reason = f"storage refused the upload ({_storage_code(answer)})"
     if answer.status in _STALE_GRANT:

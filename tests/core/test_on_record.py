@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import attrs
+
 from pixverse_async._core.lifecycle import (
     GenerationFailed,
     GenerationSucceeded,
@@ -15,6 +17,7 @@ from pixverse_async._core.lifecycle import (
     SubmitInterrupted,
     fold,
 )
+from pixverse_async._core.outcome import Timings
 from pixverse_async._core.record import on_record
 from tests.submits import started
 
@@ -38,3 +41,15 @@ def test_a_held_job_says_why() -> None:
     """The reason why its fate is unknown, and no more than one price."""
     (told,) = on_record({"k": fold((SUBMIT, SubmitInterrupted(why="reset")))})
     assert (True, "reset", Decimal("0.150")) == (told.is_held, told.why, told.usd)
+
+
+def test_times_are_those_of_the_end_that_was_seen() -> None:
+    """A saved job tells all four, a failed one has no download, and one under way tells none."""
+    times = {"queued": 1.0, "generating": 2.0, "detected_late_by": 3.0}
+    saved = Saved(path="cat.mp4", size_bytes=9, sha256="ef", downloading=4.0, **times)
+    failed = GenerationFailed(reason="boom", kind="unknown", **times)
+    histories = [(*READY, saved), (SUBMIT, SubmitAccepted(request_id="r-1"), failed), READY]
+    told = on_record({str(n): fold(events) for n, events in enumerate(histories)})
+    seen = Timings(queued=1.0, generating=2.0, detected_late_by=3.0)
+    expected = [attrs.evolve(seen, downloading=4.0), seen, Timings()]
+    assert expected == [job.timings for job in told]

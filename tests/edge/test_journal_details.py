@@ -50,7 +50,7 @@ async def test_every_status_is_written_within_a_second(tmp_path: Path) -> None:
     ("problem", "words", "remedy"),
     [
         (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), "No space left on device", "Free some space. "),
-        (OSError(errno.EDQUOT, os.strerror(errno.EDQUOT)), "quota", "Free some space. "),
+        (OSError(errno.EDQUOT, os.strerror(errno.EDQUOT)), "Disk quota exceeded", "Free some space. "),
         (OSError(errno.EIO, os.strerror(errno.EIO)), "Input/output error", "See to the disk and the folder. "),
         (ValueError("odd"), "ValueError('odd')", "See to the disk and the folder. "),
     ],
@@ -81,7 +81,7 @@ async def test_an_unwritable_journal_says_why_to_all_who_wait(
     assert 7 == len(refusals)
     for refusal in refusals:
         assert str(tmp_path / "j") == refusal.path
-        assert words in refusal.problem
+        assert f"it cannot be written ({words}), so nothing more is sent" == refusal.problem
         assert refusal.remedy.startswith(remedy)
     await journal.aclose()
 

@@ -65,6 +65,7 @@ async def test_a_submit_of_unknown_fate_is_held(tmp_path: Path, fault: str) -> N
     held = batch.unknown[0]
     assert isinstance(held.error, SubmitUnknownError)
     assert held.error.may_be_billed
+    assert held.seed == held.error.seed
     assert held.usd > 0
     again = await scene.run(some_jobs(3))
     assert ["Succeeded", "Unknown", "Succeeded"] == kinds(again)
@@ -125,6 +126,19 @@ async def test_resubmit_waits_longer_than_the_list_lags(tmp_path: Path, list_lag
     assert ["Succeeded"] * 3 == kinds(batch)
     assert submits == scene.submits
     assert not scene.paid_twice()
+    lines = map(json.loads, (tmp_path / JOURNAL_NAME).read_text().splitlines())
+    assert [True] == [line["listings"] > 0 for line in lines if line.get("event") == "ConfirmedAbsent"]
+
+
+@pytest.mark.parametrize("on_unknown", ["resubmit", "reconcile"])
+async def test_a_list_that_lags_is_waited_for_however_long_the_loop_has_run(
+    tmp_path: Path, on_unknown: str
+) -> None:
+    """A reply lost an hour after the start is found in a list that lags by ten seconds, and not sent again before."""
+    await anyio.sleep(3600.0)
+    scene = Scene.set(tmp_path, "submit:drop_after_commit:nth=1", list_lag=10.0)
+    assert ["Succeeded"] == kinds(await scene.run(some_jobs(1), on_unknown=on_unknown, resubmit_after=120.0))
+    assert 1 == scene.submits
 
 
 @pytest.mark.fault(9)

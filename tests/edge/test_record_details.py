@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import stat
+import sys
 from pathlib import Path
 
 import pytest
 
-from pixverse_async import ConfigError, JournalError, State, repair_journal, resolve
+from pixverse_async import ConfigError, JournalError, State, jobs_on_record, repair_journal, resolve
 from pixverse_async._core.journal_format import event_line, header_line
 from pixverse_async._core.lifecycle import (
     Event,
@@ -129,3 +130,25 @@ async def test_what_cannot_be_repaired_is_told(tmp_path: Path) -> None:
     assert str(caught.value) == (
         f"{tmp_path}: it cannot be repaired (Is a directory). See to the folder; the file is as it was."
     )
+
+
+async def test_a_journal_that_cannot_be_read_is_named(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """None there, by default in `videos`; one that the system will not read; and one that is damaged."""
+    monkeypatch.chdir(path.parent)
+    which = "Give the folder that a batch wrote its videos to."
+    assert f"videos: there is none. {which}" == _refusal("videos")
+    with pytest.raises(JournalError, match=r"^videos: there is none"):
+        jobs_on_record()
+    path.write_bytes(b"name,usd\n")
+    assert _refusal(path.parent).startswith(
+        f"{path}, line 1: this is not a journal of pixverse_async. Nothing was"
+    )
+    if sys.platform == "linux":
+        unread = "/proc/self/mem"  # a plain file, as far as one can see
+        assert f"{unread}: it cannot be read (Input/output error). {which}" == _refusal(unread)
+
+
+def _refusal(place: str | Path) -> str:
+    with pytest.raises(JournalError) as caught:
+        jobs_on_record(place)
+    return str(caught.value)

@@ -1,0 +1,73 @@
+"""Replies to the letter: what an answer that cannot be read is called, and where a limit begins to be absurd."""
+
+from __future__ import annotations
+
+import pytest
+
+from pixverse_async import ProtocolError
+from pixverse_async._core import wire
+from pixverse_async._core.wire import RateHint, Reply
+from tests.core.replies import reply
+
+
+def _told(problem: ProtocolError) -> tuple[str, str, str]:
+    return problem.path, problem.expected, problem.got
+
+
+@pytest.mark.parametrize("status", [199, 200, 299, 300])
+def test_a_success_is_of_the_two_hundreds(status: int) -> None:
+    """199 and 300 are none."""
+    assert (status in (200, 299)) == Reply(status=status).is_success
+
+
+@pytest.mark.parametrize(
+    ("body", "got"), [(b"", "nothing"), (b"x" * 99, "x" * 59 + "…"), (b"<p>" + 78 * b" " + b"late", "<p>")]
+)
+def test_what_is_no_json_is_quoted_from_its_beginning(body: bytes, got: str) -> None:
+    """Sixty characters of the first eighty bytes are shown, and that there was nothing when there was nothing."""
+    with pytest.raises(ProtocolError) as caught:
+        wire.read_record(Reply(status=200, body=body))
+    assert ("body", "JSON", got) == _told(caught.value)
+
+
+def test_what_is_no_list_is_shown() -> None:
+    """In sixty characters."""
+    with pytest.raises(ProtocolError) as caught:
+        wire.read_listing(reply({"requests": "y" * 99}))
+    assert ("requests", "a list", f"'{'y' * 58}…") == _told(caught.value)
+
+
+@pytest.mark.parametrize("kind", [list, dict])
+def test_nesting_is_seen_in_lists_and_in_records(kind: type) -> None:
+    """More than thirty-two levels are no reply, of whatever they are made."""
+    body: object = "x"
+    for _ in range(40):
+        body = [body] if kind is list else {"a": body}
+    with pytest.raises(ProtocolError, match="at most 32 levels"):
+        wire.read_record(reply({"request_id": "r-1", "more": body}))
+
+
+def test_a_bad_entry_hides_none_that_follows() -> None:
+    """An entry that cannot be read is counted, and those around it are read, without media and reasons."""
+    good = {"request_id": "r-1", "status": "failed", "message": "boom"}
+    done = {"request_id": "r-2", "status": "success", "outcome": {"video_url": "https://x.example/a.mp4"}}
+    listing = wire.read_listing(reply({"requests": [good, {"request_id": ""}, done], "total": 3}))
+    assert ["r-1", "r-2"] == [record.request_id for record in listing.records]
+    assert [(None, None)] * 2 == [(record.media, record.reason) for record in listing.records]
+    assert (1, False) == (listing.unreadable, listing.is_complete)
+
+
+@pytest.mark.parametrize(
+    ("limit", "interval", "is_hint"),
+    [
+        *((1, 60, True), (0.5, 60, False), (10**6, 60, True), (10**6 + 0.5, 60, False)),
+        *((10, 0.5, True), (10, 0, False), (10, 86_400, True), (10, 86_400.5, False)),
+    ],
+)
+def test_a_limit_from_one_in_a_day_to_a_million_at_once_is_a_hint(
+    limit: float, interval: float, is_hint: bool
+) -> None:
+    """What is outside of these bounds is left alone."""
+    body = {"rate_limit": {"limit": limit, "interval_seconds": interval}}
+    expected = RateHint(limit=int(limit), interval=interval) if is_hint else None
+    assert expected == wire.read_rate_hint(reply(body, 429))
