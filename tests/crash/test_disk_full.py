@@ -153,10 +153,11 @@ async def test_32_a_folder_that_is_lost_in_the_middle_loses_no_paid_video(
     async with Emulator(QUICK, speed=40.0, film=tiny_film) as emulator:
         kept = tmp_path / JOURNAL_NAME
         first = await run(emulator, folder, journal=kept, on_event=strike)
-        # A removed folder is made again for each video.
-        assert (misdeed == "read-only") == bool(first.failed)
+        # A removed folder is made again for each video; one whose part was open in it is left to the next run.
+        assert misdeed == "removed" or first.failed
+        words = "No such file" if misdeed == "removed" else "Read-only file system"
+        assert all(words in str(failed.error) for failed in first.failed)
         if misdeed == "read-only":
-            assert all("Read-only file system" in str(failed.error) for failed in first.failed)
             mount_again(folder, "rw")
         assert ["Succeeded"] * 5 == kinds(await run(emulator, folder, journal=kept))
         assert paid_once(emulator, 5)

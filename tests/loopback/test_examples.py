@@ -68,6 +68,7 @@ async def run_there(*args: str, cwd: Path) -> subprocess.CompletedProcess[bytes]
     return await anyio.run_process(command, cwd=cwd, check=False)
 
 
+@pytest.mark.timeout(240)
 async def test_without_a_key_a_folder_becomes_real_videos(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It says that this is an emulation, makes a film of each image, keeps a journal, and so a page can be made."""
     monkeypatch.delenv("GMI_API_KEY", raising=False)
