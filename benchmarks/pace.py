@@ -7,6 +7,10 @@ runs over the in-memory transport.  *used*: the time at which the limits allow t
 at which it was accepted.  *refused*: 429 answers, as a share of submits.  In `halved` the limit is 30 a minute
 from the middle on.  Beside the default (100 in flight), fixed numbers in flight
 and inspect_ai's controller (`peer_pace`).  Counts, not clocks: exact each time.
+
+In `untold` nobody is refused: the queue accepts everything, and what is too much for the vendor behind it (60 a minute,
+or 20 at once) fails.  *failed* are those records, as a share of the jobs; *used* as above, or for the 20 at once the
+share of their time in which a request occupies them, until the last one was sent.
 """
 
 from __future__ import annotations
@@ -100,6 +104,21 @@ def earliest(jobs: int, *, halve: bool) -> float:
     return now
 
 
+async def play_untold(jobs: int, **vendor: int) -> tuple[float, float]:
+    """The share of the limit that was used, and of the jobs that failed by it."""
+    scene = Scene.set(Path(tempfile.mkdtemp()), generation_median=MEDIAN, generation_sigma=0.3, **vendor)
+    watch = Watch(scene, None)
+    asked = [Job(f"https://pictures.example/{n}.jpg", f"scene {n}") for n in range(jobs)]
+    began = anyio.current_time()
+    batch = await scene.run(asked, sink=MemorySink(), journal=False, job_timeout=36_000.0, on_event=watch)
+    took, made = watch.last_at - began, len(batch.succeeded)
+    if "vendor_rpm" in vendor:
+        return earliest(made, halve=False) / took, 1.0 - made / jobs
+    requests = scene.cloud.service.queue.requests.values()
+    busy = sum(min(one.timetable.ends_at, watch.last_at) - one.accepted_at for one in requests if one.ending.pays)
+    return busy / (vendor["vendor_workers"] * took), 1.0 - made / jobs
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=int, default=1000)
@@ -109,12 +128,19 @@ def main() -> None:
         for n in (5, 20, 100):
             show(halve, f"{n} in flight", play(jobs, halve=halve, max_in_flight=n))
         show(halve, "inspect_ai", play_peer(jobs, halve=halve))
+    for name, vendor in (("60 a minute", {"vendor_rpm": PER_MINUTE}), ("20 at once", {"vendor_workers": WORKERS})):
+        used, failed = _play(play_untold(jobs, **vendor))
+        print(f"untold  {name:14} used {used:6.1%}   failed  {failed:6.2%}", flush=True)
 
 
 def show(halve: bool, name: str, run: Coroutine[None, None, tuple[float, float]]) -> None:
-    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
-        used, refused = runner.run(run)
+    used, refused = _play(run)
     print(f"{'halved' if halve else 'steady':7} {name:14} used {used:6.1%}   refused {refused:6.2%}", flush=True)
+
+
+def _play(run: Coroutine[None, None, tuple[float, float]]) -> tuple[float, float]:
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        return runner.run(run)
 
 
 if __name__ == "__main__":

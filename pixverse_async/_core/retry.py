@@ -258,3 +258,12 @@ def failure_kind(reason: str) -> str:
     ('rate_limited', 'unknown')
     """
     return next((kind for kind, pattern in _KINDS if re.search(pattern, reason, re.IGNORECASE)), "unknown")
+
+
+def limit_interval(reason: str) -> float:
+    """The seconds in which a rate limit counts, by its words: an hour where they speak of one, else a minute.
+
+    >>> limit_interval("rate limit exceeded(RPM)"), limit_interval("Too many requests per hour")
+    (60.0, 3600.0)
+    """
+    return 3600.0 if re.search(r"rph|hour", reason, re.IGNORECASE) else 60.0

@@ -62,6 +62,10 @@ class Flight:
     reserved_usd: Decimal = Decimal(0)
     """What the budget holds for it; zero once it is spent or known to be free."""
     has_slot: bool = False
+    rank: int = 0
+    """How many requests were at the service when this run sent it, with itself."""
+    number: int = 0
+    """Which of this run's submits it was."""
     is_finished: bool = False
     is_stalled: bool = False
     sent_at: float | None = None

@@ -218,10 +218,13 @@ class Poller:
             await self._run.note(flight, GenerationSucceeded())
             self._run.settle(flight)
             flight.media = status.media
+            self._run.pacer.served()
+            self._run.slots.capacity.served(flight.rank)
             self._run.free_slot(flight)
             self._on_ready(flight)
             return
         error = failure_of(status)
+        self._learn_limit(flight, error)
         await self._run.note(flight, GenerationFailed(reason=error.reason, kind=error.kind))
         # What was once called a success may be billed, and counts as spent; a failure is reported not to be billed.
         is_billed = flight.record.is_billed_failure
@@ -230,6 +233,17 @@ class Poller:
         else:
             self._run.release(flight)
         await self._run.fail(flight, error, may_be_billed=is_billed)
+
+    def _learn_limit(self, flight: Flight, error: GenerationError) -> None:
+        """A limit may be told by failures alone: the next submits heed it, or most of the batch would fail alike."""
+        if flight.sent_at is None:
+            return  # An earlier run sent it: who else was there then is not known.
+        pacer, slots = self._run.pacer, self._run.slots
+        if error.kind == "rate_limited":
+            pacer.overran(flight.number, retry.limit_interval(error.reason))
+        elif error.kind == "capacity":
+            slots.capacity.overrun(flight.rank)
+            pacer.overloaded(flight.sent_at, anyio.current_time(), self._run.random.random())
 
     async def _miss(self, flight: Flight, error: PixverseError, sent: float, received: float) -> None:
         """A 404: a new record may not be readable yet; a lost one never will be."""

@@ -39,37 +39,13 @@ from .._core.pace import Pacer
 from .flight import Flight, JobEvent, Observer
 from .journal import EventLog
 from .limits import Limits
+from .slots import Slots
 from .transport import Transport
 
 logger = logging.getLogger("pixverse_async")
 
 BACKLOG_PER_DOWNLOAD = 16
 """Finished videos that may wait for each download worker before submits wait too: they cost a few bytes each."""
-
-
-class Slots:
-    """How many requests may be in flight. Jobs taken over from an earlier run are counted, never kept waiting."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.used = 0
-        self._freed = anyio.Event()
-
-    async def acquire(self) -> None:
-        """Wait for a free slot. *Cancellation*: takes none."""
-        while self.used >= self.limit:
-            await self._freed.wait()
-        self.used += 1
-
-    def take(self) -> None:
-        """Count one more, free or not."""
-        self.used += 1
-
-    def release(self) -> None:
-        """Give one back."""
-        self.used -= 1
-        self._freed.set()
-        self._freed = anyio.Event()
 
 
 @attrs.define(eq=False, repr=False, kw_only=True)
@@ -200,12 +176,13 @@ class Run:
     # -- slots -------------------------------------------------------------------------------------
 
     async def wait_for_slot(self, flight: Flight) -> None:
-        """Wait until one more request may be in flight."""
+        """Wait until one more request may be at the service."""
         await self.slots.acquire()
         flight.has_slot = True
+        flight.rank = self.slots.used
 
     def take_slot(self, flight: Flight) -> None:
-        """Count a request that is in flight already."""
+        """Count a request that is at the service already."""
         self.slots.take()
         flight.has_slot = True
 

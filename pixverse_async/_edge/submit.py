@@ -47,8 +47,9 @@ class Submitter:
         self._on_accepted = on_accepted
         self._on_unknown = on_unknown
         self._has_accepted = False
-        self._single_file = anyio.Lock()
-        self._reading = anyio.Lock()
+        self._door = anyio.Lock()
+        self._shut_since = math.inf
+        """Since when there has been a slot for a submit, and the service has taken none."""
 
     async def submit(self, flight: Flight) -> None:
         """Upload the image and send the job. *Charges* once, if the service accepts it and it succeeds.
@@ -60,7 +61,6 @@ class Submitter:
         hosted = await self._images.url_for(flight.job, flight.identity)
         flight.notes += hosted.notes
         await self._run.wait_for_disk()
-        await self._run.wait_for_slot(flight)
         match await self._until_settled(flight, hosted.url):
             case Accepted(status=status):
                 await self._on_accepted(flight, status)
@@ -71,38 +71,42 @@ class Submitter:
 
     async def _until_settled(self, flight: Flight, image_url: str) -> SubmitVerdict:
         """Try until the verdict is more than "not now", or trying longer makes no sense."""
-        give_up_at = anyio.current_time() + self._run.limits.job_timeout
+        came_at = anyio.current_time()
         failures = 0
         while True:
-            started_at, verdict = await self._in_turn(flight, image_url, give_up_at)
+            verdict = await self._in_turn(flight, image_url, came_at)
             if not isinstance(verdict, Deferred) or verdict.is_final:
                 return verdict
             failures += isinstance(verdict.error, TransportError)
-            if failures >= CONNECT_TRIES or anyio.current_time() >= give_up_at:
+            if failures >= CONNECT_TRIES or anyio.current_time() >= self._give_up_at(came_at):
                 return verdict
-            await self._back_off(verdict, started_at, failures)
+            await self._back_off(verdict, flight, failures)
 
-    async def _in_turn(self, flight: Flight, image_url: str, give_up_at: float) -> tuple[float, SubmitVerdict]:
-        """One attempt when its turn has come. Until the service is seen to accept, they go one by one."""
-        while True:
-            if self._is_accepting:
-                await self._wait_for_turn(give_up_at)
-                if self._is_accepting:
-                    return anyio.current_time(), await self._attempt(flight, image_url)
-            async with self._single_file:
-                await self._wait_for_turn(give_up_at)
-                if not self._is_accepting:
-                    started_at = anyio.current_time()
-                    verdict = await self._attempt(flight, image_url)
-                    self._has_accepted = self._has_accepted or isinstance(verdict, Accepted)
-                    return started_at, verdict
+    async def _in_turn(self, flight: Flight, image_url: str, came_at: float) -> SubmitVerdict:
+        """One attempt, when there is a slot for it and its turn has come.
+
+        All go through one door, in the order in which they came: a slot, the turn, and out. Until the service is
+        seen to accept, the next one has to wait for the answer too.
+        """
+        async with self._door:
+            await self._take_slot(flight)
+            await self._wait_for_turn(came_at)
+            if not self._is_accepting:
+                return await self._attempt(flight, image_url)
+        return await self._attempt(flight, image_url)
 
     @property
     def _is_accepting(self) -> bool:
         """A mistake in all jobs, or an outage, is to cost one submit and not a hundred."""
         return self._has_accepted and not self._run.breaker.is_on_trial
 
-    async def _wait_for_turn(self, give_up_at: float) -> None:
+    async def _take_slot(self, flight: Flight) -> None:
+        before = anyio.current_time()
+        await self._run.wait_for_slot(flight)
+        if anyio.current_time() > before:
+            self._shut_since = math.inf  # Nobody asked the service meanwhile.
+
+    async def _wait_for_turn(self, came_at: float) -> None:
         """Wait until pacer and breaker let a submit leave. Who returns leaves before anything else is awaited.
 
         *Raises* `StoppedError` when the batch halted, or no turn came in time.
@@ -112,14 +116,19 @@ class Submitter:
             self._check_halted()
             now = anyio.current_time()
             start_at = max(run.pacer.next_start(now), run.breaker.closed_at(now))
-            if start_at > now and start_at > give_up_at:
-                raise StoppedError(f"the service took no submit for {run.limits.job_timeout:g} s")
             if start_at > now:
+                self._shut_since = min(self._shut_since, now)
+                if start_at > self._give_up_at(came_at):
+                    raise StoppedError(f"the service took no submit for {run.limits.job_timeout:g} s")
                 await anyio.sleep_until(start_at)
             elif run.breaker.needs_read(now):
                 await self._read_before_submits()
             else:
                 return
+
+    def _give_up_at(self, came_at: float) -> float:
+        """Waiting for a slot does not count: only how long the service has taken nobody while there was one."""
+        return max(came_at, self._shut_since) + self._run.limits.job_timeout
 
     def _check_halted(self) -> None:
         stopped = self._run.not_sent()
@@ -127,25 +136,24 @@ class Submitter:
             raise stopped
 
     async def _read_before_submits(self) -> None:
-        """One read for all who wait: an outage is not to be explored with paid calls."""
-        async with self._reading:
-            if self._run.breaker.needs_read(anyio.current_time()):
-                answer = await answer_to(self._run.transport, wire.list_call())
-                is_failure = isinstance(answer, TransportError) or answer.status >= 500
-                self._run.breaker.heard_read(anyio.current_time(), is_failure=is_failure)
+        """An outage is not to be explored with paid calls."""
+        answer = await answer_to(self._run.transport, wire.list_call())
+        is_failure = isinstance(answer, TransportError) or answer.status >= 500
+        self._run.breaker.heard_read(anyio.current_time(), is_failure=is_failure)
 
-    async def _back_off(self, verdict: Deferred, started_at: float, failures: int) -> None:
+    async def _back_off(self, verdict: Deferred, flight: Flight, failures: int) -> None:
         u = self._run.random.random()
         if isinstance(verdict.error, TransportError):
             await anyio.sleep(retry.backoff(failures, u))
         else:
-            self._run.pacer.refused(started_at, anyio.current_time(), verdict.wait, verdict.hint, u)
+            assert flight.sent_at is not None, "what was refused has been sent"
+            self._run.pacer.refused(flight.sent_at, anyio.current_time(), verdict.wait, verdict.hint, u)
 
     async def _attempt(self, flight: Flight, image_url: str) -> SubmitVerdict:
         usd = price_usd(flight.job)
         self._run.reserve(flight, usd)
         flight.sent_at = anyio.current_time()
-        self._run.pacer.started(flight.sent_at)
+        flight.number = self._run.pacer.started(flight.sent_at)
         seed = flight.job.seed if flight.job.seed is not None else self._run.random.randint(0, MAX_SEED)
         content = wire.payload(flight.job, image_url, seed)
         return await self._send(flight, _started(flight, seed, content, usd), wire.submit_call(content))
@@ -170,9 +178,14 @@ class Submitter:
             case Accepted(status=status):
                 await self._run.note(flight, SubmitAccepted(request_id=status.request_id))
                 self._run.pacer.accepted()
+                self._has_accepted = True
+                self._shut_since = math.inf
             case Deferred(error=error):
                 await self._run.note(flight, SubmitDeferred(why=error.describe()))
                 self._run.release(flight)
+                # It is not at the service, and others may be waiting with a slot in front of it.
+                self._run.free_slot(flight)
+                self._shut_since = min(self._shut_since, flight.sent_at or math.inf)
             case Rejected(error=error):
                 await self._run.note(flight, SubmitRejected(status=error.status, reason=error.reason))
                 self._run.release(flight)

@@ -1,10 +1,13 @@
 """The service's rate limits: so many submits per model in a sliding window, refused with the documented body.
 
-Only admitted submits count, so a client that waits as long as it is told gets through.  Pure: `now` is given.
+Only admitted submits count, so a client that waits as long as it is told gets through.  The vendor behind the queue
+has limits of its own, of which the queue does not know: what is too much for it is accepted, and fails.
+Pure: `now` is given.
 """
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections import defaultdict, deque
 
@@ -37,10 +40,38 @@ class SlidingWindow:
         self._admitted[model].append(now)
 
 
+@attrs.define(eq=False)
+class Vendor:
+    """Who makes the videos, and refuses more of them at once, or in a minute, than it likes."""
+
+    rate: SlidingWindow | None
+    workers: int | None
+    _ends: list[float] = attrs.field(factory=list[float])
+
+    def refusal(self, now: float) -> str | None:
+        """The fault with which a request that comes now fails; None when it is taken."""
+        while self._ends and self._ends[0] <= now:
+            heapq.heappop(self._ends)
+        if self.workers is not None and len(self._ends) >= self.workers:
+            return "concurrency"
+        return "rate_limit_as_failed" if self.rate is not None and self.rate.wait("", now) > 0 else None
+
+    def take(self, now: float, ends_at: float) -> None:
+        """A request is taken, and keeps a worker busy until it ends."""
+        heapq.heappush(self._ends, ends_at)
+        if self.rate is not None:
+            self.rate.admit("", now)
+
+
 def windows(rpm: int | None, rph: int | None) -> tuple[SlidingWindow, ...]:
     """The limits in force."""
     wanted = (("RPM", rpm, RPM_WINDOW), ("RPH", rph, RPH_WINDOW))
     return tuple(SlidingWindow(kind, limit, window) for kind, limit, window in wanted if limit is not None)
+
+
+def vendor(rpm: int | None, workers: int | None) -> Vendor:
+    """The vendor with its limits."""
+    return Vendor(None if rpm is None else SlidingWindow("RPM", rpm, RPM_WINDOW), workers)
 
 
 def rate_limited(

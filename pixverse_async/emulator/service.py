@@ -21,7 +21,7 @@ from .catalog import MODEL_IDS, model_detail
 from .faults import FaultBook, On
 from .grants import CONTENT_TYPES
 from .ledger import Ledger
-from .limits import SlidingWindow, windows
+from .limits import SlidingWindow, vendor, windows
 from .messages import Request, Response, html_response, json_response, raw_json
 from .queue import RequestQueue
 from .settings import BASE_PATH, MODEL, Settings
@@ -58,7 +58,9 @@ class EmulatedService:
         org_id, user_id = (f"{rng.getrandbits(64):016x}" for _ in range(2))
         queue = RequestQueue(settings, storage, Ledger(), rng, org_id, user_id)
         limits = windows(settings.rpm, settings.rph)
-        return cls(settings, queue, storage, faults, limits, SubmitDesk(settings, queue, faults, limits, rng))
+        behind = vendor(settings.vendor_rpm, settings.vendor_workers)
+        desk = SubmitDesk(settings, queue, faults, limits, behind, rng)
+        return cls(settings, queue, storage, faults, limits, desk)
 
     @property
     def ledger(self) -> Ledger:

@@ -54,6 +54,11 @@ class Settings:
     """Submits per 60 s in a sliding window, per model. The real number for this model is not public."""
     rph: int | None = None
     """Submits per hour, likewise; documented to exist for video models, numbers not published."""
+    vendor_rpm: int | None = None
+    """Submits per 60 s that the vendor behind the queue takes. The queue accepts more, and those fail: seen live, for
+    a sister model, as a record with "rate limit exceeded(RPM)"."""
+    vendor_workers: int | None = None
+    """Generations that the vendor takes at once; more are accepted by the queue and fail (PixVerse's code 500044)."""
     workers: int | None = None
     """Generations at once, first come first served. None: as many as asked."""
     generation_median: float = attrs.field(default=80.0, validator=_positive)

@@ -19,7 +19,7 @@ from .catalog import MODEL_IDS
 from .checks import Picture, find_picture, payload_problems
 from .faults import SUBMIT_REFUSALS, FaultBook, Rule
 from .generation import Generation
-from .limits import RPM_WINDOW, SlidingWindow, rate_limited
+from .limits import RPM_WINDOW, SlidingWindow, Vendor, rate_limited
 from .messages import Request, Response, html_response, json_response, raw_json
 from .queue import RequestQueue
 from .settings import MODEL, Settings
@@ -49,6 +49,9 @@ ABSURD_RETRY_MS: Final = 10**15
 SYNC_TIMES: Final = (30.0, 60.0)
 """Seconds for which a submit was seen to block (claimscene, 2026-07)."""
 
+VENDOR_REFUSES_AFTER: Final = 3.0
+"""Seconds until a request that is too much for the vendor has failed. A guess: no such record tells its times."""
+
 
 @attrs.define(eq=False)
 class SubmitDesk:
@@ -58,6 +61,7 @@ class SubmitDesk:
     _queue: RequestQueue
     _faults: FaultBook
     _windows: tuple[SlidingWindow, ...]
+    _vendor: Vendor
     _rng: random.Random
 
     def submit(self, request: Request, now: float) -> Response:
@@ -152,9 +156,19 @@ class SubmitDesk:
         fault = None if outcome is None else outcome.fault
         if rule is not None and rule.fault in ("slow_sync", "failed_on_post"):
             return self._finish_at_once(payload, picture, rule, fault, now)
-        made = self._queue.accept(payload, picture, fault, now)
+        made = self._accept(payload, picture, fault, now)
         honest = self._reply(made, now)
         return honest if rule is None else _after_commit(rule, made, honest)
+
+    def _accept(
+        self, payload: Mapping[str, object], picture: Picture, fault: str | None, now: float
+    ) -> Generation:
+        refusal = self._vendor.refusal(now)
+        if refusal is not None:
+            return self._queue.accept(payload, picture, refusal, now, took=VENDOR_REFUSES_AFTER)
+        made = self._queue.accept(payload, picture, fault, now)
+        self._vendor.take(now, made.timetable.ends_at)
+        return made
 
     def _finish_at_once(
         self, payload: Mapping[str, object], picture: Picture, rule: Rule, fault: str | None, now: float

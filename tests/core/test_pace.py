@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pixverse_async._core.pace import (
     CATCH_UP,
     CLOCK_MARGIN,
+    HISTORY,
     LONGEST_PAUSE,
     SHORTEST_PAUSE,
     STAGGER,
@@ -202,3 +203,44 @@ def test_no_pause_is_longer_than_was_asked_for(
         now = start
         pacer.started(now)
         pacer.refused(now, now + 0.1, wait, hint, u)
+
+
+def test_a_limit_that_only_failures_tell_is_the_number_that_fits() -> None:
+    """Of a hundred sent at once those after the sixtieth fail, in any order: from then on sixty a minute are sent."""
+    pacer = Pacer()
+    numbers = [pacer.started(1.0) for _ in range(100)]
+    for n in (80, 99, 60, 61, 70):
+        pacer.overran(numbers[n], 60.0)
+    assert RateHint(limit=60, interval=60.0) == pacer.limit
+    assert pacer.next_start(5.0) == 1.0 + MINUTE
+
+
+def test_a_failure_told_hours_late_teaches_nothing() -> None:
+    """Who left with it is forgotten then."""
+    pacer = Pacer()
+    number = pacer.started(0.0)
+    pacer.started(HISTORY)
+    pacer.overran(number, 60.0)
+    assert pacer.limit is None
+
+
+def test_the_slower_of_two_limits_is_kept() -> None:
+    """One named in a 429 and one that failures show: whichever allows less in the long run."""
+    pacer = Pacer(named=TWO_A_MINUTE)
+    *_, fourth = [pacer.started(n * 100.0) for n in range(4)]
+    pacer.overran(fourth, 3600.0)
+    assert RateHint(limit=3, interval=3600.0) == pacer.limit
+    assert TWO_A_MINUTE == Pacer(named=TWO_A_MINUTE).limit
+
+
+def test_an_overload_makes_one_pause_and_the_next_a_longer_one_until_a_video_is_made() -> None:
+    """Requests that were sent before the pause and fail after it add nothing; each new failure doubles it."""
+    pacer = Pacer()
+    pacer.overloaded(0.0, 1.0, 0.0)
+    pacer.overloaded(0.5, 1.5, 0.0)
+    assert 3.0 == pacer.next_start(1.5)
+    pacer.overloaded(3.0, 4.0, 0.0)
+    assert 8.0 == pacer.next_start(4.0)
+    pacer.served()
+    pacer.overloaded(8.0, 9.0, 0.0)
+    assert 11.0 == pacer.next_start(9.0)

@@ -10,7 +10,15 @@ import anyio
 import attrs
 import pytest
 
-from pixverse_async import BatchResult, Job, JournalError, Outcome, RejectedError, SubmitUnknownError
+from pixverse_async import (
+    BatchResult,
+    GenerationError,
+    Job,
+    JournalError,
+    Outcome,
+    RejectedError,
+    SubmitUnknownError,
+)
 from pixverse_async._core.breaker import FEWEST_CALLS
 from pixverse_async._core.lifecycle import NEW_JOB, Event, JobRecord, advance
 from pixverse_async._edge.client import JOURNAL_NAME
@@ -416,6 +424,25 @@ async def test_a_rejected_job_is_free_and_stays_rejected(tmp_path: Path) -> None
         assert 400 == error.status
         assert "image" in error.reason
     assert 2 == scene.submits
+
+
+@pytest.mark.parametrize(
+    ("vendor", "most_failures"),
+    # The first hundred are sent before anything is known; what fails after them is a trial.
+    [({"vendor_workers": 10}, 90 + 5), ({"vendor_rpm": 30}, 70 + 9)],
+    ids=["at once", "a minute"],
+)
+async def test_a_limit_that_only_failures_tell_costs_no_more_than_the_first_burst(
+    tmp_path: Path, vendor: dict[str, int], most_failures: int
+) -> None:
+    """Of 300 jobs hardly one fails beyond those that were under way when the first failure was seen."""
+    scene = Scene.set(tmp_path, generation_median=12.0, **vendor)
+    batch = await scene.run(some_jobs(300), job_timeout=7200.0)
+    assert 0 < len(batch.failed) <= most_failures
+    assert 300 - len(batch.failed) == len(batch.succeeded) == scene.charges
+    assert {"capacity" if "vendor_workers" in vendor else "rate_limited"} == {
+        one.error.kind for one in batch.failed if isinstance(one.error, GenerationError)
+    }
 
 
 async def test_the_limit_that_a_refusal_names_is_kept_to(tmp_path: Path) -> None:

@@ -1,0 +1,63 @@
+"""How many the service takes, when nothing tells but those that were one too many.
+
+A limit need not come as a 429: the submit may be accepted, and its record end as failed, with "rate limit
+exceeded(RPM)" or "Reached the limit for concurrent generations." (seen live on this queue; PixVerse's code 500044).
+Whoever looks at 429s alone then has most of a batch fail.  The rule: if the n-th of those under way was one too many,
+at most n - 1 fit.  Many that fail together thus teach one number, the true one, and no cut follows a cut.
+What was learned is tried anew, by one more, only while all places are used and served; after a trial that went well
+by twice as many, so that an overload of minutes does not slow a day.  A trial that fails makes the next one wait
+twice as long: those of a long batch cost a handful of failures.
+
+Pure.  It does not know what it counts: requests at once (`Slots`), or submits in a minute (`Pacer`).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+MOST_ROUNDS: Final = 64
+"""Times that all places are used before one more is tried again, at most: some hours of a full queue."""
+
+
+@attrs.define(eq=False)
+class Capacity:
+    """The number of places, as far as failures have shown it.
+
+    >>> places = Capacity()
+    >>> for rank in (100, 21, 64):
+    ...     places.overrun(rank)
+    >>> places.limit
+    20
+    """
+
+    limit: int | None = None
+    """None: nothing was ever too many."""
+    _served: int = 0
+    _rounds: int = 1
+    """So many times all places are used and served before more are tried."""
+    _step: int = 1
+    """So many more are tried next."""
+    _is_trial: bool = False
+
+    def overrun(self, rank: int) -> None:
+        """The `rank`-th of those under way was one too many."""
+        fits = max(1, rank - 1)
+        if self.limit is not None and fits >= self.limit:
+            return
+        self.limit = fits
+        self._served, self._step = 0, 1
+        if self._is_trial:
+            self._rounds = min(2 * self._rounds, MOST_ROUNDS)
+            self._is_trial = False
+
+    def served(self, rank: int) -> None:
+        """The `rank`-th of those under way was taken. Who left room, or left before the limit fell, proves nothing."""
+        if self.limit is None or rank != self.limit:
+            return
+        self._served += 1
+        if self._served >= self._rounds * self.limit:
+            self.limit += self._step
+            self._served, self._step = 0, 2 * self._step
+            self._is_trial = True
