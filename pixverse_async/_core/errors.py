@@ -53,6 +53,11 @@ def redact(text: str, limit_chars: int = MAX_QUOTED_CHARS) -> str:
     return clean if len(clean) <= limit_chars else clean[: limit_chars - 1] + "…"
 
 
+def _sentence(text: str) -> str:
+    """A foreign sentence without its full stop, for ours follows."""
+    return text.rstrip(". ")
+
+
 _MAY_BE_CHARGED = "It may have been charged: look for the request in the console before sending it again."
 _SEND_AGAIN = "Send it again with retry_failed (--retry-failed); the service is reported not to charge failures."
 _AFTER_FAILURE = {
@@ -159,7 +164,7 @@ class ApiError(PixverseError):
 
     def describe(self) -> str:
         advice = _MAY_BE_CHARGED if self.may_be_billed else self._advice()
-        return f"the service answered {self.status}: {self.reason or 'no reason given'}. {advice}"
+        return f"the service answered {self.status}: {_sentence(self.reason) or 'no reason given'}. {advice}"
 
     def _advice(self) -> str:
         return "Nothing was charged for this call; run it again."
@@ -281,7 +286,7 @@ class GenerationError(PixverseError):
     `kind` is one of "moderation", "rate_limited", "capacity", "credits", "image", "cancelled",
     "no_media" and "unknown".
 
-    >>> print(GenerationError("forbidden", "moderation"))
+    >>> print(GenerationError("forbidden.", "moderation"))
     the generation failed (moderation): forbidden. Change the prompt or the image; the same job would be refused again.
     """
 
@@ -290,7 +295,7 @@ class GenerationError(PixverseError):
 
     def describe(self) -> str:
         advice = _MAY_BE_CHARGED if self.may_be_billed else _AFTER_FAILURE.get(self.kind, _SEND_AGAIN)
-        return f"the generation failed ({self.kind}): {self.reason or 'the service gave no reason'}. {advice}"
+        return f"the generation failed ({self.kind}): {_sentence(self.reason) or 'the service gave no reason'}. {advice}"
 
 
 @attrs.define(eq=False, slots=False, repr=False)

@@ -77,6 +77,7 @@ async def _save(handle: Handle, options: Namespace) -> int:
     if await anyio.Path(target).exists():
         raise ConfigError("--out", f"{str(target)!r} exists", "Remove it or choose another name.")
     again = f"{program()} attach {handle.request_id}"
+    tell(f"Waiting for the video, for {options.timeout:g} s at most; Ctrl-C leaves the request running.")
     with anyio.CancelScope() as scope, Interrupts(scope, again) as interrupts:
         saved = await handle.save(target, options.timeout)
         fields = {"path": str(target), "size_bytes": saved.size_bytes, "sha256": saved.sha256}

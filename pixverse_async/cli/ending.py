@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
 import attrs
 
-from pixverse_async import BatchResult, Outcome, PixverseError, RecordedJob, State, jobs_on_record
+from pixverse_async import (
+    BatchResult,
+    BudgetExceededError,
+    GenerationError,
+    InvalidJobError,
+    Outcome,
+    PixverseError,
+    RecordedJob,
+    State,
+    jobs_on_record,
+)
 from pixverse_async.observe import print_outcomes
 
 from .arguments import program
@@ -48,9 +58,9 @@ def report(ended: Ended, folder: Path, total: int, *, as_json: bool) -> None:
         tell(f"Interrupted. {_fate(left)}; go on with\n  {again}")
     elif ended.error is not None:
         tell(f"When that is mended, go on with\n  {again}")
-    elif batch.pending or batch.failed:
-        also = "; --retry-failed sends those again that the service failed" if batch.failed else ""
-        tell(f"What can still be had is fetched by this line, and paid once{also}\n  {again}")
+    else:
+        for hint in _hints(batch, again):
+            tell(hint)
     if batch.unknown:
         tell(
             f"Some submits have an unknown fate and are held; see\n  {program()} status {shlex.quote(str(folder))}"
@@ -60,6 +70,23 @@ def report(ended: Ended, folder: Path, total: int, *, as_json: bool) -> None:
         tell(
             f"{len(others)} jobs of other runs into this folder are unfinished; fetch them with\n  {again} --sent-only"
         )
+
+
+def _hints(batch: BatchResult, again: str) -> Iterator[str]:
+    """What to do about the jobs without a video, for each kind of them the line that does it."""
+    errors = [one.error for one in batch.failed]
+    short = sum(isinstance(error, BudgetExceededError) for error in errors)
+    wrong = sum(isinstance(error, InvalidJobError) for error in errors)
+    refused = sum(isinstance(error, GenerationError) for error in errors)
+    rest = len(errors) - short - wrong - refused + len(batch.pending)
+    if rest:
+        yield f"{rest} can still be had, and {'are' if rest > 1 else 'is'} paid once; go on with\n  {again}"
+    if short:
+        yield f"{short} not sent for want of budget; with a larger one\n  {again} --budget USD"
+    if wrong:
+        yield f"{wrong} not sent because of {'their' if wrong > 1 else 'its'} input; when it is mended\n  {again}"
+    if refused:
+        yield f"{refused} failed at the service; sent again by\n  {again} --retry-failed"
 
 
 def resume_line(folder: Path) -> str:

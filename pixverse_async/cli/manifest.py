@@ -22,7 +22,7 @@ from typing import Final, TypeAlias, cast
 from urllib.parse import urlsplit
 
 from pixverse_async import ConfigError, Job, Outcome, PixverseError, Succeeded, jobs_on_record
-from pixverse_async.observe.words import clean
+from pixverse_async._words import clean
 
 from .files import replace_file
 from .sources import JobLike, as_job

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,14 +17,15 @@ import anyio
 
 from pixverse_async import ConfigError, RecordedJob, State, jobs_on_record
 from pixverse_async import resolve as settle
-from pixverse_async.observe.words import clean, wrapped
+from pixverse_async._words import clean
+from pixverse_async.observe.words import cells, wrapped
 
 from .arguments import program
 from .codes import Exit
 from .ending import UNFETCHED, resume_line
 from .manifest import parameters
 from .preview import show_price
-from .say import answer, answer_json, columns, dollars
+from .say import answer, answer_json, columns, dollars, width_of
 from .sources import as_job, read_sources
 
 SHOWN_KEY_CHARS: Final = 8
@@ -117,9 +119,9 @@ def _by_key(held: Sequence[RecordedJob], key: str) -> RecordedJob:
     found = [job for job in held if job.name == key or (is_whole and job.key.startswith(key.lower()))]
     if len(found) == 1:
         return found[0]
-    problem = (
-        f"{clean(key)!r} is none of the {len(held)} held jobs" if not found else f"{clean(key)!r} is several jobs"
-    )
+    if not held:
+        raise ConfigError("KEY", "no job is held here, so there is nothing to settle", "See the verb status.")
+    problem = f"{clean(key)!r} is {'several jobs' if found else f'none of the {len(held)} held jobs'}"
     raise ConfigError("KEY", problem, f"Copy it from {program()} status DIR.")
 
 
@@ -190,18 +192,25 @@ def _report(jobs: Sequence[RecordedJob], folder: str, *, is_whole: bool) -> Iter
 
 
 def _listed(jobs: Sequence[RecordedJob], limit: int = LISTED_JOBS) -> Iterator[str]:
-    rows = [("key", "name", "state", "usd", "sent (UTC)", "seed", "request")]
-    for job in jobs[:limit]:
-        key, usd = job.key[:SHOWN_KEY_CHARS], dollars(job.usd)
-        sent, request = _time(job.started_at_utc), "" if job.request_id is None else job.request_id
-        rows.append((key, job.name, job.state.value, usd, sent, str(job.seed), request))
-    head, *lines = columns(rows).splitlines()
+    """A line for each job; in a terminal too narrow for it, the seed and the request's id follow on another."""
+    shown = jobs[:limit]
+    rows = [("key", "name", "state", "usd", "sent (UTC)", "seed", "request"), *map(_row, shown)]
+    table = columns(rows)
+    is_narrow = max(map(cells, table.splitlines())) + len("  ") > width_of(sys.stdout)
+    head, *lines = (columns([row[:-2] for row in rows]) if is_narrow else table).splitlines()
     yield f"  {head}"
-    for line, job in zip(lines, jobs, strict=False):
+    for line, job in zip(lines, shown, strict=True):
         yield f"  {line}"
+        if is_narrow:
+            yield f"    seed {job.seed}" + (f", request {job.request_id}" if job.request_id else "")
         yield from (f"    {text}" for text in wrapped(clean("" if job.why is None else job.why), WIDTH))
     if len(jobs) > limit:
         yield f"  ... and {len(jobs) - limit} more: --all lists them"
+
+
+def _row(job: RecordedJob) -> tuple[str, ...]:
+    key, sent, request = job.key[:SHOWN_KEY_CHARS], _time(job.started_at_utc), job.request_id
+    return (key, job.name, job.state.value, dollars(job.usd), sent, str(job.seed), request or "")
 
 
 def _usd(sums: Mapping[str, object], name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -10,16 +11,16 @@ from typing import Final
 import attrs
 
 from pixverse_async import InvalidJobError, Job, estimate
-from pixverse_async.observe.words import cut
+from pixverse_async.observe.words import cells, cut
 
 from .codes import Exit
 from .manifest import shown_image
-from .say import answer, answer_json, columns, dollars
+from .say import answer, answer_json, columns, dollars, width_of
 from .sources import JobLike, as_job
 
 SHOWN_ROWS: Final = 50
-PROMPT_COLUMNS: Final = 40
-IMAGE_COLUMNS: Final = 48
+LAYOUTS: Final = ((48, 40), (20, 24), (0, 16))
+"""Columns for the image and for the prompt: the first that the terminal has room for."""
 
 
 @attrs.frozen(kw_only=True)
@@ -95,20 +96,20 @@ def _fields(line: _Line) -> dict[str, object]:
 def _table(lines: Sequence[_Line]) -> str:
     shown = lines[:SHOWN_ROWS]
     more = [] if len(shown) == len(lines) else [f"... and {len(lines) - len(shown)} more"]
-    return "\n".join(
-        [columns([("row", "name", "image", "length", "quality", "usd", "prompt"), *_rows(shown)]), *more]
-    )
+    tables = [columns(list(_rows(shown, *layout))) for layout in LAYOUTS]
+    room = width_of(sys.stdout)
+    fitting = (one for one in tables if max(map(cells, one.splitlines())) <= room)
+    return "\n".join([next(fitting, tables[-1]), *more])
 
 
-def _rows(lines: Sequence[_Line]) -> Iterator[Sequence[str]]:
+def _rows(lines: Sequence[_Line], image_columns: int, prompt_columns: int) -> Iterator[Sequence[str]]:
+    yield ("row", "name", *(["image"] if image_columns else []), "length", "quality", "usd", "prompt")
     for line in lines:
-        row = str(line.index + 1)
-        if line.job is None or line.problem is not None:
-            name = "" if line.job is None else line.job.stem
-            yield (row, name, "wrong, see below", "", "", "", "")
+        row, job = str(line.index + 1), line.job
+        if job is None or line.problem is not None:
+            yield (row, "" if job is None else job.stem, "wrong, see below", *[""] * (4 if image_columns else 3))
         else:
-            job = line.job
-            image = cut(shown_image(job.image), IMAGE_COLUMNS)
+            image = [cut(shown_image(job.image), image_columns)] if image_columns else []
             quality = job.quality + (" audio" if job.audio else "") + (" clips" if job.multi_clip else "")
-            prompt = cut(" ".join(job.prompt.split()), PROMPT_COLUMNS)
-            yield (row, job.stem, image, f"{job.duration} s", quality, str(line.usd), prompt)
+            prompt = cut(" ".join(job.prompt.split()), prompt_columns)
+            yield (row, job.stem, *image, f"{job.duration} s", quality, str(line.usd), prompt)

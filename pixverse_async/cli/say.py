@@ -5,20 +5,31 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import sys
 from collections.abc import Generator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import TextIO
 
-from pixverse_async.observe.words import cells, clean, dollars
+from pixverse_async._words import clean, dollars
+from pixverse_async.observe.words import cells, wrapped
 
-__all__ = ["answer", "answer_json", "columns", "dollars", "surviving", "tell"]
+__all__ = ["answer", "answer_json", "columns", "dollars", "surviving", "tell", "width_of"]
 
 
 def tell(text: str) -> None:
-    """A line on stderr."""
-    _write(sys.stderr, text)
+    """Lines on stderr: those of prose as wide as the terminal; commands, which are indented, and errors as they are."""
+    _write(sys.stderr, "\n".join(_fitted(line) for line in text.splitlines()) if sys.stderr.isatty() else text)
+
+
+def _fitted(line: str) -> str:
+    return line if line.startswith((" ", "error: ")) else "\n".join(wrapped(line, width_of(sys.stderr) - 1))
+
+
+def width_of(stream: TextIO) -> int:
+    """Columns of the terminal; a file or a pipe has room for everything."""
+    return shutil.get_terminal_size().columns if stream.isatty() else sys.maxsize
 
 
 def answer(text: str) -> None:

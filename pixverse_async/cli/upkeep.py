@@ -11,7 +11,7 @@ from typing import NamedTuple
 import anyio
 
 from pixverse_async import DirectorySink, RecordedJob, State, jobs_on_record, repair_journal
-from pixverse_async.observe.words import clean
+from pixverse_async._words import clean
 
 from .arguments import program
 from .codes import Exit

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from .. import BatchResult, Failed, Outcome, Succeeded, Timings
+from .._words import clean, dollars
 from .tally import Phase, is_kept, phase_of
 from .view import STYLES
-from .words import Line, Span, cells, clean, cut, dollars, packed, plain, wrapped
+from .words import Line, Span, cells, cut, packed, plain, wrapped
 
 WIDEST_FILE: Final = 60
 """Columns. A longer path loses its middle, so that the numbers stay on the screen."""

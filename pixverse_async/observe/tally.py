@@ -14,7 +14,7 @@ from typing import Final
 import attrs
 
 from .. import Failed, JobEvent, Outcome, Pending, State, Succeeded
-from .words import clean
+from .._words import clean
 
 ENOUGH_TO_GUESS: Final = 3
 """Jobs that must have finished before the time of the rest may be guessed from them."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from .._words import dollars
 from .tally import Phase, Tally
-from .words import Line, Span, clock, dollars, packed, plain, roughly, wrapped
+from .words import Line, Span, clock, packed, plain, roughly, wrapped
 
 WIDEST_BAR: Final = 40
 NARROWEST_BAR: Final = 10

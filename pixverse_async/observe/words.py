@@ -1,18 +1,11 @@
-"""Text for a screen: spans in a style, lines no wider than asked, money and time in words.
-
-Knows nothing of jobs.  What comes from outside passes `clean` before it may be shown.
-"""
+"""Text for a screen: spans in a style, lines no wider than asked, time in words. Knows nothing of jobs."""
 
 from __future__ import annotations
 
-import re
 import textwrap
 import unicodedata
 from collections.abc import Iterable
-from decimal import Decimal
-from typing import Final, NamedTuple, TypeAlias
-
-_LINK: Final = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://[^/\s?#\"'<>]*)[^\s\"'<>]*")
+from typing import NamedTuple, TypeAlias
 
 
 class Span(NamedTuple):
@@ -28,25 +21,6 @@ Line: TypeAlias = "list[Span]"
 def plain(line: Line) -> str:
     """The line without its styles."""
     return "".join(span.text for span in line)
-
-
-def clean(text: str) -> str:
-    """Text from outside as it may be shown: links without their path, nothing that commands a terminal.
-
-    >>> clean("see https://storage.example/v.mp4?X-Goog-Signature=1f\\x1b[2J")
-    'see https://storage.example/… [2J'
-    """
-    shown = "".join(char if char.isprintable() else " " for char in text)
-    return _LINK.sub(lambda link: link[0] if link[0] == link[1] else f"{link[1]}/…", shown)
-
-
-def dollars(usd: Decimal) -> str:
-    """Cents, and a tenth of one where there is one.
-
-    >>> dollars(Decimal("0.175")), dollars(Decimal("1.0500")), dollars(Decimal(0))
-    ('$0.175', '$1.05', '$0.00')
-    """
-    return "$" + f"{usd:.3f}".removesuffix("0")
 
 
 def clock(seconds: float) -> str:

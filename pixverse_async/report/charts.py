@@ -12,7 +12,7 @@ from statistics import median
 from typing import Final, NamedTuple
 
 from .cards import Card
-from .words import shown, span
+from .words import clock, shown, span
 
 NAMED_ROWS: Final = 60
 """Up to so many jobs have a row with their name; of more, each is a thin line."""
@@ -158,7 +158,8 @@ def _scale(whole: float, height: int) -> str:
     """Lines down the chart at round times, at most six."""
     step = next((step for step in STEPS if whole / step <= 6), whole / 6)
     ticks = [index * step for index in range(math.floor(whole / step) + 1)]
-    return _base(height) + "".join(_mark(at / whole, height, span(at), is_line=at > 0) for at in ticks)
+    said = span if whole < 60 else clock
+    return _base(height) + "".join(_mark(at / whole, height, said(at), is_line=at > 0) for at in ticks)
 
 
 def _mark(share: float, height: int, text: str, *, is_line: bool) -> str:

@@ -16,10 +16,11 @@ from urllib.parse import quote
 
 import attrs
 
+from .._words import dollars
 from .cards import Card, Standing, at_stake, counts, spent
 from .charts import generation_times, histogram, timeline
 from .style import STYLE, filters
-from .words import dollars, shown, size, span
+from .words import shown, size, span
 
 MARK: Final = '<meta name="generator" content="pixverse-async report">'
 """Near the beginning of a page of ours."""
@@ -208,7 +209,7 @@ def _facts(card: Card) -> str:
     facts.append(f"{dollars(card.usd)}{' at stake' if card.is_at_stake else ''}")
     if card.times.is_watched:
         facts.append(f"made in {span(card.times.generating or 0)}")
-    return " · ".join(shown(fact) for fact in facts if fact)
+    return " · ".join(f"<span>{shown(fact)}</span>" for fact in facts if fact)
 
 
 def _why(card: Card) -> str:

@@ -71,6 +71,7 @@ video, .none { display: block; width: 100%; aspect-ratio: 16 / 9; background: #0
 .about h3 span { min-width: 0; overflow-wrap: anywhere }
 .prompt { margin: 4px 0 8px; overflow-wrap: anywhere }
 .facts { margin: 0; font-size: 13px; color: var(--soft); overflow-wrap: anywhere }
+.facts span { display: inline-block }
 .why { margin: 8px 0 0; font-size: 13px; overflow-wrap: anywhere }
 details { margin-top: 8px; font-size: 13px }
 summary { color: var(--soft); cursor: pointer }

@@ -3,41 +3,17 @@
 from __future__ import annotations
 
 import html
-import re
-from decimal import Decimal
-from typing import Final
 
-_LINK: Final = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*)://(?:[^/\s?#\"'<>]*@)?([^/\s?#\"'<>]*)[^\s\"'<>]*")
-_TOKEN: Final = re.compile(r"\beyJ[\w-]{6,}(?:\.[\w-]*)*|(?i:\bbearer)\s+[\w.~+/=-]{8,}")
-_DATA: Final = re.compile(r"(?i)\b(data:[\w/+.;=-]{0,120},)[^\s\"'<>]{24,}")
-
-
-def clean(text: str) -> str:
-    """Text from outside: no path or login of a link, no token, nothing that turns the direction of writing.
-
-    >>> clean("see https://me:pw@storage.example/v.mp4?X-Goog-Signature=1f\\u202e, eyJhbGciOi.eyJzdWIi.x")
-    'see https://storage.example/… , …'
-    """
-    printable = "".join(char if char.isprintable() else " " for char in text)
-    return _LINK.sub(r"\1://\2/…", _DATA.sub(r"\1…", _TOKEN.sub("…", printable)))
+from .._words import clean
 
 
 def shown(text: str) -> str:
-    """The same as HTML, for an element or a quoted attribute.
+    """Text from outside as HTML, for an element or a quoted attribute.
 
     >>> shown('<b title="it">')
     '&lt;b title=&quot;it&quot;&gt;'
     """
     return html.escape(clean(text))
-
-
-def dollars(usd: Decimal) -> str:
-    """Cents, and a tenth of one where there is one.
-
-    >>> dollars(Decimal("0.175")), dollars(Decimal("1.0500"))
-    ('$0.175', '$1.05')
-    """
-    return "$" + f"{usd:.3f}".removesuffix("0")
 
 
 def span(seconds: float) -> str:
@@ -54,6 +30,16 @@ def span(seconds: float) -> str:
     large, small, units = (*divmod(whole, 60), "min s") if whole < 3600 else (*divmod(whole // 60, 60), "h min")
     first, second = units.split()
     return f"{large} {first}" + (f" {small} {second}" if small else "")
+
+
+def clock(seconds: float) -> str:
+    """A time on a scale, where many stand side by side: hours, minutes and seconds.
+
+    >>> clock(80), clock(0), clock(9000)
+    ('1:20', '0:00', '2:30:00')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}" if minutes >= 60 else f"{minutes}:{rest:02}"
 
 
 def size(size_bytes: int) -> str:

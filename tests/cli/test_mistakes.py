@@ -146,7 +146,7 @@ def test_a_host_that_is_not_the_queue_is_said_once(cli: Command, serve: Service,
     ("settings", "options", "code", "says"),
     [
         (Settings(credits_usd=Decimal(0)), (), 4, "add credit in the console"),
-        (Settings(), ("--budget", "0.01"), 4, "not sent: it needs $0.025 and the budget has $0.010 left"),
+        (Settings(), ("--budget", "0.01"), 4, "not sent: it needs $0.025 and the budget has $0.01 left"),
         (Settings(), ("--budget", "lots"), 6, "--budget: 'lots' is no amount of money"),
         (Settings(), ("--max-in-flight", "0"), 6, "--max-in-flight: 0 is too small"),
         (Settings(rules=(Rule(on="submit", fault="moderation"),)), (), 5, "Change the prompt or the image"),

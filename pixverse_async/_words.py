@@ -1,0 +1,28 @@
+"""What the leaves say alike, on a screen and on a page: money, and text from outside. Knows nothing of jobs."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from ._core.dollars import dollars
+
+__all__ = ["clean", "dollars"]
+
+_LINK: Final = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*)://(?:[^/\s?#\"'<>]*@)?([^/\s?#\"'<>]*)([^\s\"'<>]*)")
+_TOKEN: Final = re.compile(r"\beyJ[\w-]{6,}(?:\.[\w-]*)*|(?i:\bbearer)\s+[\w.~+/=-]{8,}")
+_DATA: Final = re.compile(r"(?i)\b(data:[\w/+.;=-]{0,120},)[^\s\"'<>]{24,}")
+
+
+def clean(text: str) -> str:
+    """Text from outside as it may be shown: no path or login of a link, no token, nothing that commands a terminal.
+
+    >>> clean("see https://me:pw@storage.example/v.mp4?X-Goog-Signature=1f\\x1b[2J\\u202e, eyJhbGciOi.eyJzdWIi.x")
+    'see https://storage.example/… [2J , …'
+    """
+    printable = "".join(char if char.isprintable() else " " for char in text)
+    return _LINK.sub(_host, _DATA.sub(r"\1…", _TOKEN.sub("…", printable)))
+
+
+def _host(link: re.Match[str]) -> str:
+    return f"{link[1]}://{link[2]}/…" if link[3] else f"{link[1]}://{link[2]}"
