@@ -45,6 +45,7 @@ from ._edge.flight import JobEvent, Observer
 from ._edge.handle import Handle
 from ._edge.inputs import jobs_from_folder, jobs_from_images
 from ._edge.many import generate_many, resume
+from ._edge.one_piece import OnePieceSink
 from ._edge.record import JournalRepair, jobs_on_record, repair_journal, resolve
 from ._edge.sinks import DirectorySink, Part, Sink
 
@@ -76,6 +77,7 @@ __all__ = [
     "Look",
     "Media",
     "Observer",
+    "OnePieceSink",
     "Outcome",
     "Part",
     "Pending",

@@ -295,7 +295,8 @@ class GenerationError(PixverseError):
 
     def describe(self) -> str:
         advice = _MAY_BE_CHARGED if self.may_be_billed else _AFTER_FAILURE.get(self.kind, _SEND_AGAIN)
-        return f"the generation failed ({self.kind}): {_sentence(self.reason) or 'the service gave no reason'}. {advice}"
+        reason = _sentence(self.reason) or "the service gave no reason"
+        return f"the generation failed ({self.kind}): {reason}. {advice}"
 
 
 @attrs.define(eq=False, slots=False, repr=False)

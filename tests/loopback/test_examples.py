@@ -60,6 +60,12 @@ def example(name: str) -> Callable[..., Any]:
     return cast("Callable[..., Any]", runpy.run_path(str(EXAMPLES / name))["main"])
 
 
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
+def test_an_example_is_read_at_a_glance(path: Path) -> None:
+    """It has fewer than 40 lines, but for the script that draws the pictures, which is no example."""
+    assert len(path.read_text(encoding="utf-8").splitlines()) < 40 or path.name == "make_images.py"
+
+
 # -- the folder ----------------------------------------------------------------------------------------
 
 
@@ -148,7 +154,7 @@ async def test_own_sink(folder: Path, emulator: Emulator, capsys: pytest.Capture
     """The videos are rows of a database; a second run finds them there and pays for nothing."""
     main, database = example("own_sink.py"), folder / "videos.sqlite"
     for _ in range(2):
-        await main(quick_jobs(folder), database)
+        await main(quick_jobs(folder), str(database))
     with contextlib.closing(sqlite3.connect(database)) as base:
         rows = base.execute("SELECT name, substr(data, 5, 4) FROM videos ORDER BY name").fetchall()
     assert [(f"picture-{n}.mp4", b"ftyp") for n in range(3)] == rows
