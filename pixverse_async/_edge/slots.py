@@ -24,9 +24,14 @@ class Slots:
         """How many may be used now."""
         return self._most if self.capacity.limit is None else min(self._most, self.capacity.limit)
 
+    @property
+    def has_room(self) -> bool:
+        """One more may be used now."""
+        return self.used < self.limit
+
     async def acquire(self) -> None:
         """Wait for a free slot; for one waiter at a time. *Cancellation*: takes none."""
-        while self.used >= self.limit:
+        while not self.has_room:
             await self._freed.wait()
         self.used += 1
 

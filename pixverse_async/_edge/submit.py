@@ -89,7 +89,9 @@ class Submitter:
         seen to accept, the next one has to wait for the answer too.
         """
         async with self._door:
-            await self._take_slot(flight)
+            if not self._run.slots.has_room:
+                self._shut_since = math.inf  # Nobody asks the service while we wait for one.
+            await self._run.wait_for_slot(flight)
             await self._wait_for_turn(came_at)
             if not self._is_accepting:
                 return await self._attempt(flight, image_url)
@@ -99,12 +101,6 @@ class Submitter:
     def _is_accepting(self) -> bool:
         """A mistake in all jobs, or an outage, is to cost one submit and not a hundred."""
         return self._has_accepted and not self._run.breaker.is_on_trial
-
-    async def _take_slot(self, flight: Flight) -> None:
-        before = anyio.current_time()
-        await self._run.wait_for_slot(flight)
-        if anyio.current_time() > before:
-            self._shut_since = math.inf  # Nobody asked the service meanwhile.
 
     async def _wait_for_turn(self, came_at: float) -> None:
         """Wait until pacer and breaker let a submit leave. Who returns leaves before anything else is awaited.

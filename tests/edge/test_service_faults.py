@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from pathlib import Path
@@ -19,6 +20,7 @@ from pixverse_async._core.wire import Call, Reply
 from pixverse_async._edge.batch import SUBMIT_WORKERS
 from pixverse_async._edge.poll import MAX_CALLS
 from tests.memory import MemoryPart, MemorySink, MemoryTransport, Scene, kinds, some_jobs, tiny_png
+from tests.virtual_time import VirtualTimeLoop
 
 pytestmark = pytest.mark.anyio
 
@@ -88,6 +90,30 @@ async def test_10_a_storm_of_refusals_is_waited_out(tmp_path: Path, wait: str, m
     assert ["Succeeded"] * 15 == kinds(batch)
     assert 15 == scene.charges
     assert 1 <= storm.refused <= most
+
+
+class _Creeping(VirtualTimeLoop):
+    """A clock that never shows the same time twice, as a real one."""
+
+    def time(self) -> float:
+        self.now += 1e-6
+        return self.now
+
+
+@pytest.mark.fault(10)
+@pytest.mark.parametrize("loop", [VirtualTimeLoop, _Creeping])
+def test_10_a_storm_without_end_is_given_up_after_job_timeout(tmp_path: Path, loop: type[VirtualTimeLoop]) -> None:
+    """When nothing but 429 came for ten minutes, the jobs that waited so long end unpaid, one soon after the other."""
+
+    async def run() -> tuple[BatchResult, float]:
+        scene = Scene.set(tmp_path)
+        scene.transport = Storm(scene.cloud, calm_at=math.inf)
+        return await scene.run(some_jobs(15), job_timeout=600.0), anyio.current_time()
+
+    batch, ended_at = anyio.run(run, backend_options={"loop_factory": loop})
+    assert ["Failed"] * 15 == kinds(batch)
+    assert not any(failed.error.may_be_billed for failed in batch.failed)
+    assert 500.0 < ended_at < 800.0
 
 
 @pytest.mark.fault(11)
