@@ -113,7 +113,8 @@ def waits_learned(ages: list[float]) -> Waits:
     for k, age in enumerate(ages):
         place = starts.place(k, 1000.0 * k)
         starts.seen_waiting(place, place.submitted + max(0.0, age - 2.0))
-        starts.seen_started(place, place.submitted + age, place.submitted + age + 2.0, told=True, in_turn=True)
+        began = [Start(place.submitted + age, 1.0)]
+        starts.seen_started(place, began, place.submitted + age + 2.0, told=True, in_turn=True)
     return starts.waits
 
 
@@ -166,11 +167,33 @@ def test_being_overtaken_ends_the_trust_in_a_line() -> None:
     for k in range(39, 19, -1):
         place, now = places[k], 10.0 + 3.0 * (40 - k)
         starts.vote(place, EXPONENTIAL, 60.0, now, waits=False, ended=False)
-        starts.seen_started(place, now - 1.0, now, told=True, in_turn=True)
+        starts.seen_started(place, [Start(now - 1.0, 1.0)], now, told=True, in_turn=True)
         other = places[k - 20]
         starts.vote(other, EXPONENTIAL, 60.0, now + 2.0, waits=True, ended=False)
         starts.seen_waiting(other, now + 2.0)
     assert not starts.in_line
+
+
+def test_a_job_that_was_overtaken_is_not_held_to_its_place_in_the_line() -> None:
+    """A job seen waiting after one behind it had started is believed to start at some time still to come."""
+    starts = Starts()
+    first, second = (starts.place(k, 0.1 * k) for k in range(2))
+    starts.line_share = 0.99
+    starts.seen_started(second, [Start(20.0, 1.0)], 20.0, told=True, in_turn=True)
+    starts.seen_waiting(first, 100.0)
+    starts.line_share = 0.99
+    assert min(at for at, _ in starts.to_come(first, 30.0)) > 100.0
+
+
+def test_vague_answers_do_not_make_jobs_seem_alike() -> None:
+    """From a hundred durations spread by 30% and each known within 40 s only, the spread learned is 22 to 40%."""
+    belief = Belief(guess)
+    for k in range(100):
+        z = (k * 37 % 100 - 49.5) / 100 * 0.3 * math.sqrt(12.0)
+        since = 40.0 * math.floor(2.0 * math.exp(z))
+        start = [Start(1000.0 * k, 1.0)]
+        belief.finished(LARGE, start, 1000.0 * k + since, 1000.0 * k + since + 40.0, ran=True)
+    assert 0.22 < belief.spread < 0.4
 
 
 def test_the_budget_counts_in_tokens() -> None:

@@ -24,6 +24,7 @@ from pixverse_async._core.schedule import (
     PollPolicy,
     Scheduler,
 )
+from pixverse_async._core.schedule.forecast import Forecast, Watched
 
 CLASSES = [JobClass("360p", 5, audio=False), JobClass("1080p", 8, audio=True)]
 POLICIES: list[PollPolicy] = [
@@ -266,6 +267,39 @@ def test_when_a_line_proves_to_be_none_nobody_in_it_is_forgotten(seed: int) -> N
     world = build(attrs.evolve(WORLDS["e4"], jobs=150), seed)
     played = play(world, AdaptivePolling().scheduler(polls_per_second=20.0, seed=seed))
     assert max(played.lateness) < 120.0
+
+
+@pytest.mark.parametrize("seed", [3, 6])
+def test_the_last_jobs_that_were_overtaken_are_asked_in_time(seed: int) -> None:
+    """Where workers pick any job the last news of 300 comes within 20 seconds of the last end."""
+    world = build(attrs.evolve(WORLDS["e4"], jobs=300), seed)
+    played = play(world, AdaptivePolling().scheduler(polls_per_second=20.0, seed=seed))
+    assert played.overhead < 20.0
+
+
+def test_a_service_that_tells_starts_after_all_is_believed() -> None:
+    """Five ends of jobs that were never said to run make it a service that tells no starts; one start unmakes it."""
+    forecast = Forecast(300.0)
+    jobs = [Watched(k, CLASSES[0], forecast.starts.place(k, 0.0), 0.5) for k in range(12)]
+    for job in jobs[:10]:
+        forecast.answered(job, Stage.QUEUED, 1.0, 1.2)
+    for job in jobs[:5]:
+        forecast.answered(job, Stage.SUCCEEDED, 30.0, 30.2)
+    assert forecast.starts.opaque
+    forecast.answered(jobs[11], Stage.PROCESSING, 31.0, 31.2)
+    assert not forecast.starts.opaque
+
+
+def test_jobs_that_never_end_are_not_polled_to_death() -> None:
+    """Of 40 jobs of 20 s one runs for an hour more: it is asked less than once in 18 seconds."""
+    scheduler = AdaptivePolling().scheduler(polls_per_second=20.0, seed=16)
+    finish_after(20.0, 40, scheduler)
+    scheduler.submitted(40, CLASSES[0], 1000.0)
+    service = Service(scheduler, ["processing"] * 10_000, alive={40})
+    now = 1000.0
+    while now < 4600.0:
+        now = service.step(now)
+    assert len(service.polls) < 3600.0 / 18
 
 
 def test_learned_timing_is_a_few_hundred_bytes_and_makes_the_next_run_sharper() -> None:

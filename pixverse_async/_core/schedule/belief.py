@@ -34,21 +34,20 @@ _DRIFT = 2.5e-5
 """Variance of the log pace per second: 5% in 100 s, a service that slows to half within half an hour."""
 _CHANGE = 1 / 3600
 """Sudden changes per second, one in an hour; half and twice that were measured the same within 2%."""
-_TAIL, _TAIL_POWER = 0.03, 1.5
-"""A straggler's share and its Pareto power, so that a late job is not polled to death."""
+_TAIL, _TAIL_POWER, _NEVER = 0.03, 1.5, 0.25
+"""Stragglers: their share, the Pareto power of their times from the usual one on, and the part that never ends.
+So a late job is asked ever more rarely, not polled to death."""
 _DEEP = 0.1
 """A pace at which the job would be a straggler gets no credit for how long stragglers last."""
-_EARLY, _EARLY_SECONDS, _EARLY_WEIGHT = 0.02, 5.0, 60.0
+_EARLY, _EARLY_SECONDS, _EARLY_WEIGHT = 0.02, 5.0, 20.0
 """Early ends: their share and typical time before any was seen, and what that share is worth in jobs."""
-_SHORT = 0.6
-"""Only what surely ended before this part of the usual time can be an early end."""
 _MEMORY = 100.0
 """Finished jobs that are remembered."""
 _STALE = 0.12
 """A class's curve is built anew when the pace has moved by this part of the spread: less cannot be seen."""
 
 _GRID = [(k - HALF) * STEP for k in range(KNOTS)]
-_STRAGGLERS = [_TAIL * (1.0 - (1.0 + x) ** -_TAIL_POWER) for x in X]
+_STRAGGLERS = [(1.0 - _NEVER) * _TAIL * (1.0 - max(1.0, x) ** -_TAIL_POWER) for x in X]
 _AT_ONCE = [1.0 - math.exp(-math.exp((k - HALF - _PAD) * STEP)) for k in range(KNOTS + 2 * _PAD)]
 _START = [math.exp(-0.5 * ((j - _MIDDLE) * _STEP / _PACE_SPREAD) ** 2) for j in _INDEX]
 
@@ -220,38 +219,60 @@ class Belief:
             ],
         )
         base = self._typical(job_class) + self.pace
-        low = max(0.2, since - max(at for at, _ in starts))
-        high = max(1.01 * low, until - min(at for at, _ in starts))
-        early = self._earliness(base, low, high)
+        early = self._earliness(base, _spans(starts, since, until))
+        spans = _spans(self.explain(job_class, starts, since, until), since, until)
         self.finished_count += 1
         keep = 1.0 - 1.0 / _MEMORY if self.ends_seen > _MEMORY else 1.0
         self.ends_seen, self.early_seen = keep * self.ends_seen + 1.0, keep * self.early_seen + early
-        self._remember(job_class, math.log(low) - base, math.log(high) - base, early)
+        logs = [(math.log(low) - base, math.log(high) - base, weight) for low, high, weight in spans]
+        self._remember(job_class, logs, early)
         self._set_shape()
         return early > 0.5
 
-    def _earliness(self, base: float, low: float, high: float) -> float:
-        """P(it was an early end): only what falls short of the usual is taken for one."""
-        if high > _SHORT * math.exp(base):
-            return 0.0
-        unsure = math.sqrt(self.spread**2 + self.pace_var)
-        quick = self.early_share * (_early_by(high) - _early_by(low))
-        usual = normal((math.log(high) - base) / unsure) - normal((math.log(low) - base) / unsure)
-        return quick / max(1e-12, quick + (1.0 - self.early_share) * usual)
+    def explain(self, job_class: JobClass, starts: Sequence[Start], since: float, until: float) -> Sequence[Start]:
+        """Of the starts that are possible, how probable each is for a job that ended between the two."""
+        if len(starts) == 1:
+            return starts
+        curve, unit = self.curve(job_class)
+        parts = [
+            (at, weight * (1e-4 + curve.at((until - at) / unit)[0] - curve.at((since - at) / unit)[0]))
+            for at, weight in starts
+        ]
+        whole = sum(weight for _, weight in parts)
+        return [Start(at, weight / whole) for at, weight in parts if weight > 0.02 * whole]
 
-    def _remember(self, job_class: JobClass, low: float, high: float, early: float) -> None:
-        """Put a residual somewhere between the two into the offset, the spread and the histogram."""
-        a, b = low / STEP + HALF, high / STEP + HALF
+    def _earliness(self, base: float, spans: Sequence[tuple[float, float, float]]) -> float:
+        """P(it was an early end)."""
+        unsure = math.sqrt(self.spread**2 + self.pace_var)
+        quick = usual = 0.0
+        for low, high, weight in spans:
+            quick += weight * (_early_by(high) - _early_by(low))
+            usual += weight * (normal((math.log(high) - base) / unsure) - normal((math.log(low) - base) / unsure))
+        quick, usual = self.early_share * quick, (1.0 - self.early_share) * usual
+        return quick / max(1e-12, quick + usual)
+
+    def _remember(self, job_class: JobClass, spans: Sequence[tuple[float, float, float]], early: float) -> None:
+        """Put a residual somewhere in these spans into the offset, the spread and the histogram."""
         far = 2.5 * self.spread
-        vague = max(0.0, min(far, high) - max(-far, low)) ** 2 / 12.0
+        mean = square = vague = 0.0
+        for low, high, weight in spans:
+            m, v = self.shape.within(low / STEP + HALF, high / STEP + HALF)
+            m = (m - HALF) * STEP - self.shape.mean
+            mean += weight * m
+            square += weight * (min(far, abs(m)) ** 2 + v * STEP**2)
+            vague += weight * (m * m + max(0.0, min(far, high) - max(-far, low)) ** 2 / 12.0)
+        vague -= mean * mean
         sure = (1.0 - early) * self.spread**2 / (self.spread**2 + self.pace_var + vague)
-        self._place(job_class, (self.shape.mean_within(a, b) - HALF) * STEP - self.shape.mean, sure)
+        self._place(job_class, mean, square, sure)
         # Centred, so that the place of the distribution is held by the pace and the offsets alone.
         smooth = max(0.03, 0.8 * self.spread * (self.shape.total + 1.0) ** -0.2) / STEP
         centre = self.shape.mean / STEP
-        self.shape.add(a - centre - smooth, b - centre + smooth, sure)
+        for low, high, weight in spans:
+            self.shape.add(
+                low / STEP + HALF - centre - smooth, high / STEP + HALF - centre + smooth, sure * weight
+            )
 
-    def _place(self, job_class: JobClass, residual: float, sure: float) -> None:
+    def _place(self, job_class: JobClass, residual: float, square: float, sure: float) -> None:
         """Move the class's offset and the spread by one residual."""
         total, count = self.offsets.get(job_class, (0.0, 0.0))
         offset = self._typical(job_class) - self._guess(job_class)
@@ -259,7 +280,7 @@ class Belief:
         total, count = total + sure * (min(far, max(-far, residual)) + offset), count + sure
         keep = min(1.0, 60.0 / max(count, 1e-9))
         self.offsets[job_class] = (total * keep, count * keep)
-        squares = self._squares + sure * min(abs(residual), 2.5 * self.spread) ** 2
+        squares = self._squares + sure * square
         weight = self._square_weight + sure
         keep = min(1.0, _MEMORY / weight)
         self._squares, self._square_weight = squares * keep, weight * keep
@@ -293,6 +314,11 @@ class Belief:
         self._forward = [0.0] * _PAD + core + [core[-1]] * _PAD
         self._reverse = self._forward[::-1]
         self._version += 1
+
+
+def _spans(starts: Sequence[Start], since: float, until: float) -> list[tuple[float, float, float]]:
+    """Between which durations the job ended, for each start, and the start's weight."""
+    return [(max(0.2, since - at), max(0.3, until - at), weight) for at, weight in starts]
 
 
 def _moved(old: tuple[float, float, float, int], new: tuple[float, float, float, int]) -> bool:

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Sequence
 
 from ..job import JobClass, Stage
 from .belief import Belief
 from .memory import recall, remember
 from .rule import Curve, Outlook, Start
-from .starts import HORIZON, Place, Starts
+from .starts import HORIZON, Place, Starts, mean
 
 _GUESS = {"360p": 25.0, "540p": 35.0, "720p": 50.0, "1080p": 90.0}
 """Seconds for a clip of 5 s; published figures lie between 20 and 100. One finished job leaves only the ratios."""
@@ -33,11 +32,6 @@ _STALL_SECONDS, _STALL_TIMES = 600.0, 3.0
 
 def _guess(job_class: JobClass) -> float:
     return math.log(_GUESS.get(job_class.quality, 50.0) * (job_class.duration / 5) ** _LENGTH_POWER)
-
-
-def _mean(starts: Sequence[Start]) -> float:
-    """The mean instant."""
-    return sum(at * weight for at, weight in starts) / sum(weight for _, weight in starts)
 
 
 class Watched:
@@ -158,31 +152,28 @@ class Forecast:
 
     def _runs(self, watched: Watched, unit: float, sent: float, received: float) -> None:
         place = watched.place
+        if self.starts.opaque:  # starts are told after all: what was learned were waits and runs together
+            self.starts.opaque, self._service = False, Belief(_guess)
         if watched.stage is Stage.PROCESSING:
-            believed, since = [Start(place.middle, 1.0)], watched.last
+            believed, since = place.began, watched.last
         else:
             believed, since = self.starts.past(place, received), -math.inf
-            at = self._start_of_running(watched, believed, sent)
-            self.starts.seen_started(place, at, received, told=True, in_turn=True)
+            self.starts.seen_started(place, believed, received, told=True, in_turn=True)
         self._service.survived(watched.job_class, believed, since, sent)
-
-    def _start_of_running(self, watched: Watched, believed: Sequence[Start], sent: float) -> float:
-        """The mean start of a job that still runs: the later ones explain that better."""
-        curve, unit = self._service.curve(watched.job_class)
-        return _mean([Start(at, weight * (1.01 - curve.at((sent - at) / unit)[0])) for at, weight in believed])
 
     def _ended(self, watched: Watched, unit: float, received: float) -> None:
         place, last, starts = watched.place, watched.last, self.starts
         self._totals.append((watched.job_class, last - place.submitted, received - place.submitted))
-        at = _mean(starts.past(place, received))
-        self._longest_run = max(self._longest_run, received - at)
+        believed = starts.past(place, received)
+        began = self._service.explain(watched.job_class, believed, last, received)
+        self._longest_run = max(self._longest_run, received - mean(began))
         ran = watched.stage is Stage.PROCESSING
-        early = self._service.finished(watched.job_class, [Start(at, 1.0)], last, received, ran=ran)
+        early = self._service.finished(watched.job_class, believed, last, received, ran=ran)
         if place.first_seen < math.inf:
             return
         if starts.seen_direct_end():
             self._relearn()
-        starts.seen_started(place, at, received, told=False, in_turn=not early)
+        starts.seen_started(place, began, received, told=False, in_turn=not early)
 
     def _relearn(self) -> None:
         """Starts are not to be seen: learn from submission to end instead."""

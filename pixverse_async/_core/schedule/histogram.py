@@ -29,19 +29,16 @@ class Histogram:
         a = min(KNOTS - 2, max(0, math.floor(low)))
         return a, min(KNOTS - 1, max(a + 1, math.ceil(high)))
 
-    def within(self, low: float, high: float) -> float:
-        """P(low < value <= high)."""
-        a, b = self._ends(low, high)
-        return self.share[b] - self.share[a]
-
-    def mean_within(self, low: float, high: float) -> float:
-        """The mean of the values between the two."""
+    def within(self, low: float, high: float) -> tuple[float, float]:
+        """Mean and variance of the values between the two."""
         a, b = self._ends(low, high)
         seen = self.share[b] - self.share[a]
         if seen < 1e-4:
-            return 0.5 * (low + high)
-        mean = sum((self.share[k + 1] - self.share[k]) * (k + 0.5) for k in range(a, b)) / seen
-        return min(high, max(low, mean))
+            return 0.5 * (low + high), (high - low) ** 2 / 12.0
+        shares = [(self.share[k + 1] - self.share[k]) / seen for k in range(a, b)]
+        mean = sum(p * k for k, p in enumerate(shares, a)) + 0.5
+        var = sum(p * (k + 0.5 - mean) ** 2 for k, p in enumerate(shares, a))
+        return min(high, max(low, mean)), var
 
     def add(self, low: float, high: float, weight: float) -> None:
         """One value somewhere between the two: placed by what is believed, evenly where that says nothing."""

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+from .rule import Start
 
 _GAP, _GAP_WEIGHT = 5.0, 2.0
 """Seconds a place before any start was seen, and what that guess is worth in places."""
@@ -20,14 +22,18 @@ _PLACES = 20
 class Place:
     """What is known of one job's start."""
 
-    __slots__ = ("first_seen", "index", "job", "loose", "middle", "queued_at", "submitted")
+    __slots__ = ("began", "first_seen", "index", "job", "loose", "middle", "overtaken", "queued_at", "submitted")
 
     def __init__(self, job: int, index: int, sent_at: float) -> None:
         self.job, self.index = job, index
         self.submitted = self.queued_at = self.middle = sent_at
         """`queued_at`: last known to wait. `middle`: the believed start, once it was seen to have started."""
+        self.began: Sequence[Start] = ()
+        """What was believed of its start when it was first seen to run."""
         self.first_seen = math.inf
         """First answer that it had started."""
+        self.overtaken = False
+        """It waited when one behind it had started: for this job there is no line."""
         self.loose = False
         """It is no witness of the queue: sent back to it, or ended without running."""
 

@@ -35,6 +35,11 @@ _ENOUGH = 1e-4
 """Chances below this are left out."""
 
 
+def mean(starts: Sequence[Start]) -> float:
+    """The mean instant."""
+    return sum(at * weight for at, weight in starts) / sum(weight for _, weight in starts)
+
+
 class Starts:
     """Belief about the starts of all jobs that share one queue."""
 
@@ -70,15 +75,17 @@ class Starts:
             self.waits.waited(place, sent)
         place.queued_at = sent
         if not place.loose and self.line.seen_waiting(place):
+            place.overtaken = True
             self._weigh(-_OVERTAKEN)
 
-    def seen_started(self, place: Place, at: float, now: float, *, told: bool, in_turn: bool) -> None:
-        """First answer that it had started, probably at `at`: in so many words (`told`), or by its end.
+    def seen_started(self, place: Place, began: Sequence[Start], now: float, *, told: bool, in_turn: bool) -> None:
+        """First answer that it had started, as believed in `began`: in so many words (`told`), or by its end.
 
         `in_turn`: it is a witness of the line.
         """
         self._saw_processing |= told
-        place.first_seen, place.middle = now, at
+        at = mean(began)
+        place.first_seen, place.began, place.middle = now, began, at
         self.waiting -= 1
         if place.loose:
             return
@@ -108,7 +115,8 @@ class Starts:
 
     def vote(self, place: Place, curve: Curve, unit: float, sent: float, *, waits: bool, ended: bool) -> None:
         """Weigh the explanations by one answer about a job that had not been seen to start."""
-        if self.opaque or place.loose or place.first_seen < math.inf or sent <= place.queued_at:
+        told = place.first_seen < math.inf or sent <= place.queued_at
+        if told or self.opaque or place.loose or place.overtaken:
             return
         edges = self._edges(place, sent - place.queued_at, _BETWEEN)
         done = [curve.at((sent - 0.5 * (a + b)) / unit)[0] for a, b in pairwise(edges)]
@@ -130,14 +138,18 @@ class Starts:
 
     def to_come(self, place: Place, unit: float) -> Sequence[Start]:
         """Instants at which the job may have started or may yet start. `unit`: how long such a job runs."""
-        if self.opaque or place.first_seen < math.inf:
-            return [Start(place.submitted if self.opaque else place.middle, 1.0)]
+        if self.opaque:
+            return [Start(place.submitted, 1.0)]
+        if place.first_seen < math.inf:
+            return place.began
         return [s for s in self._spread(place, self._edges(place, unit, _AHEAD)) if s.weight > _ENOUGH]
 
     def past(self, place: Place, until: float) -> Sequence[Start]:
         """The same for a job known to have started by `until`."""
-        if self.opaque or place.first_seen < math.inf:
-            return [Start(place.submitted if self.opaque else place.middle, 1.0)]
+        if self.opaque:
+            return [Start(place.submitted, 1.0)]
+        if place.first_seen < math.inf:
+            return place.began
         width = max(0.0, until - place.queued_at)
         parts = self._spread(place, self._edges(place, width, _BETWEEN)) if width > 1.0 else []
         whole = sum(weight for _, weight in parts)
@@ -147,7 +159,7 @@ class Starts:
 
     def _spread(self, place: Place, edges: list[float]) -> list[Start]:
         """P(start) in each interval, put at its middle."""
-        line = 0.0 if place.loose else self.line_share
+        line = 0.0 if place.loose or place.overtaken else self.line_share
         at = [0.0] * len(edges)
         for share, chance in ((line, self.line.chance), (1.0 - line, self.waits.chance)):
             if share > 0.02:
@@ -161,11 +173,12 @@ class Starts:
     def _edges(self, place: Place, width: float, cuts: tuple[float, ...]) -> list[float]:
         """Ends of the intervals; where the line rules, they begin where it says that it may have started."""
         low = place.queued_at
-        if self.line_share > 0.95 and not place.loose:
-            bound = self.line.bracket(place)[0]
+        if self.line_share > 0.95 and not place.loose and not place.overtaken:
+            bound, high = self.line.bracket(place)
             if cuts is _AHEAD:
                 low = bound
             else:
-                skip = min(bound - low, 0.9 * width)
-                low, width = low + skip, width - skip
+                until = low + width
+                low = min(bound, low + 0.9 * width)
+                width = max(0.1 * width, min(until, high) - low)
         return [low, *(low + width * c for c in cuts)]
