@@ -39,7 +39,7 @@ _TAIL, _TAIL_POWER, _NEVER = 0.03, 1.5, 0.25
 So a late job is asked ever more rarely, not polled to death."""
 _DEEP = 0.1
 """A pace at which the job would be a straggler gets no credit for how long stragglers last."""
-_EARLY, _EARLY_SECONDS, _EARLY_WEIGHT = 0.02, 5.0, 20.0
+_EARLY, _EARLY_SECONDS, _EARLY_WEIGHT = 0.015, 5.0, 12.0
 """Early ends: their share and typical time before any was seen, and what that share is worth in jobs."""
 _MEMORY = 100.0
 """Finished jobs that are remembered."""
