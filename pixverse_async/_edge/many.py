@@ -76,7 +76,7 @@ async def generate_many(
     """
     async with AsyncExitStack() as stack:
         if progress:
-            on_event = stack.enter_context(_progress(on_event, jobs))
+            on_event = stack.enter_context(_progress(on_event, jobs, budget_usd))
         client = await stack.enter_async_context(Client(api_key, base_url=base_url, org_id=org_id))
         outcomes = await stack.enter_async_context(
             client.as_completed(
@@ -142,7 +142,7 @@ async def resume(
     """
     async with AsyncExitStack() as stack:
         if progress:
-            on_event = stack.enter_context(_progress(on_event, None))
+            on_event = stack.enter_context(_progress(on_event, None, None))
         client = await stack.enter_async_context(Client(api_key, base_url=base_url, org_id=org_id))
         outcomes = await stack.enter_async_context(
             client.resume(
@@ -164,8 +164,11 @@ async def _gathered(outcomes: AsyncIterator[Outcome]) -> BatchResult:
     return BatchResult(sorted(found, key=lambda outcome: outcome.index))
 
 
-def _progress(on_event: Observer | None, jobs: Jobs | None) -> AbstractContextManager[Observer]:
+def _progress(
+    on_event: Observer | None, jobs: Jobs | None, budget_usd: Decimal | float | str | None
+) -> AbstractContextManager[Observer]:
     # The one leaf that the package reaches for, and only when asked: everything else imports leaves by name.
     from ..observe import Progress
 
-    return Progress(then=on_event, total=len(jobs) if isinstance(jobs, Sized) else None)
+    total = len(jobs) if isinstance(jobs, Sized) else None
+    return Progress(then=on_event, total=total, budget_usd=budget_usd)

@@ -68,6 +68,7 @@ class _Batch:
     jobs: Sequence[Job] = ()
     """Those of the items that can be sent."""
     retries_failed: bool = False
+    budget: str | None = None
     on_start: Callable[[], None] = lambda: None
     """Called when the folder is ours, before anything is sent."""
 
@@ -118,6 +119,7 @@ def _sending(settings: RunSettings, found: Sequence[JobLike]) -> _Batch:
         ),
         jobs=jobs,
         retries_failed=settings.batch.retry_failed is True,
+        budget=settings.batch.budget,
         on_start=lambda: write_run_file(settings),
     )
 
@@ -165,7 +167,7 @@ async def _until_end(batch: _Batch, options: Namespace) -> Ended:
     with (
         anyio.CancelScope() as scope,
         Interrupts(scope, again) as interrupts,
-        _display(options, batch.total) as on_event,
+        _display(options, batch) as on_event,
     ):
         async with Client() as client:
             if not _is_all_there(batch):
@@ -227,11 +229,11 @@ def _write_tables(batch: _Batch, ended: Ended, *, is_quiet: bool) -> bool:
 
 
 @contextlib.contextmanager
-def _display(options: Namespace, total: int) -> Generator[Observer | None]:
+def _display(options: Namespace, batch: _Batch) -> Generator[Observer | None]:
     if options.quiet:
         yield None
         return
-    with Progress(total=total) as progress:
+    with Progress(total=batch.total, budget_usd=batch.budget) as progress:
         yield progress
 
 

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol, Self, TextIO, TypeAlias
 
@@ -57,14 +58,21 @@ class Progress:
     A context manager that gives an observer for `on_event=`; `generate_many(progress=True)` uses it by itself.
     `then`: an observer of your own, called afterwards with each event. `stream`: in the place of stderr.
     `total`: how many jobs there are; without it there is no bar and no guess of the time left.
+    `budget_usd`: what is shown beside the money spent.
     """
 
     def __init__(
-        self, then: Observer | None = None, *, stream: TextIO | None = None, total: int | None = None
+        self,
+        then: Observer | None = None,
+        *,
+        stream: TextIO | None = None,
+        total: int | None = None,
+        budget_usd: Decimal | float | str | None = None,
     ) -> None:
         self._then = then
         self._stream = stream
         self._total = total
+        self._budget_usd = budget_usd
         self._tally: Tally | None = None
         self._display: _Display | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -96,7 +104,7 @@ class Progress:
 
     def _start(self, loop: asyncio.AbstractEventLoop) -> Tally:
         self._loop = loop
-        self._tally = Tally(total=self._total, started_at=loop.time())
+        self._tally = Tally(total=self._total, started_at=loop.time(), budget_usd=self._budget_usd)
         self._tick()
         return self._tally
 

@@ -18,6 +18,8 @@ from .._words import clean
 
 ENOUGH_TO_GUESS: Final = 3
 """Jobs that must have finished before the time of the rest may be guessed from them."""
+RECENT: Final = 60.0
+"""Seconds over which a pace is taken."""
 ZERO: Final = Decimal(0)
 _PAID_BEFORE: Final = frozenset({"LinkExpired", "SavedFileMissing"})
 """Events that are a job's first in a run only if an earlier run saw its video made."""
@@ -58,6 +60,25 @@ class _Open:
     """An earlier run paid for it; this one only fetches the video."""
 
 
+@attrs.define(eq=False)
+class _Pace:
+    """How often something has happened in the last minute."""
+
+    _times: deque[float] = attrs.field(factory=deque[float])
+
+    def add(self, now: float) -> None:
+        self._forget(now)
+        self._times.append(now)
+
+    def per_minute(self, now: float, started_at: float) -> float:
+        self._forget(now)
+        return len(self._times) * RECENT / min(RECENT, max(1.0, now - started_at))
+
+    def _forget(self, now: float) -> None:
+        while self._times and self._times[0] <= now - RECENT:
+            self._times.popleft()
+
+
 @attrs.define(eq=False, kw_only=True)
 class Tally:
     """One batch. Times are seconds of whatever clock the caller uses throughout."""
@@ -65,6 +86,8 @@ class Tally:
     total: int | None = None
     """How many jobs there will be; None when nobody knows, as for an endless iterable."""
     started_at: float
+    budget_usd: Decimal | float | str | None = None
+    """As it was given: what all runs into the folder may cost together."""
     kept: int = attrs.field(default=0, init=False)
     """Of those done, how many an earlier run had saved."""
     spent_usd: Decimal = attrs.field(default=ZERO, init=False)
@@ -77,6 +100,10 @@ class Tally:
     _timed: int = attrs.field(default=0, init=False)
     _sum: float = attrs.field(default=0.0, init=False)
     _slowest: float = attrs.field(default=0.0, init=False)
+    _polls: int = attrs.field(default=0, init=False)
+    _submits: _Pace = attrs.field(factory=_Pace, init=False)
+    _refusals: _Pace = attrs.field(factory=_Pace, init=False)
+    _videos: _Pace = attrs.field(factory=_Pace, init=False)
 
     @property
     def ended(self) -> int:
@@ -93,6 +120,23 @@ class Tally:
         """Requests that the service has accepted and not ended."""
         return sum(self._counts[phase] for phase in (Phase.QUEUED, Phase.GENERATING, Phase.STALLED))
 
+    @property
+    def polls_per_video(self) -> float | None:
+        """Of the videos that this run sent and saved."""
+        return self._polls / self._timed if self._timed else None
+
+    def submits_per_minute(self, now: float) -> float:
+        """Accepted in the last minute."""
+        return self._submits.per_minute(now, self.started_at)
+
+    def refusals_per_minute(self, now: float) -> float:
+        """Submits that were sent for nothing in the last minute, most of them by 429; they are sent again."""
+        return self._refusals.per_minute(now, self.started_at)
+
+    def videos_per_minute(self, now: float) -> float:
+        """Saved in the last minute."""
+        return self._videos.per_minute(now, self.started_at)
+
     def count(self, phase: Phase) -> int:
         """Jobs in the phase. Those that nothing was heard of yet wait, if the total is known."""
         if phase is Phase.WAITING and self.total is not None:
@@ -102,14 +146,18 @@ class Tally:
     def seconds_left(self, now: float) -> float | None:
         """A guess at the time to the end, or None while nothing supports one.
 
-        Those in flight take as long as the slowest so far; those that wait follow at the pace seen.
+        Those in flight take as long as the slowest so far, those that wait follow at the pace seen; and when that
+        has come out wrong, all but the last few go on at the pace of the last minute.
         """
         if self.total is None or self._timed < ENOUGH_TO_GUESS or self.ended >= self.total:
             return None
         sent = (job.submitted_at for job in reversed(self._open.values()) if job.submitted_at is not None)
         youngest = next(sent, now)
         left = self.count(Phase.WAITING) * self._sum / self._timed / self._busiest + self._slowest
-        return left - (now - youngest) if left > now - youngest else None
+        if left > now - youngest:
+            return left - (now - youngest)
+        rest, pace = self.total - self.ended, self.videos_per_minute(now)
+        return rest / pace * 60.0 if pace and rest >= ENOUGH_TO_GUESS else None
 
     # -- events --------------------------------------------------------------------------------------
 
@@ -123,6 +171,10 @@ class Tally:
             job = self._open[event.index] = _Open(is_paid=type(event.event).__name__ in _PAID_BEFORE)
             self._counts[job.phase] += 1
         self._move(job, _phase_after(event, job.phase))
+        if type(event.event).__name__ == "SubmitAccepted":
+            self._submits.add(now)
+        elif type(event.event).__name__ == "SubmitDeferred":
+            self._refusals.add(now)
         self._reckon(job, event, now)
 
     def _move(self, job: _Open, phase: Phase) -> None:
@@ -156,7 +208,7 @@ class Tally:
         self._counts[phase_of(outcome)] += 1
         if isinstance(outcome, Succeeded):
             self.kept += is_kept(outcome)
-            self._time(job, now)
+            self._time(job, outcome, now)
         else:
             self.errors.append(f"{clean(outcome.name)}: {clean(outcome.error.describe())}")
 
@@ -166,8 +218,11 @@ class Tally:
         else:
             self._book(job, reserved=outcome.usd)
 
-    def _time(self, job: _Open, now: float) -> None:
+    def _time(self, job: _Open, outcome: Outcome, now: float) -> None:
+        if not is_kept(outcome):
+            self._videos.add(now)
         if job.submitted_at is not None:
+            self._polls += outcome.timings.polls
             took = now - job.submitted_at
             self._timed += 1
             self._sum += took

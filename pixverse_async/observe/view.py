@@ -10,6 +10,8 @@ from .words import Line, Span, clock, packed, plain, roughly, wrapped
 
 WIDEST_BAR: Final = 40
 NARROWEST_BAR: Final = 10
+SOON: Final = 10.0
+"""Seconds before which a pace is an accident."""
 STYLES: Final = {
     Phase.CHECKING: "yellow",
     Phase.STALLED: "yellow",
@@ -31,6 +33,7 @@ def live_view(tally: Tally, now: float, width: int, *, is_ascii: bool = False) -
         *packed(
             [_done(tally), *(_shown(tally, phase) for phase in _RARE if tally.count(phase)), *_sums(tally)], width
         ),
+        *packed(_pace(tally, now), width),
         *_errors(tally, width),
     ]
 
@@ -56,7 +59,7 @@ def _head(tally: Tally, now: float, width: int, *, is_ascii: bool) -> list[Line]
 def _bar(tally: Tally, width: int, *, is_ascii: bool) -> Line:
     """Done, ended otherwise, under way, waiting."""
     total = max(1, tally.total or 0)
-    counts = (tally.count(Phase.DONE), tally.ended, tally.ended + tally.under_way, total)
+    counts = (tally.count(Phase.DONE), tally.ended, total - tally.count(Phase.WAITING), total)
     ends = [min(width, count * width // total) for count in counts]
     full, half, none = "#=-" if is_ascii else "█▒░"
     looks = ((full, "green"), (full, "red"), (half, "cyan"), (none, "dim"))
@@ -79,6 +82,17 @@ def _sums(tally: Tally) -> list[Span]:
     return [Span(f"{tally.in_flight} in flight"), *map(Span, _money(tally))]
 
 
+def _pace(tally: Tally, now: float) -> list[Span]:
+    """How fast it goes, when there is something to go by and something left to do."""
+    if tally.ended == tally.total or now - tally.started_at < SOON:
+        return []
+    said = [f"{tally.submits_per_minute(now):.0f} submits/min", f"{tally.videos_per_minute(now):.0f} videos/min"]
+    refusals, polls = tally.refusals_per_minute(now), tally.polls_per_video
+    said += [f"{refusals:.0f} refused/min"] if refusals else []
+    said += [f"{polls:.1f} polls a video"] if polls is not None else []
+    return [Span(text, "dim") for text in said]
+
+
 def _shown(tally: Tally, phase: Phase) -> Span:
     count = tally.count(phase)
     return Span(f"{count} {phase}", STYLES.get(phase, "") if count else "dim")
@@ -90,7 +104,8 @@ def _done(tally: Tally) -> Span:
 
 
 def _money(tally: Tally) -> list[str]:
-    return [f"{dollars(tally.spent_usd)} spent", f"{dollars(tally.reserved_usd)} reserved"]
+    cap = [] if tally.budget_usd is None else [f"${tally.budget_usd} budget"]
+    return [f"{dollars(tally.spent_usd)} spent", f"{dollars(tally.reserved_usd)} reserved", *cap]
 
 
 def _errors(tally: Tally, width: int) -> list[Line]:

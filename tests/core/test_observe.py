@@ -271,6 +271,17 @@ def test_the_guess_is_what_the_slowest_needs() -> None:
     assert tally.seconds_left(100.0) is None
 
 
+def test_a_guess_that_came_out_wrong_gives_way_to_the_pace() -> None:
+    """Five that take longer than the ten before them, in a queue perhaps, are guessed at the ten of the last minute."""
+    tally = Tally(total=15, started_at=0.0)
+    for index in range(10, 15):
+        for event in told([sent(), accepted()], index):
+            tally.take(event, 0.0)
+    finish(tally, range(10), sent_at=0.0, took=80.0)
+    assert 30.0 == tally.seconds_left(100.0)
+    assert tally.seconds_left(141.0) is None
+
+
 def test_those_that_wait_follow_at_the_pace_seen() -> None:
     """Thirty jobs behind ten that took 80 s together need three times that, and the last ones their own time."""
     tally = Tally(total=50, started_at=0.0)
@@ -310,6 +321,7 @@ def test_the_view_at_80_columns() -> None:
         "1192 waiting  1 submitting  1 queued  98 generating  1 downloading",
         "702 done (1 kept)  1 checking  2 failed  1 unknown  1 pending  99 in flight",
         "$122.85 spent  $18.025 reserved",
+        "102 submits/min  601 videos/min  1 refused/min  0.0 polls a video",
         "! cat: unexpected too slow. Nothing paid is lost: run it again; please report",
         "  this.",
         "! cat: the generation failed (moderation): the picture was refused. Change the",
@@ -327,6 +339,8 @@ def test_the_view_at_40_columns() -> None:
         "702 done (1 kept)  1 checking  2 failed",
         "1 unknown  1 pending  99 in flight",
         "$122.85 spent  $18.025 reserved",
+        "102 submits/min  601 videos/min",
+        "1 refused/min  0.0 polls a video",
         "! cat: unexpected too slow. Nothing",
         "  paid is lost: run it again; please…",
         "! cat: the generation failed",
@@ -342,6 +356,34 @@ def test_the_view_at_200_columns() -> None:
         "702 done (1 kept)  1 checking  2 failed  1 unknown  1 pending  "
         "99 in flight  $122.85 spent  $18.025 reserved",
     ]
+
+
+def test_a_pace_is_that_of_the_last_minute() -> None:
+    """Sixty submits in a minute, half of them in its first half, are thirty a minute 30 s later; a video was polled."""
+    tally = Tally(total=99, started_at=0.0)
+    for index in range(60):
+        for event in told([sent(), accepted()], index):
+            tally.take(event, float(index))
+    polled = done(timings=Timings(downloading=1.0, polls=7))
+    tally.take(JobEvent(index=0, name="cat", state=State.SAVED, outcome=polled), 60.0)
+    assert (59.0, 30.0, 1.0, 7.0) == (
+        tally.submits_per_minute(60.0),
+        tally.submits_per_minute(89.0),
+        tally.videos_per_minute(89.0),
+        tally.polls_per_video,
+    )
+
+
+def test_a_job_that_waits_is_not_drawn_as_under_way() -> None:
+    """Of two jobs that were heard of, the one whose submit was refused leaves its half of the bar empty."""
+    tally = Tally(total=2, started_at=0.0, budget_usd="9.50")
+    for index, happenings in enumerate([[sent(), accepted()], [sent(), lifecycle.SubmitDeferred(why="429")]]):
+        for event in told(happenings, index):
+            tally.take(event, 0.0)
+    text = shown(live_view(tally, 1.0, 80))
+    assert (20, 20) == (text.count("▒"), text.count("░"))
+    assert "$0.175 spent" not in text
+    assert "$0.175 reserved  $9.50 budget" in text
 
 
 @pytest.mark.parametrize("width", [40, 80, 200])
