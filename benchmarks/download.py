@@ -1,13 +1,15 @@
 """The download stage against curl and others, on the same files, server and disk, in one run.
 
     python -m benchmarks.download [--work 200x8,1000x2] [--named md5|crc32c|none] [--rounds 5] [--tls] [--chart]
+    python -m benchmarks.download --rounds 1 --keep rounds.json     # adds to the rounds of earlier runs
     python3 -m uv run --with httpx --with parfive --with obstore --with hf_transfer --with crc32c --with uvloop \
         python -m benchmarks.download --chart                       # with the peers beside it
 
 nginx serves distinct MP4-shaped files from a folder on this disk; each variant is a process of its own, and the rounds
 interleave them.  Ours is the stage as the pipeline uses it: aiohttp, box check, sha256, the hash that the server
 names, fsync, no-clobber publish, folder sync.  curl does none of that; `curl + sync` and `curl + sha256sum` do one
-of it each.  `naive` is the loop that everybody writes: 64 KiB chunks, one aiofiles write each, nothing checked.
+of it each.  "no sync" and "no sha256" are ours with that patched out, to be compared with peers that do neither.
+`naive` is the loop that everybody writes: 64 KiB chunks, one aiofiles write each, nothing checked.
 
 CPU is that of the process and its children; "inner" leaves out the interpreter's start-up and imports.  MB is the peak
 memory of a Python process.  Trust ratios over 15 %: neighbours share the machine.
@@ -143,9 +145,18 @@ def race(work: Work, rounds: int, folder: Path) -> dict[str, list[Result]]:
             for _ in range(rounds):
                 for name in names:
                     results[name].append(measure(name, Path(place), work))
-    print(f"{work.title}, {fetchers.AT_ONCE} at once, the server names {work.named}; medians of {rounds}")
-    report(results, work)
     return results
+
+
+def kept(path: Path, title: str, new: dict[str, list[Result]]) -> dict[str, list[Result]]:
+    """The rounds of earlier runs of the same work, and these."""
+    saved: dict[str, dict[str, list[list[float]]]] = json.loads(path.read_text()) if path.exists() else {}
+    rows = saved.setdefault(title, {})
+    for name, runs in new.items():
+        numbers = [[r.wall, r.cpu, r.inner_wall, r.inner_cpu, r.rss_mb] for r in runs]
+        rows[name] = rows.get(name, []) + numbers
+    path.write_text(json.dumps(saved))
+    return {name: [Result(*run) for run in rows[name]] for name in new}
 
 
 def chart(raced: dict[str, dict[str, list[Result]]]) -> None:
@@ -170,6 +181,7 @@ def main() -> None:
     parser.add_argument("--named", choices=["md5", "crc32c", "none"], default="crc32c" if find_crc32c() else "md5")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--folder", type=Path, default=Path("/var/tmp"), help="on the disk to be measured")
+    parser.add_argument("--keep", type=Path, help="a file that rounds are added to, and taken from")
     parser.add_argument("--tls", action="store_true")
     parser.add_argument("--chart", action="store_true", help="write download.svg")
     parser.add_argument("--inside", nargs=4, help=argparse.SUPPRESS)
@@ -182,7 +194,10 @@ def main() -> None:
     for one in given.work.split(","):
         files, megabytes = one.split("x")
         work = Work(int(files), float(megabytes), given.named, given.tls)
-        raced[work.title] = race(work, given.rounds, given.folder)
+        results = race(work, given.rounds, given.folder)
+        raced[work.title] = results = kept(given.keep, work.title, results) if given.keep else results
+        print(f"{work.title}, {fetchers.AT_ONCE} at once, the server names {work.named}; medians of each round's")
+        report(results, work)
     if given.chart:
         chart(raced)
 
