@@ -65,7 +65,7 @@ class Nginx:
 
     @property
     def log(self) -> list[list[str]]:
-        """Of each request its status, its Range, and the headers that storage is not to be sent."""
+        """Of each request its status, its Range, and the headers that storage is not to be sent; whole at its end."""
         return [line.split("|") for line in (self.root / "access.log").read_text().splitlines()]
 
 
@@ -129,7 +129,7 @@ async def test_16_a_link_that_ran_out_keeps_the_half(tmp_path: Path, directives:
     hold(tmp_path / "out", FILE[:HALF], '"v1"')
     with nginx(tmp_path / "www", directives, None) as server:
         assert LinkExpired() == await bring(server, tmp_path / "out")
-        assert [f"bytes={HALF}-"] == [line[1] for line in server.log]
+    assert [f"bytes={HALF}-"] == [line[1] for line in server.log]
     assert HALF == (tmp_path / "out" / "cat.mp4.part").stat().st_size
 
 
@@ -148,7 +148,7 @@ async def test_19_a_file_that_rotted_on_the_server_is_never_saved(tmp_path: Path
     """One wrong byte, with the right length and another's hash: tried again, given up, nothing left."""
     with nginx(tmp_path / "www", file=FILE[:HALF] + b"?" + FILE[HALF + 1 :]) as server:
         assert_nothing_left(await bring(server, tmp_path / "out"), tmp_path / "out", "md5")
-        assert ["200"] * QUICK.tries == [line[0] for line in server.log[: QUICK.tries]]
+    assert ["200"] * QUICK.tries == [line[0] for line in server.log[: QUICK.tries]]
 
 
 @pytest.mark.fault(20)
@@ -164,7 +164,7 @@ async def test_21_a_packed_file_is_refused(tmp_path: Path) -> None:
     with nginx(tmp_path / "www", "gzip_static always;") as server:
         (server.root / "cat.mp4.gz").write_bytes(gzip.compress(bytes(10**7), mtime=0))
         assert_nothing_left(await bring(server, tmp_path / "out"), tmp_path / "out", "compressed")
-        assert 1 == len(server.log)
+    assert 1 == len(server.log)
 
 
 @pytest.mark.fault(22)
@@ -173,8 +173,8 @@ async def test_22_a_throttled_body_is_continued_over_new_connections(tmp_path: P
     hasty = attrs.evolve(IMPATIENT, min_bytes_per_second=10**6, speed_window=0.5)
     with nginx(tmp_path / "www", "limit_rate_after 80k; limit_rate 1k;") as server:
         assert_saved(await bring(server, tmp_path / "out", hasty), tmp_path / "out")
-        first, *others = [line[0] for line in server.log]
-        assert ("200", {"206"}) == (first, set(others))
+    first, *others = [line[0] for line in server.log]
+    assert ("200", {"206"}) == (first, set(others))
 
 
 @pytest.mark.fault(22)
@@ -191,7 +191,7 @@ async def test_23_the_rest_of_the_same_file_is_added(tmp_path: Path) -> None:
     with nginx(tmp_path / "www") as server:
         hold(tmp_path / "out", FILE[:HALF], etag(server.root / "cat.mp4"))
         assert_saved(await bring(server, tmp_path / "out"), tmp_path / "out")
-        assert [["206", f"bytes={HALF}-"]] == [line[:2] for line in server.log]
+    assert [["206", f"bytes={HALF}-"]] == [line[:2] for line in server.log]
 
 
 @pytest.mark.fault(23)
@@ -204,7 +204,7 @@ async def test_23_no_byte_is_added_to_those_of_another_file(tmp_path: Path, dire
         )
         hold(tmp_path / "out", held[:HALF], validator)
         assert_saved(await bring(server, tmp_path / "out"), tmp_path / "out")
-        assert ["200"] == [line[0] for line in server.log]
+    assert ["200"] == [line[0] for line in server.log]
 
 
 @pytest.mark.fault(23)
@@ -213,7 +213,7 @@ async def test_23_a_part_that_was_whole_costs_no_byte(tmp_path: Path) -> None:
     with nginx(tmp_path / "www") as server:
         hold(tmp_path / "out", FILE, etag(server.root / "cat.mp4"))
         assert_saved(await bring(server, tmp_path / "out"), tmp_path / "out")
-        assert ["416"] == [line[0] for line in server.log]
+    assert ["416"] == [line[0] for line in server.log]
 
 
 @pytest.mark.fault(24)
@@ -221,7 +221,7 @@ async def test_24_a_redirect_is_not_followed(tmp_path: Path) -> None:
     """To the address of a cloud's secrets, with the status that keeps the method."""
     with nginx(tmp_path / "www", "return 307 http://169.254.169.254/latest/meta-data;") as server:
         assert_nothing_left(await bring(server, tmp_path / "out"), tmp_path / "out", "redirects are not followed")
-        assert 1 == len(server.log)
+    assert 1 == len(server.log)
 
 
 @pytest.mark.fault(25)
@@ -229,4 +229,4 @@ async def test_25_storage_is_sent_nothing_of_ours(tmp_path: Path) -> None:
     """As nginx logs it: no key, no organization, no cookie, not even a name of the program."""
     with nginx(tmp_path / "www") as server:
         assert_saved(await bring(server, tmp_path / "out"), tmp_path / "out")
-        assert [["200", "-", "-", "-", "-", "-"]] == server.log
+    assert [["200", "-", "-", "-", "-", "-"]] == server.log
