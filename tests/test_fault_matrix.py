@@ -38,7 +38,7 @@ MATRIX = {
     7: Row("submit: redirected to another host", 1),
     8: Row("submit: a success that cannot be read, or names no request", 2),
     9: Row("list: missing, refused, paged, slow, huge", 6),
-    10: Row("submit: a storm of 429, with waits absurd, past or absent", 2),
+    10: Row("submit: a storm of 429, with waits absurd, past or absent", 3),
     11: Row("a key, credits or rights refused in the middle of a batch", 3),
     12: Row("nothing works for ten minutes", 4),
     13: Row("poll: words, shapes and numbers that nobody has seen", 3),
