@@ -45,7 +45,7 @@ def existing_journal(place: str | os.PathLike[str]) -> Path:
     if path.is_dir():
         path /= JOURNAL_NAME
     if not path.is_file():
-        raise JournalError(str(path), "there is none", _WHICH)
+        raise JournalError(str(path), "no journal of a batch is there", _WHICH)
     return path
 
 

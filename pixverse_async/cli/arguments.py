@@ -169,18 +169,18 @@ def _sources(parser: argparse.ArgumentParser) -> None:
 def _job_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("each video, where its row or sidecar does not say otherwise").add_argument
     add("--prompt", metavar="TEXT", help="what should happen in it")
-    add("--duration", type=int, metavar="SECONDS", default=5, help="1 to 15 (default: %(default)s)")
+    add("--duration", type=_whole, metavar="SECONDS", default=5, help="1 to 15 (default: %(default)s)")
     add("--quality", default="540p", help="360p, 540p, 720p or 1080p (default: %(default)s)")
     add("--audio", action="store_true", help="with music and effects")
     add("--multi-clip", action="store_true", help="with camera changes")
-    add("--seed", type=int, metavar="N", help="the same for every video; by default each gets its own")
+    add("--seed", type=_whole, metavar="N", help="the same for every video; by default each gets its own")
 
 
 def _batch_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("the batch").add_argument
     add("--budget", metavar="USD", help="what all runs into this folder may cost together; nothing beyond is sent")
-    add("--max-in-flight", type=int, metavar="N", help="requests at the service at once (default: 100)")
-    add("--max-downloads", type=int, metavar="N", help="videos being saved at once (default: 8)")
+    add("--max-in-flight", type=_whole, metavar="N", help="requests at the service at once (default: 100)")
+    add("--max-downloads", type=_whole, metavar="N", help="videos being saved at once (default: 8)")
     add("--job-timeout", type=_positive, metavar="SECONDS", help="how long to wait for one video (default: 1800)")
     add(
         "--poll-interval",
@@ -203,8 +203,18 @@ def _batch_options(parser: argparse.ArgumentParser) -> None:
     add("--inline-images", action="store_true", default=None, help="send images within the request, not by upload")
 
 
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+
+
 def _positive(text: str) -> float:
-    number = float(text)
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
     if not 0 < number < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not a number of seconds above 0")
     return number

@@ -54,11 +54,11 @@ async def test_a_folder_without_a_journal_is_told_as_such(tmp_path: Path) -> Non
     scene = Scene.set(tmp_path)
     with pytest.raises(JournalError, match="Give the folder"):
         jobs_on_record(tmp_path)
-    with pytest.raises(JournalError, match="there is none"):
+    with pytest.raises(JournalError, match="no journal of a batch is there"):
         await resolve(tmp_path, "ab")
-    with pytest.raises(JournalError, match="there is none"):
+    with pytest.raises(JournalError, match="no journal of a batch is there"):
         await repair_journal(tmp_path)
-    with pytest.raises(JournalError, match="there is none"):
+    with pytest.raises(JournalError, match="no journal of a batch is there"):
         await resumed(scene)
     assert [] == list(tmp_path.iterdir())
 

@@ -136,8 +136,8 @@ async def test_a_journal_that_cannot_be_read_is_named(path: Path, monkeypatch: p
     """None there, by default in `videos`; one that the system will not read; and one that is damaged."""
     monkeypatch.chdir(path.parent)
     which = "Give the folder that a batch wrote its videos to."
-    assert f"videos: there is none. {which}" == _refusal("videos")
-    with pytest.raises(JournalError, match=r"^videos: there is none"):
+    assert f"videos: no journal of a batch is there. {which}" == _refusal("videos")
+    with pytest.raises(JournalError, match=r"^videos: no journal of a batch is there"):
         jobs_on_record()
     path.write_bytes(b"name,usd\n")
     assert _refusal(path.parent).startswith(
