@@ -15,7 +15,7 @@ import anyio
 import attrs
 
 from .._core import reconcile, retry, wire
-from .._core.errors import ProtocolError, SubmitUnknownError
+from .._core.errors import ProtocolError, SubmitUnknownError, TransportError
 from .._core.lifecycle import ConfirmedAbsent, Reconciled, State
 from .._core.reconcile import Lost
 from .._core.retry import Seen
@@ -119,11 +119,13 @@ class Reconciler:
         if self._run.limits.on_unknown == "hold" or not self._waiting:
             return
         answer = await answer_to(self._run.transport, wire.list_call())
+        if isinstance(answer, TransportError):
+            return
         # Thousands of records take longer to read than the loop may stand still.
         listing = await asyncio.to_thread(_listing, answer)
         if listing is None:
             return
-        server_time = retry.server_time_utc(answer) if isinstance(answer, wire.Reply) else None
+        server_time = retry.server_time_utc(answer)
         skew = 0.0 if server_time is None else server_time - utc_now()
         rivals = self._under_way()
         lost = [one.lost for one in self._waiting.values() if one.lost.started.payload_sha256 not in rivals]
@@ -181,8 +183,8 @@ class Reconciler:
         await self._on_absent(one.flight)
 
 
-def _listing(answer: wire.Reply | Exception) -> Listing | None:
-    if isinstance(answer, Exception) or not answer.is_success:
+def _listing(answer: wire.Reply) -> Listing | None:
+    if not answer.is_success:
         return None
     try:
         return wire.read_listing(answer)

@@ -79,7 +79,7 @@ def test_what_was_not_promised_cannot_be_given_back(give_back: Callable[[Budget,
     """To settle or release more than is reserved is a bug, not a gift."""
     purse = Budget(limit_usd=Decimal(1))
     purse.reserve(Decimal("0.5"))
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError, match=r"settled or released \$0\.6 of \$0\.5 reserved"):
         give_back(purse, Decimal("0.6"))
 
 

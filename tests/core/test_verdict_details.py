@@ -51,7 +51,7 @@ def test_a_405_names_the_setting_and_the_base_that_is_right() -> None:
     assert isinstance(verdict, Deferred)
     words = str(verdict.error)
     assert words.startswith("base_url (GMI_BASE_URL)")
-    assert "the service answers 405: this is not the queue" in words
+    assert ": the service answers 405: this is not the queue. " in words
     assert DEFAULT_BASE_URL in words
 
 
@@ -173,3 +173,17 @@ def test_a_job_that_failed_many_times_survives_compaction() -> None:
     record = fold(event for one in tries for event in one)
     assert ("r-0", "r-1", "r-2") == record.past_ids
     assert {"k": record} == read_journal(compacted({"k": record}, 3.0), "j").records
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (b"name,usd\ncat,0.15\n", "this is not a journal of pixverse_async"),
+        (LINES[0] + b"\n" + LINES[1], "the line is not as it was written (its checksum is wrong)"),
+    ],
+)
+def test_a_refused_journal_says_why(data: bytes, problem: str) -> None:
+    """What is wrong with the file is told in a sentence of its own."""
+    with pytest.raises(JournalError) as caught:
+        read_journal(data, "videos/journal")
+    assert problem == caught.value.problem

@@ -21,7 +21,7 @@ def test_a_success_is_of_the_two_hundreds(status: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "got"), [(b"", "nothing"), (b"x" * 99, "x" * 59 + "…"), (b"<p>" + 78 * b" " + b"late", "<p>")]
+    ("body", "got"), [(b"", "nothing"), (b"x" * 99, "x" * 59 + "…"), (b"<p>" + 77 * b" " + b"late", "<p>")]
 )
 def test_what_is_no_json_is_quoted_from_its_beginning(body: bytes, got: str) -> None:
     """Sixty characters of the first eighty bytes are shown, and that there was nothing when there was nothing."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator, Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
+from email.utils import format_datetime
 from pathlib import Path
 
 import anyio
@@ -14,12 +16,16 @@ import pytest
 from pixverse_async import Job, Outcome, State
 from pixverse_async._core.journal_format import read_journal
 from pixverse_async._core.lifecycle import ConfirmedAbsent, Event, JobRecord
+from pixverse_async._core.reconcile import LOOK_AFTER
+from pixverse_async._core.wire import Call, Reply
 from pixverse_async._edge.batch import open_budget
 from pixverse_async._edge.client import JOURNAL_NAME
 from pixverse_async._edge.journal import Journal
 from pixverse_async._edge.limits import Limits
+from pixverse_async._edge.run import utc_now
+from tests.core.test_journal_format import resealed
 from tests.edge.test_crash_points import Killed
-from tests.memory import Scene, kinds, some_jobs
+from tests.memory import MemoryTransport, Scene, kinds, some_jobs
 
 pytestmark = pytest.mark.anyio
 
@@ -151,3 +157,53 @@ async def test_a_job_without_a_journal_that_ends_well_says_nothing(
         await client.submit(Job("https://pictures.example/cat.jpg", "yawns"))
     assert ["Succeeded"] == kinds(await scene.run(some_jobs(1), journal=False))
     assert "is left" not in caplog.text
+
+
+@attrs.define(eq=False)
+class Dated(MemoryTransport):
+    """A service that says what time it is there, as most do."""
+
+    async def call(self, call: Call) -> Reply:
+        reply = await MemoryTransport.call(self, call)
+        there = datetime.fromtimestamp(self.cloud.settings.epoch + self.now, UTC)
+        return attrs.evolve(reply, headers={**reply.headers, "date": format_datetime(there, usegmt=True)})
+
+
+@pytest.mark.fault(39)
+async def test_a_service_whose_clock_is_an_hour_slow_has_its_records_recognised(tmp_path: Path) -> None:
+    """With a seed of the user's only the time tells an earlier record from ours: the service's own clock decides."""
+    scene = Scene.set(tmp_path, "submit:drop_after_commit:nth=1", epoch_utc=utc_now() - 3600.0)
+    scene.transport = Dated(scene.cloud)
+    assert ["Succeeded"] == kinds(await scene.run(some_jobs(1, seed=5)))
+    assert 1 == scene.submits
+
+
+async def test_a_run_waits_for_the_list_of_what_an_earlier_run_sent(tmp_path: Path) -> None:
+    """A submit lost in an earlier run a moment ago is not sent again before the list may show it."""
+    scene = Scene.set(tmp_path, "submit:drop_after_commit:nth=1", list_lag=90.0)
+    await scene.run(some_jobs(1), on_unknown="hold")
+    assert ["Succeeded"] == kinds(await scene.run(some_jobs(1), on_unknown="resubmit", resubmit_after=120.0))
+    assert 1 == scene.submits
+
+
+async def test_what_was_lost_long_ago_is_not_waited_for_anew(tmp_path: Path) -> None:
+    """A submit lost an hour ago is sent again at the first listing that does not show it."""
+    scene = Scene.set(tmp_path, "submit:drop_before_commit:nth=1")
+    await scene.run(some_jobs(1), on_unknown="hold")
+    path = tmp_path / JOURNAL_NAME
+    head, started, *rest = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([head, resealed(started, at_utc=utc_now() - 3600.0), *rest]))
+    began_at = anyio.current_time()
+    batch = scene.run(some_jobs(1), on_unknown="resubmit", resubmit_after=600.0, job_timeout=0)
+    assert ["Pending"] == kinds(await batch)
+    assert 2 == scene.submits
+    assert anyio.current_time() - began_at < 10.0
+
+
+async def test_a_lost_submit_is_looked_for_four_times_in_a_minute(tmp_path: Path) -> None:
+    """One call for each look, and then it is held."""
+    scene = Scene.set(tmp_path, "submit:drop_before_commit:nth=1")
+    began_at = anyio.current_time()
+    assert ["Unknown"] == kinds(await scene.run(some_jobs(1)))
+    assert len(LOOK_AFTER) == scene.transport.calls["GET /requests"]
+    assert 60.0 <= anyio.current_time() - began_at < 65.0

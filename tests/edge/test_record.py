@@ -15,6 +15,7 @@ from pixverse_async import (
     Job,
     JournalError,
     State,
+    SubmitUnknownError,
     jobs_on_record,
     repair_journal,
     resolve,
@@ -174,15 +175,20 @@ async def test_a_damaged_journal_is_refused_repaired_and_finished(tmp_path: Path
 
 async def test_a_job_whose_submit_is_lost_with_its_line_is_held(tmp_path: Path) -> None:
     """Nothing is known of it but that it may be paid: not even listings are asked, and it is not sent."""
-    scene = Scene.set(tmp_path, "submit:drop_before_commit:nth=1")
-    await scene.run(some_jobs(1), on_unknown="hold")
+    scene = Scene.set(tmp_path, "submit:503_plain:nth=1")
+    jobs = some_jobs(1, seed=5)
+    await scene.run(jobs, on_unknown="hold")
     path = tmp_path / JOURNAL_NAME
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join([lines[0], b"###\n", *lines[2:]]))
     await repair_journal(tmp_path)
-    batch = await scene.run(some_jobs(1))
+    batch = await scene.run(jobs)
     assert ["Unknown"] == kinds(batch)
     assert 1 == scene.submits
+    error = batch.unknown[0].error
+    assert isinstance(error, SubmitUnknownError)
+    assert 5 == error.seed
+    assert "the service answered 503" in error.what
 
 
 async def test_a_foreign_file_is_not_repaired(tmp_path: Path) -> None:

@@ -99,6 +99,7 @@ async def test_a_repair_tells_which_states_it_chose(path: Path, monkeypatch: pyt
     repair = await repair_journal()
     assert (("a",), 1, [State.UNKNOWN]) == (repair.mended, repair.lost_lines, [job.state for job in repair.jobs])
     assert repair.damaged is not None
+    assert repair.damaged.name.startswith(f"{JOURNAL_NAME}.damaged-")
     assert 0o600 == stat.S_IMODE(repair.damaged.stat().st_mode)
 
 
