@@ -167,6 +167,7 @@ class Forecast:
         believed = starts.past(place, received)
         began = self._service.explain(watched.job_class, believed, last, received)
         self._longest_run = max(self._longest_run, received - mean(began))
+        starts.explained(place, began)
         ran = watched.stage is Stage.PROCESSING
         early = self._service.finished(watched.job_class, believed, last, received, ran=ran)
         if place.first_seen < math.inf:
