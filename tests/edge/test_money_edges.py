@@ -15,7 +15,7 @@ import pytest
 
 from pixverse_async import Job, Outcome, State
 from pixverse_async._core.journal_format import read_journal
-from pixverse_async._core.lifecycle import ConfirmedAbsent, Event, JobRecord
+from pixverse_async._core.lifecycle import ConfirmedAbsent, Event, JobRecord, SubmitStarted
 from pixverse_async._core.reconcile import LOOK_AFTER
 from pixverse_async._core.wire import Call, Reply
 from pixverse_async._edge.batch import open_budget
@@ -207,3 +207,47 @@ async def test_a_lost_submit_is_looked_for_four_times_in_a_minute(tmp_path: Path
     assert ["Unknown"] == kinds(await scene.run(some_jobs(1)))
     assert len(LOOK_AFTER) == scene.transport.calls["GET /requests"]
     assert 60.0 <= anyio.current_time() - began_at < 65.0
+
+
+@attrs.define(eq=False)
+class SlowIntents(DiesConfirming):
+    """A journal that takes five seconds to write that a submit is about to leave."""
+
+    async def append(self, key: str, event: Event) -> JobRecord:
+        if isinstance(event, SubmitStarted):
+            await anyio.sleep(5.0)
+        return await self.log.append(key, event)
+
+
+async def test_a_run_cancelled_while_it_writes_an_intent_sends_nothing(tmp_path: Path) -> None:
+    """The intent is written to its end, and then that nothing left: the next run sends the job."""
+    scene = Scene.set(tmp_path)
+    log = SlowIntents(await Journal.open(tmp_path / JOURNAL_NAME))
+
+    async def ignore(_: Outcome) -> None:
+        pass
+
+    with anyio.move_on_after(2.0):
+        await scene.batch(log, ignore).run([Job("https://pictures.example/cat.jpg", "yawns", seed=5)])
+    await log.aclose()
+    assert ([State.NEW], 0) == ([record.state for record in log.records.values()], scene.submits)
+
+
+async def test_a_connection_that_is_never_made_is_tried_eight_times(tmp_path: Path) -> None:
+    """Then the job fails, and nothing was paid."""
+    scene = Scene.set(tmp_path)
+    scene.transport.is_down = True
+    batch = await scene.run([Job("https://pictures.example/cat.jpg", "yawns")])
+    assert (["Failed"], 8, 0) == (kinds(batch), scene.submits, batch.usd_spent)
+
+
+async def test_a_turn_that_comes_late_is_taken_and_one_that_would_come_too_late_is_not(tmp_path: Path) -> None:
+    """A job that can leave now leaves, whatever its time; one told to wait longer than its time is not sent."""
+    jobs = [Job(f"https://pictures.example/{name}.jpg", "yawns", seed=5) for name in ("cat", "dog")]
+    scene = Scene.set(tmp_path / "now")
+    assert ["Pending"] * 2 == kinds(await scene.run(jobs, job_timeout=0))
+    assert [5, 5] == [charge.seed for charge in scene.cloud.ledger.committed]
+    scene = Scene.set(tmp_path / "later", "submit:429_absurd")
+    batch = await scene.run(jobs[:1], job_timeout=60)
+    assert "the service took no submit for 60 s" in str(batch.failed[0].error)
+    assert 1 == scene.submits
