@@ -117,11 +117,13 @@ async def test_the_journal_says_what_was_asked_and_no_more(tmp_path: Path) -> No
     """Prompt and parameters are there, a signed link's query and an image's bytes are not."""
     scene = Scene.set(tmp_path)
     link = "https://pictures.example/cat.jpg?X-Amz-Signature=5ec2e7"
-    await scene.run([Job(link, "yawns", quality="720p", audio=True), Job(some_jobs(1)[0].image, "sleeps")])
+    await scene.run(
+        [Job(link, "yawns", quality="720p", audio=True, multi_clip=True), Job(some_jobs(1)[0].image, "sleeps")]
+    )
     text = (tmp_path / JOURNAL_NAME).read_text()
     asked = [line for line in map(json.loads, text.splitlines()) if line.get("event") == "SubmitStarted"]
     assert ["yawns", "sleeps"] == [line["prompt"] for line in asked]
-    assert ("720p", 1) == (asked[0]["quality"], asked[0]["audio"])
+    assert ("720p", 1, 1) == tuple(asked[0][name] for name in ("quality", "audio", "multi_clip"))
     assert asked[0]["image"].startswith("https://pictures.example/cat.jpg")
     assert asked[1]["image"].endswith("bytes>")
     assert "5ec2e7" not in text
