@@ -164,11 +164,13 @@ class Bench:
             self._peers(name, ours, check=check)
 
     def _peers(self, name: str, ours: Row, *, check: bool) -> None:
+        first = self.row(name, "adaptive", seeds=1)
         for peer in PEERS:
             theirs = self.row(name, peer.name, seeds=None if peer.name in NAMED else 1)
+            mine = ours if peer.name in NAMED else first
             print(line(peer.name, theirs), flush=True)
             self.claim(
-                f"{name}: {peer.name} costs {theirs.cost:.2f}, ours {ours.cost:.2f}", ours.cost < theirs.cost
+                f"{name}: {peer.name} costs {theirs.cost:.2f}, ours {mine.cost:.2f}", mine.cost < theirs.cost
             )
         if check and name in INDEPENDENT:
             self._dials(name)
