@@ -253,3 +253,12 @@ async def test_a_turn_that_comes_late_is_taken_and_one_that_would_come_too_late_
     batch = await scene.run(jobs[:1], job_timeout=60)
     assert "the service took no submit for 60 s" in str(batch.failed[0].error)
     assert 1 == scene.submits
+
+
+async def test_a_record_that_is_anothers_does_not_keep_a_job_held(tmp_path: Path) -> None:
+    """Of two equal jobs the lost one is sent again though the list shows the other, which is not it."""
+    scene = Scene.set(tmp_path, "submit:drop_before_commit:nth=2")
+    jobs = [Job("https://pictures.example/cat.jpg", "yawns", seed=5)] * 2
+    batch = await scene.run(jobs, on_unknown="resubmit", resubmit_after=120.0)
+    assert ["Succeeded"] * 2 == kinds(batch)
+    assert (3, 2) == (scene.submits, scene.charges)
