@@ -6,8 +6,8 @@
 class teaches the rest.  It is held as probabilities on a grid and updated with every answer by
 Bayes' rule: "still running after 40 s" counts as well as "done".  Between answers it spreads a
 little (drift) and keeps a small chance of having changed altogether.  *Offset* is a running mean.
-*Residual* is a smoothed histogram with a heavy tail for stragglers, a few of which never end.  Beside all that a share of the
-jobs, learned too, ends almost at once, refused or served from a cache.
+*Residual* is a smoothed histogram with a heavy tail for stragglers, a few of which never end.
+Beside all that a share of the jobs, learned too, ends almost at once, refused or served from a cache.
 """
 
 from __future__ import annotations
