@@ -215,11 +215,11 @@ async def test_cancelled_opening_lets_go_of_the_folder(path: Path, steps: int) -
     await asyncio.wait([opening])
     if not opening.cancelled():
         await opening.result().aclose()
-    while not await _can_open(path):  # the thread that opens cannot be interrupted
+    while not await can_open(path):  # the thread that opens cannot be interrupted
         await asyncio.to_thread(os.sched_yield)
 
 
-async def _can_open(path: Path) -> bool:
+async def can_open(path: Path) -> bool:
     try:
         journal = await Journal.open(path)
     except JournalError:
