@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import random
 import sys
 
@@ -22,23 +23,28 @@ async def serve(port: int, bytes_per_second: float) -> None:
     video = memoryview(make_video(SIZE_BYTES, random.Random(1)))
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        clock = asyncio.get_running_loop().time
-        while await _request(reader):
-            head = f"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: {len(video)}\r\n\r\n"
-            writer.write(head.encode())
-            began = clock()
-            for at in range(0, len(video), PIECE_BYTES):
-                writer.write(video[at : at + PIECE_BYTES])
-                await writer.drain()
-                ahead = at / bytes_per_second - (clock() - began)
-                if ahead > 0:
-                    await asyncio.sleep(ahead)  # noqa: TID251 - a server of its own, without anyio's cost
+        with contextlib.suppress(ConnectionError):
+            while await _request(reader):
+                await _send(writer, video, bytes_per_second)
         writer.close()
 
     server = await asyncio.start_server(answer, "127.0.0.1", port)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     await server.serve_forever()
+
+
+async def _send(writer: asyncio.StreamWriter, video: memoryview, bytes_per_second: float) -> None:
+    clock = asyncio.get_running_loop().time
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: {len(video)}\r\n\r\n"
+    writer.write(head.encode())
+    began = clock()
+    for at in range(0, len(video), PIECE_BYTES):
+        writer.write(video[at : at + PIECE_BYTES])
+        await writer.drain()
+        ahead = at / bytes_per_second - (clock() - began)
+        if ahead > 0:
+            await asyncio.sleep(ahead)  # noqa: TID251 - a server of its own, without anyio's cost
 
 
 async def _request(reader: asyncio.StreamReader) -> bool:
