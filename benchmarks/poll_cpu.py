@@ -9,6 +9,10 @@ lifecycle, journal in memory.  `raw json` is `bare` and `json.loads`.  The peers
 a loop.  Every variant but the peers' asks for another id each time, as a poll does: aiohttp prepares each link anew.
 Each has 32 calls under way (ours up to 64); the rounds interleave them; CPU is user + system of this process alone,
 from the first poll on: what it takes to make a session or 4,000 jobs is not in it.
+
+Two shared processors scatter such ratios by a fifth. Instructions do not scatter: `--only NAME --polls N --port P` runs
+one variant against a server that `--serve P` has started, for `valgrind --tool=cachegrind --cache-sim=no python ...`;
+what two numbers of polls take more or less, over their difference, is what a poll takes, the kernel's part left out.
 """
 
 from __future__ import annotations
@@ -62,7 +66,15 @@ RECORD = {
     "outcome": {},
 }
 OPENAI = {"id": "v-1", "object": "video", "status": "queued", "progress": 0, "model": "sora-2", "created_at": 1}
-REPLICATE = {"id": "v-1", "version": "1", "status": "starting", "input": RECORD["payload"], "urls": {}, "logs": ""}
+REPLICATE = {
+    "id": "v-1",
+    "model": "a/b",
+    "version": "1",
+    "status": "starting",
+    "input": RECORD["payload"],
+    "urls": {},
+    "logs": "",
+}
 
 Variant = Callable[[str, int], Awaitable[float]]
 """Given the base and how many polls, polls about so many times; microseconds of CPU a poll."""
@@ -216,8 +228,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--polls", type=int, default=4000)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--serve", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--serve", type=int, metavar="PORT")
+    parser.add_argument("--only", metavar="NAME")
+    parser.add_argument("--port", type=int)
     args = parser.parse_args()
+    if args.only:
+        anyio.run(variants()[args.only], f"http://127.0.0.1:{args.port}", args.polls)
+        return
     if args.serve:
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(serve(args.serve))

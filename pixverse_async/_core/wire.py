@@ -342,8 +342,12 @@ def _inside(value: object) -> Iterable[object]:
     return cast("list[object]", value) if isinstance(value, list) else ()
 
 
+def _fields(value: object) -> dict[str, object]:
+    return cast("dict[str, object]", value) if isinstance(value, dict) else {}
+
+
 def _get(value: object, key: str) -> object:
-    return cast("dict[str, object]", value).get(key) if isinstance(value, dict) else None
+    return _fields(value).get(key)
 
 
 def _shown(value: object) -> str:
@@ -382,24 +386,24 @@ def _readable(items: list[object]) -> Iterator[Status]:
 
 def _record(body: object, *, is_listed: bool = False) -> Status:
     """A record; of a listed one only what tells whose it is, since a list may have a hundred thousand."""
-    request_id = _get(body, "request_id")
+    fields = _fields(body)
+    request_id = fields.get("request_id")
     if isinstance(request_id, int) and not isinstance(request_id, bool):
         request_id = str(request_id)
     if not isinstance(request_id, str) or not _REQUEST_ID.fullmatch(request_id):
         raise ProtocolError("request_id", "an id", _shown(request_id))
-    status = _get(body, "status")
+    status, model = fields.get("status"), fields.get("model")
     word = status if isinstance(status, str) else ""
-    stage = _STAGES.get(word.strip().lower())
-    model = _get(body, "model")
+    stage = _STAGES.get(word) or _STAGES.get(word.strip().lower())
     return Status(
         request_id=request_id,
         stage=Stage.QUEUED if stage is None else stage,
         word=redact(word, 40) if stage is None else word,
-        media=_media(_get(body, "outcome")) if stage is Stage.SUCCEEDED and not is_listed else None,
+        media=_media(fields.get("outcome")) if stage is Stage.SUCCEEDED and not is_listed else None,
         reason=_reason(body) if stage is not None and stage.is_final and not is_listed else None,
         model=model if isinstance(model, str) else None,
-        created_at_utc=_number(_get(body, "created_at")),
-        echo=_echo(_get(body, "payload")),
+        created_at_utc=_number(fields.get("created_at")),
+        echo=_echo(fields.get("payload")),
     )
 
 

@@ -12,7 +12,7 @@ from .._core.frozen import frozen
 from .._core.job import Job
 from .._core.lifecycle import NEW_JOB, Event, GenerationFailed, JobRecord, Saved, State
 from .._core.outcome import Outcome, Timings
-from .._core.wire import Media
+from .._core.wire import Call, Media
 
 
 @frozen
@@ -61,6 +61,8 @@ class Flight:
     last_word: str = ""
     reserved_usd: Decimal = Decimal(0)
     """What the budget holds for it; zero once it is spent or known to be free."""
+    look: Call | None = None
+    """The call that asks how it stands."""
     has_slot: bool = False
     rank: int = 0
     """How many requests were at the service when this run sent it, with itself."""
