@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from pixverse_async import ProtocolError
 from pixverse_async._core import wire
-from pixverse_async._core.wire import RateHint, Reply
+from pixverse_async._core.wire import Call, RateHint, Reply
 from tests.core.replies import reply
 
 
@@ -71,3 +73,35 @@ def test_a_limit_from_one_in_a_day_to_a_million_at_once_is_a_hint(
     body = {"rate_limit": {"limit": limit, "interval_seconds": interval}}
     expected = RateHint(limit=int(limit), interval=interval) if is_hint else None
     assert expected == wire.read_rate_hint(reply(body, 429))
+
+
+def test_a_submit_is_sent_to_the_letter() -> None:
+    """Method, path, the bytes of the body, where no letter is escaped, and the patience for an answer."""
+    body = '{"model":"pixverse-v6-i2v","payload":{"prompt":"où","seed":7}}'.encode()
+    expected = Call(method="POST", path="/requests", body=body, timeout=180.0)
+    assert expected == wire.submit_call({"prompt": "où", "seed": 7})
+
+
+@pytest.mark.parametrize(
+    ("content", "canonical"),
+    [
+        ({"seed": 7, "prompt": "où"}, '{"prompt":"où","seed":7}'.encode()),
+        ({"prompt": "\ud83d"}, b'{"prompt":"\xed\xa0\xbd"}'),
+    ],
+)
+def test_a_fingerprint_is_that_of_older_journals(content: dict[str, object], canonical: bytes) -> None:
+    """It is made of the same bytes for ever, of half a letter too: a lost submit is found again by it."""
+    assert hashlib.sha256(canonical).hexdigest() == wire.payload_sha256(content)
+
+
+def test_an_error_without_a_reason_is_quoted_as_it_is() -> None:
+    """A hundred and twenty characters of its JSON, or of the words of a page, as they are written."""
+    assert '{"code": "' + "é" * 109 + "…" == wire.read_error(reply({"code": "é" * 200}, 500))
+    page = Reply(status=502, body=b"<html>" + b"x" * 200 + b"</html>")
+    assert "x" * 119 + "…" == wire.read_error(page)
+
+
+def test_a_long_list_is_not_a_deep_one() -> None:
+    """A hundred requests are read, and brackets in a prompt are no nesting."""
+    records = [{"request_id": f"r-{n}", "payload": {"prompt": "[" * 40, "seed": n}} for n in range(100)]
+    assert wire.read_listing(reply({"requests": records, "total": 100})).is_complete
