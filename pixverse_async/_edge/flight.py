@@ -21,6 +21,7 @@ class JobEvent:
 
     `stalled_for`: it has been at the service for this many seconds, far longer than any job that has ended. It is
     told once, changes nothing, and is no reason to send the job again: it goes on being watched until `job_timeout`.
+    `batch_polls`: status calls of the whole batch until now.
 
     >>> from pixverse_async import events
     >>> told = JobEvent(
@@ -38,6 +39,7 @@ class JobEvent:
     event: Event | None = None
     outcome: Outcome | None = None
     stalled_for: float | None = None
+    batch_polls: int = 0
 
 
 Observer: TypeAlias = Callable[[JobEvent], None]

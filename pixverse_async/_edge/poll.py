@@ -176,6 +176,7 @@ class Poller:
         answer = await answer_to(self._run.transport, look)
         received = self._now()
         flight.polls += 1
+        self._run.polls += 1
         if flight.index not in self._flights:
             return  # its deadline came while we asked
         match retry.judge_status(answer, request_id, utc_now()):

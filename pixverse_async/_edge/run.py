@@ -65,6 +65,8 @@ class Run:
     slots: Slots = attrs.field(init=False)
     halted: PixverseError | None = None
     """Why no further job is sent."""
+    polls: int = attrs.field(default=0, init=False)
+    """Status calls that were answered, or failed."""
     backlog: int = attrs.field(default=0, init=False)
     # anyio loads what is asked for, when it is
     backlog_shrank: anyio.Event = attrs.field(factory=lambda: anyio.Event(), init=False)
@@ -88,7 +90,7 @@ class Run:
             if isinstance(event, SubmitStarted):
                 raise
             flight.record = advance(flight.record, event)
-        self._tell(JobEvent(index=flight.index, name=flight.name, state=flight.record.state, event=event))
+        self._tell(flight, event=event)
 
     def report_stall(self, flight: Flight, seconds: float) -> None:
         """Tell, once, that the job takes far longer than others did. Nothing follows from it."""
@@ -98,13 +100,29 @@ class Run:
         logger.warning(
             "job %r: no end after %.0f s, far longer than others took; it is watched on", flight.name, seconds
         )
-        self._tell(JobEvent(index=flight.index, name=flight.name, state=flight.record.state, stalled_for=seconds))
+        self._tell(flight, stalled_for=seconds)
 
-    def _tell(self, event: JobEvent) -> None:
+    def _tell(
+        self,
+        flight: Flight,
+        *,
+        event: Event | None = None,
+        outcome: Outcome | None = None,
+        stalled_for: float | None = None,
+    ) -> None:
         if self.on_event is None:
             return
+        told = JobEvent(
+            index=flight.index,
+            name=flight.name,
+            state=flight.record.state,
+            event=event,
+            outcome=outcome,
+            stalled_for=stalled_for,
+            batch_polls=self.polls,
+        )
         try:
-            self.on_event(event)
+            self.on_event(told)
         except Exception:
             # An observer's mistake must not cost anybody a video.
             logger.exception("on_event raised; the batch goes on")
@@ -147,7 +165,7 @@ class Run:
             return
         flight.is_finished = True
         self.free_slot(flight)
-        self._tell(JobEvent(index=flight.index, name=flight.name, state=flight.record.state, outcome=outcome))
+        self._tell(flight, outcome=outcome)
         try:
             await self.deliver(outcome)
         finally:

@@ -101,6 +101,8 @@ class Tally:
     _sum: float = attrs.field(default=0.0, init=False)
     _slowest: float = attrs.field(default=0.0, init=False)
     _polls: int = attrs.field(default=0, init=False)
+    _polled: deque[tuple[float, int]] = attrs.field(factory=deque[tuple[float, int]], init=False)
+    """When, and how many status calls of the batch until then: the last minute's, and the one before."""
     _submits: _Pace = attrs.field(factory=_Pace, init=False)
     _refusals: _Pace = attrs.field(factory=_Pace, init=False)
     _videos: _Pace = attrs.field(factory=_Pace, init=False)
@@ -124,6 +126,15 @@ class Tally:
     def polls_per_video(self) -> float | None:
         """Of the videos that this run sent and saved."""
         return self._polls / self._timed if self._timed else None
+
+    def polls_per_second(self, now: float) -> float:
+        """Status calls of all jobs together, over the last minute, as far as events have told."""
+        while len(self._polled) > 1 and self._polled[1][0] <= now - RECENT:
+            self._polled.popleft()
+        if not self._polled:
+            return 0.0
+        since, before = self._polled[0] if self._polled[0][0] <= now - RECENT else (self.started_at, 0)
+        return (self._polled[-1][1] - before) / max(1.0, now - max(since, now - RECENT))
 
     def submits_per_minute(self, now: float) -> float:
         """Accepted in the last minute."""
@@ -163,6 +174,8 @@ class Tally:
 
     def take(self, event: JobEvent, now: float) -> None:
         """Count the event."""
+        if event.batch_polls > (self._polled[-1][1] if self._polled else 0):
+            self._polled.append((now, event.batch_polls))
         if event.outcome is not None:
             self._end(event.index, event.outcome, now)
             return

@@ -89,6 +89,8 @@ def _pace(tally: Tally, now: float) -> list[Span]:
     said = [f"{tally.submits_per_minute(now):.0f} submits/min", f"{tally.videos_per_minute(now):.0f} videos/min"]
     refusals, polls = tally.refusals_per_minute(now), tally.polls_per_video
     said += [f"{refusals:.0f} refused/min"] if refusals else []
+    rate = tally.polls_per_second(now)
+    said += [f"{rate:.1f} polls/s"] if rate else []
     said += [f"{polls:.1f} polls a video"] if polls is not None else []
     return [Span(text, "dim") for text in said]
 

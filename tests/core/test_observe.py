@@ -314,6 +314,18 @@ def busy() -> Tally:
     return tally
 
 
+def test_the_view_tells_the_rate_of_polls_over_the_last_minute() -> None:
+    """Twenty in the first ten seconds are two a second; a minute later only what came since counts."""
+    tally = Tally(total=9, started_at=0.0)
+    for now, polls in ((5.0, 10), (10.0, 20)):
+        tally.take(JobEvent(index=0, name="cat", state=State.QUEUED, batch_polls=polls), now)
+    assert 2.0 == tally.polls_per_second(10.0)
+    assert "2.0 polls/s" in shown(live_view(tally, 10.0, 79))
+    tally.take(JobEvent(index=0, name="cat", state=State.QUEUED, batch_polls=50), 100.0)
+    assert 0.5 == tally.polls_per_second(100.0)
+    assert 0.0 == tally.polls_per_second(200.0)
+
+
 def test_the_view_at_80_columns() -> None:
     """A bar with numbers, the stages, the sums, the last two errors."""
     assert shown(live_view(busy(), 200.0, 79)).splitlines() == [
