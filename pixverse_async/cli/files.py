@@ -6,11 +6,15 @@ import os
 from pathlib import Path
 
 
-def replace_file(path: Path, text: str) -> None:
-    """Write the text as UTF-8. *Raises* `OSError`, which names the file; then nothing of the try is left."""
+def replace_file(path: Path, text: str, *, is_private: bool = False) -> None:
+    """Write the text as UTF-8; a private file is for its owner's eyes alone.
+
+    *Raises* `OSError`, which names the file; then nothing of the try is left.
+    """
     draft = path.with_name(path.name + ".new")
     try:
-        with draft.open("wb") as file:
+        draft.unlink(missing_ok=True)
+        with open(draft, "xb", opener=_private if is_private else None) as file:
             file.write(text.encode("utf-8", "replace"))
             file.flush()
             os.fsync(file.fileno())
@@ -18,3 +22,7 @@ def replace_file(path: Path, text: str) -> None:
     except OSError as problem:
         draft.unlink(missing_ok=True)
         raise OSError(problem.errno, problem.strerror, str(path)) from problem
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

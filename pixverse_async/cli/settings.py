@@ -111,7 +111,8 @@ def write_run_file(settings: RunSettings) -> None:
         "job": attrs.asdict(settings.job),
         "batch": attrs.asdict(settings.batch),
     }
-    replace_file(Path(settings.out) / RUN_FILE, json.dumps(content, indent=1) + "\n")
+    # A source may be a signed link, without which `resume` could not send the rest.
+    replace_file(Path(settings.out) / RUN_FILE, json.dumps(content, indent=1) + "\n", is_private=True)
 
 
 def read_run_file(folder: Path) -> RunSettings | None:

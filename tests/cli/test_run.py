@@ -83,7 +83,9 @@ def test_resume_repeats_the_very_run(cli: Command, serve: Service, tmp_path: Pat
     emulator = serve()
     assert 8 == cli("run", "photos", "--prompt", "p", "--budget", "0.05", "--out", "out", *QUICK).code
     (photos / "picture-9.png").write_bytes(tiny_png(9))
-    kept = json.loads((tmp_path / "out/pixverse-run.json").read_text(encoding="utf-8"))
+    run_file = tmp_path / "out/pixverse-run.json"
+    assert 0o600 == run_file.stat().st_mode & 0o777, "a signed link among the sources is nobody else's"
+    kept = json.loads(run_file.read_text(encoding="utf-8"))
     assert [str(photos)] == kept["sources"]
     assert emulator.api_key not in json.dumps(kept)
     said = cli("resume", "out", "--budget", "1")
