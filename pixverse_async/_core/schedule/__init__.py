@@ -4,10 +4,17 @@ The rule in one sentence: *ask about a job as soon as the delay that has probabl
 
     E[(t - T)+ | T > s] / sqrt(P(T > t | T > s))  >=  kappa
 
-At time t, with T the unknown end of the job and s the time of the last answer, the left side is the expected delay
-of the news so far; kappa is what one poll is worth to you, in seconds of delay. For a job that may end at any
-moment this means a fixed interval; for one that takes about a minute it means silence for most of the minute, then
-a few quick looks.
+T is when the job ends, which nobody knows; s is when it was last known not to have ended; t is when to ask: the first
+moment at which this holds. E[...] is the average delay of the news at t: t - T for an end before t, nothing for one
+after it, over all ends still possible after s, each counted by how probable it is. P(...) is the chance that the job
+runs on past t; its root asks a little sooner as that falls, which makes up for polls that find nothing. kappa, your
+choice, is what one poll is worth to you in seconds of delay.
+
+An example with kappa 0.5: a job ends within a minute, at any moment alike. After t seconds the average delay is
+t * t / 120, at 7.5 s 0.47 s; the chance that it runs on is 0.875, its root 0.94; 0.47 / 0.94 is 0.5: ask at 7.5 s.
+
+For a job that is as likely to end in the next second however long it has run this means a fixed interval; for one
+that takes about a minute it means silence for most of the minute, then a few quick looks.
 
 Everything else serves to know T, which is start + running time:
 
@@ -20,11 +27,15 @@ Everything else serves to know T, which is start + running time:
   `adaptive` keeps the jobs in a heap and hands out the next, `memory` carries what was learned to the next run.
 * `policies`: what a schedule is, and the simple ones that learn nothing.
 
-Constants are of three kinds, each explained where it stands. *First guesses* (20 to 100 s a clip, 30% spread, 10 s
-of waiting) are from published figures and matter only until a few jobs have finished. *Memories* (100 jobs, 30
-starts, 200 answers) trade steadiness for speed in noticing change. *Limits* (0.25 s between two polls, a look
-within five minutes) bound the harm of a wrong belief. Most were halved and doubled in benchmarks/polling.py: the
-cost moves by about 2%, so none of them is offered to the user.
+Read `rule` first, then `belief` (on `histogram`), `starts` (on `waits` and `line`), `forecast`, `adaptive` (on
+`budget`); `policies` and `memory` when you like.
+
+Constants are of three kinds. *First guesses* (20 to 100 s a clip, from published figures; 30% spread and 10 s of
+waiting, assumed) matter only until a few jobs have finished. *Memories* (100 jobs, 30 starts, 200 answers) trade
+steadiness for speed in noticing change. *Limits* (0.25 s between two polls, a look within five minutes) bound the harm
+of a wrong belief. The reason stands beside each; where none does, the value was chosen on the worlds of
+benchmarks/polling.py. "Within 2%" means that the mean cost moved by no more over a fourfold range, which leaves
+nothing to offer the user.
 """
 
 from .adaptive import AdaptivePolling

@@ -21,9 +21,10 @@ from .rule import SOONEST
 _JITTER = 0.15
 """Part by which the price differs from poll to poll, so that two processes do not march in step; costs under 1%."""
 _LAST, _LAST_PART = 4.0, 0.1
-"""The last four jobs (or tenth) of a batch keep all of it waiting: their polls may cost less."""
+"""The last four jobs (or tenth, if fewer) of a batch keep all of it waiting: their polls may cost less."""
 _LOOK_PART, _LOOK_LEAST = 0.85, 5.0
-"""How far on the way to the due time the next look is, and the seconds below which there is none."""
+"""How far on the way to the due time the next look is, and the seconds below which there is none. A look costs
+only CPU."""
 _LOOK_EACH = 0.002
 """Seconds for each look when all must be looked at, so that 50,000 do not hold up the loop."""
 _DEARER = 8.0
@@ -31,7 +32,8 @@ _DEARER = 8.0
 _SCOUT_FROM = 3
 """Waiting jobs that make a line worth a scout."""
 _SCOUT_AFTER, _SCOUT_AGAIN = 5.0, 0.25
-"""Seconds from the first submission to the first scout, and between two scouts at the least."""
+"""Seconds from the first submission to the first scout, and between two scouts at the least
+(`Forecast.rest` reckons the usual wait between two)."""
 
 Entry = tuple[float, int, int]
 """(when, serial, job): void once the job has another serial."""
@@ -152,12 +154,12 @@ class _Adaptive:
         self._forecast.starts.line.leave(watched.place)
 
     def _price(self) -> float:
-        """What the next poll of a job must be worth."""
+        """What the next poll of a job must be worth: kappa, less for the last few jobs, a little jitter on it."""
         left = max(1, len(self._jobs)) / max(1.0, min(_LAST, _LAST_PART * self._most))
         return self._policy.kappa * min(1.0, left) ** 2 * (1.0 + _JITTER * self._jitter.next())
 
     def _plan(self, watched: Watched, now: float) -> None:
-        """Reckon the due time and when to look again."""
+        """Reckon the due time and when to look again. The longest interval is jittered like the price."""
         self._forecast.set_due(watched, 1.0 - 0.25 * _JITTER * (1.0 + self._jitter.next()))
         self._push(watched, self._next_look(watched, now))
 
@@ -260,7 +262,8 @@ class _Adaptive:
 class AdaptivePolling:
     """Learns how long jobs take and polls when the delay gone unnoticed is worth a poll.
 
-    `kappa`: seconds of lateness that one poll is worth to you: less means more polls and sooner news.
+    `kappa`: seconds of lateness that one poll is worth to you: less means more polls and sooner news. It is your
+    taste and no property of the service; at 0.5 two polls are worth a second.
     `ceiling`: no running job goes unasked for longer, in seconds.
 
     >>> scheduler = AdaptivePolling(kappa=0.25).scheduler(polls_per_second=20, seed=0)

@@ -2,12 +2,18 @@
 
     log duration = log guess(class) + pace + offset(class) + residual
 
-*Pace* is the service's speed now, one number for all classes, so the first finished job of any
-class teaches the rest.  It is held as probabilities on a grid and updated with every answer by
-Bayes' rule: "still running after 40 s" counts as well as "done".  Between answers it spreads a
-little (drift) and keeps a small chance of having changed altogether.  *Offset* is a running mean.
-*Residual* is a smoothed histogram with a heavy tail for stragglers, a few of which never end.
-Beside all that a share of the jobs, learned too, ends almost at once, refused or served from a cache.
+Factors are reckoned with as logarithms, which add up: 0.1 is about 10% longer, 0.7 twice as long.
+
+* *Pace* is the service's speed now, one number for all classes, so the first finished job of any class teaches the
+  rest.  It is held as probabilities on a grid and updated with every answer by Bayes' rule: each pace's probability
+  is multiplied by the chance that it gave to this answer, then all are divided by their sum.  "Still running after
+  40 s" counts as well as "done".  Between answers it spreads a little (drift) and keeps a small chance of having
+  changed altogether.
+* *Offset* is by how much the class differs from its guess: a running mean.
+* *Residual* is chance: a smoothed histogram with a heavy tail for stragglers, a few of which never end.
+
+Beside all that a share of the jobs, learned too, ends almost at once, refused or served from a cache.  A *spread* is a
+standard deviation: two values in three lie within it.  A *variance* is its square: variances of separate causes add up.
 """
 
 from __future__ import annotations
@@ -27,16 +33,18 @@ _MIDDLE = _PACES // 2
 _INDEX = range(_PACES)
 _SQUARE = [j * j for j in _INDEX]
 _PAD = 200
+"""Knots that a curve is longer on either side, so that it can be moved by slicing."""
 _PACE_SPREAD, _SPREAD, _CLASS_SPREAD = 0.7, 0.3, 0.2
 """Before anything is known: the guess is good within a factor of 2, jobs of a class differ by 30%, and
 classes by 20% from what their guesses say of each other."""
 _DRIFT = 2.5e-5
-"""Variance of the log pace per second: 5% in 100 s, a service that slows to half within half an hour."""
+"""Variance that the pace gains each second: left alone, a spread of 5% after 100 s, 20% after half an hour."""
 _CHANGE = 1 / 3600
 """Sudden changes per second, one in an hour; half and twice that were measured the same within 2%."""
 _TAIL, _TAIL_POWER, _NEVER = 0.03, 1.5, 0.25
-"""Stragglers: their share, the Pareto power of their times from the usual one on, and the part that never ends.
-So a late job is asked ever more rarely, not polled to death."""
+"""Stragglers: their share; a power, by which x**-1.5 of them take more than x times the usual time; and the part that
+never ends. So a late job is asked ever more rarely, not polled to death. The share hardly matters: within 2% over a
+4x range, so fixed."""
 _DEEP = 0.1
 """A pace at which the job would be a straggler gets no credit for how long stragglers last."""
 _EARLY, _EARLY_SECONDS, _EARLY_WEIGHT = 0.015, 5.0, 12.0
@@ -46,14 +54,16 @@ _MEMORY = 100.0
 _STALE = 0.12
 """A class's curve is built anew when the pace has moved by this part of the spread: less cannot be seen."""
 
+# What follows is reckoned once. By knot: its logarithm; the share of jobs that are stragglers and ended; the share of
+# early ends, padded. By pace: its probability before anything is known, a bell curve, not yet divided by the sum.
 _GRID = [(k - HALF) * STEP for k in range(KNOTS)]
 _STRAGGLERS = [(1.0 - _NEVER) * _TAIL * (1.0 - max(1.0, x) ** -_TAIL_POWER) for x in X]
 _AT_ONCE = [1.0 - math.exp(-math.exp((k - HALF - _PAD) * STEP)) for k in range(KNOTS + 2 * _PAD)]
-_START = [math.exp(-0.5 * ((j - _MIDDLE) * _STEP / _PACE_SPREAD) ** 2) for j in _INDEX]
+_FRESH = [math.exp(-0.5 * ((j - _MIDDLE) * _STEP / _PACE_SPREAD) ** 2) for j in _INDEX]
 
 
 def _slice(padded: Sequence[float], move: float) -> Sequence[float]:
-    """A padded distribution function, moved to the right by so many knots."""
+    """A padded curve, moved to the right by so many knots."""
     start = min(2 * _PAD, max(0, _PAD - round(move)))
     return padded[start : start + KNOTS]
 
@@ -64,7 +74,7 @@ def _early_by(seconds: float) -> float:
 
 
 def normal(z: float) -> float:
-    """The normal distribution function."""
+    """The share of a bell curve (the normal distribution) below z spreads from its middle."""
     return 0.5 * math.erfc(-z * 0.7071067811865476)
 
 
@@ -74,6 +84,7 @@ class Belief:
     def __init__(self, guess: Callable[[JobClass], float]) -> None:
         self._guess = guess
         """Logarithm of the guessed seconds of a class."""
+        # The guesses of spread and shape are worth four jobs: within 2% over a 4x range, so fixed.
         self.spread, self._squares, self._square_weight = _SPREAD, 4.0 * _SPREAD**2, 4.0
         self.offsets: dict[JobClass, tuple[float, float]] = {}
         """Sum of the deviations and their number."""
@@ -82,13 +93,16 @@ class Belief:
         self.finished_count = 0
         self._now, self._version = 0.0, 0
         self._curves: dict[JobClass, tuple[tuple[float, float, float, int], Curve, float, int]] = {}
-        self._set_pace(_START)
+        self._set_pace(_FRESH)
         self._set_shape()
 
     # -- what is believed
 
     def _typical(self, job_class: JobClass) -> float:
-        """The logarithm of a typical duration, but for the pace."""
+        """The logarithm of a typical duration, but for the pace.
+
+        The offset is the mean deviation, drawn to zero as if (spread / class spread)**2 jobs had shown none.
+        """
         total, count = self.offsets.get(job_class, (0.0, 0.0))
         return self._guess(job_class) + total / (count + (self.spread / _CLASS_SPREAD) ** 2)
 
@@ -119,7 +133,8 @@ class Belief:
     def _build(self, job_class: JobClass) -> Curve:
         """Pace, offset and residual together, and the early ends.
 
-        The unsure pace is five shifts of the grid, weighted as two steps of -1, 0 or +1: its variance is exact.
+        Since pace and offset are unsure, the curve is the average of five copies moved by -2 to +2 steps, weighted as
+        two throws of -1, 0 or +1, so that their variance is that of pace and offset. `e` of the jobs end early.
         """
         var = (self.pace_var + self._class_var(job_class)) / STEP**2
         step = max(1, round(math.sqrt(1.5 * var)))
@@ -139,7 +154,7 @@ class Belief:
     def _set_pace(self, weights: Sequence[float]) -> None:
         whole = sum(weights)
         if whole < 1e-200:
-            weights, whole = _START, sum(_START)
+            weights, whole = _FRESH, sum(_FRESH)
         self._paces = [w / whole for w in weights]
         self._version += 1
         at = sum(map(mul, self._paces, _INDEX))
@@ -154,11 +169,11 @@ class Belief:
         self._now = now
         change = min(0.2, passed * _CHANGE)
         aside = min(0.3, 0.5 * _DRIFT * passed / _STEP**2)
-        keep, aside, fresh = (1.0 - change) * (1.0 - 2.0 * aside), (1.0 - change) * aside, change / sum(_START)
+        keep, aside, fresh = (1.0 - change) * (1.0 - 2.0 * aside), (1.0 - change) * aside, change / sum(_FRESH)
         p = self._paces
         left, right = [p[0], *p[:-1]], [*p[1:], p[-1]]
         self._set_pace(
-            [keep * a + aside * (b + c) + fresh * d for a, b, c, d in zip(p, left, right, _START, strict=True)]
+            [keep * a + aside * (b + c) + fresh * d for a, b, c, d in zip(p, left, right, _FRESH, strict=True)]
         )
 
     def _learn(self, job_class: JobClass, likelihoods: list[float]) -> None:
@@ -252,7 +267,10 @@ class Belief:
         return quick / max(1e-12, quick + usual)
 
     def _remember(self, job_class: JobClass, spans: Sequence[tuple[float, float, float]], early: float) -> None:
-        """Put a residual somewhere in these spans into the offset, the spread and the histogram."""
+        """Put a residual somewhere in these spans into the offset, the spread and the histogram.
+
+        `sure` is how much of a job it counts for: less if it may be an early end, or pace and span are vague.
+        """
         far = 2.5 * self.spread
         mean = square = vague = 0.0
         for low, high, weight in spans:
@@ -264,6 +282,7 @@ class Belief:
         vague -= mean * mean
         sure = (1.0 - early) * self.spread**2 / (self.spread**2 + self.pace_var + vague)
         self._place(job_class, mean, square, sure)
+        # Each value is smeared, less the more were seen: the fifth root is the textbook's width for histograms.
         # Centred, so that the place of the distribution is held by the pace and the offsets alone.
         smooth = max(0.03, 0.8 * self.spread * (self.shape.total + 1.0) ** -0.2) / STEP
         centre = self.shape.mean / STEP

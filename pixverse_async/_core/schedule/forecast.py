@@ -19,7 +19,7 @@ from .starts import HORIZON, Place, Starts, mean
 _GUESS = {"360p": 25.0, "540p": 35.0, "720p": 50.0, "1080p": 90.0}
 """Seconds for a clip of 5 s; published figures lie between 20 and 100. One finished job leaves only the ratios."""
 _LENGTH_POWER = 0.8
-"""A longer clip takes longer, a little less than in proportion."""
+"""A longer clip takes longer, a little less than in proportion: a guess, which each class's own jobs correct."""
 _RUNNING_LEAST, _RUNNING_PART = 60.0, 0.25
 """A running job is asked after a minute or a quarter of its age, whatever is believed, the ceiling at the latest."""
 _WAITING_PART = 0.05
@@ -115,7 +115,8 @@ class Forecast:
         """Seconds for which a front of the line that has been found is left alone.
 
         A start known within R spreads the end by R / sqrt(12), one poll each R is shared by R / gap jobs: the
-        best R grows with the third root of the gap; the factor is measured, and 2x either way costs 2%.
+        best R grows with the third root of the gap; the factor is measured, and 2x either way costs 2%.  (Values
+        spread evenly over R lie on average R / sqrt(12) from their middle, taken as a root of mean squares.)
         """
         spread = self._service.spread * self._service.unit(watched.job_class)
         rest = 2.3 * kappa ** (1 / 6) * self.starts.line.gap ** (1 / 3) * math.sqrt(spread)

@@ -1,4 +1,4 @@
-"""A distribution function that starts as a guess and becomes what was seen."""
+"""The share of values below each knot: it starts as a guess and becomes what was seen."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ _MEMORY = 100.0
 
 
 class Histogram:
-    """Probabilities on the grid of `rule`; positions are in knots."""
+    """Shares on the grid of `rule`; positions are in knots."""
 
     def __init__(self, guess: Sequence[float], weight: float, lasting: float = 0.0) -> None:
         self.guess, self._weight, self._lasting = guess, weight, lasting
         """What the guess is worth in values seen: `weight` of them, and `lasting` for each one seen, which smooths."""
         self._mass = [0.0] * KNOTS
+        """How many values were seen between each knot and the one before."""
         self.total = 0.0
         self.share = list(guess)
         """P(value <= knot), as of the last `refresh`."""
@@ -30,7 +31,10 @@ class Histogram:
         return a, min(KNOTS - 1, max(a + 1, math.ceil(high)))
 
     def within(self, low: float, high: float) -> tuple[float, float]:
-        """Mean and variance of the values between the two."""
+        """Mean of the values between the two, and variance: the mean square of their distance from it.
+
+        (high - low)**2 / 12 is the variance of values spread evenly between the two.
+        """
         a, b = self._ends(low, high)
         seen = self.share[b] - self.share[a]
         if seen < 1e-4:

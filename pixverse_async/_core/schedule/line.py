@@ -14,9 +14,10 @@ from collections.abc import Callable, Sequence
 from .rule import Start
 
 _GAP, _GAP_WEIGHT = 5.0, 2.0
-"""Seconds a place before any start was seen, and what that guess is worth in places."""
+"""Seconds from one start to the next before any was seen, and what that guess is worth in places: little, so that
+the first few outweigh it."""
 _PLACES = 20
-"""Places over which the pace of the line is measured."""
+"""Places over which the pace of the line is measured: the last ones, since the pace may change."""
 
 
 class Place:
@@ -108,7 +109,11 @@ class Line:
         return min(max(low, place.submitted), high), high
 
     def expected(self, place: Place) -> tuple[float, float]:
-        """When the line will have come to this job: mean and spread."""
+        """When the line will have come to this job: mean and spread.
+
+        The spread has three parts: chance, which partly cancels over many places and so grows as their root; a pace
+        that may be wrong by a tenth; and doubt about when the front itself started.
+        """
         ahead, gap = place.index - self.front, self.gap
         if self._middle:
             first, unsure = self._middle[-1], 0.3 * min(10.0, self._started_at[-1] - self._middle[-1])
@@ -150,5 +155,5 @@ class Line:
 
 
 def _logistic(z: float) -> float:
-    """Close to the normal distribution function, and cheap."""
+    """The share of a bell curve below z, to within 0.01, and cheap."""
     return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, 1.7 * z))))

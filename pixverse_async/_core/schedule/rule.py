@@ -4,10 +4,12 @@ Poll at the first t at which the lateness that has probably gone unnoticed is wo
 
     E[(t - T)+ | T > s] / sqrt(P(T > t | T > s))  >=  kappa
 
-T is when the job ends, s is when it was last known not to have ended, kappa the seconds of
-lateness one poll is worth.  The root corrects for polls that find nothing.  With the distribution
-of T known this costs at most 1% more (5% with two modes) than the exact schedule of Barlow, Hunter and Proschan
-(1963); benchmarks/polling.py computes both.  Nothing here learns, and nothing knows the queue.
+T is when the job ends, s is when it was last known not to have ended, kappa the seconds of lateness one poll is
+worth; the package's docstring reads the formula aloud. What is believed of T is a *curve*: for each duration, the
+share of jobs that end within it. An answer "not ended at s" takes away what it gave to ends before s, and what is
+left is divided by its sum; the average lateness by t is then the area under the curve from s to t. With the curve
+known this costs at most 1% more (5% with two modes) than the exact schedule of Barlow, Hunter and Proschan (1963);
+benchmarks/polling.py computes both. Nothing here learns, and nothing knows the queue.
 """
 
 from __future__ import annotations
@@ -18,9 +20,10 @@ from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 STEP = 0.08
-"""Durations live on a geometric grid, 8% a knot: a spread of 10% is still told apart, and costs 1% more than exact."""
+"""Durations live on a grid of knots, each 8% longer than the last: jobs that differ by 10% are still told apart, and
+cost 1% more than exact."""
 HALF = 50
-"""Knots on either side of the unit: e**-4 to e**4, a fiftieth to fifty times the typical duration."""
+"""Knots on either side of the unit, which is the typical duration: a fiftieth to fifty times (e**4) of it."""
 KNOTS = 2 * HALF + 1
 X = [math.exp((k - HALF) * STEP) for k in range(KNOTS)]
 """The knots, as multiples of the unit."""
@@ -29,23 +32,24 @@ _HALVES = [0.5 * (b - a) for a, b in pairwise(X)]
 SOONEST = 0.25
 """Seconds between two polls of one job at the least: an answer takes about as long to come back."""
 _GROW, _SHRINK, _EXACT = 1.7, 0.55, 0.05
-"""Steps of the search for the due time, and its precision: 5% of the interval costs nothing measurable."""
+"""Steps of the search for the due time, up and down, which decide only how soon it is found; and its precision: 5%
+of the interval costs nothing measurable."""
 
 
 class Curve:
-    """A distribution function on the geometric grid, linear between knots, with its exact integral."""
+    """The share of jobs that end within each duration, linear between knots, and the exact area under it."""
 
     __slots__ = ("below", "share")
 
     def __init__(self, share: Sequence[float]) -> None:
         self.share = share
-        """P(duration <= knot)."""
+        """The share of jobs that end within each knot."""
         areas = [w * (a + b) for w, a, b in zip(_HALVES, share, share[1:], strict=False)]
         self.below = list(accumulate(areas, initial=0.5 * share[0] * _FIRST))
-        """The integral of the distribution function from 0 to each knot."""
+        """The area under `share` from 0 to each knot."""
 
     def at(self, x: float) -> tuple[float, float]:
-        """The distribution function at `x` and its integral from 0 to `x`."""
+        """The share that ends within `x`, and the area under it from 0 to `x`: the average lateness by then."""
         if x <= _FIRST:
             f = self.share[0] * x / _FIRST if x > 0.0 else 0.0
             return f, 0.5 * f * x
@@ -69,7 +73,7 @@ class Start(NamedTuple):
 class Outlook:
     """What is believed about the end of one job: a start out of `starts`, then `unit` x `curve`.
 
-    Weights that do not sum to one leave the rest to a start later than any that matters.
+    `since` is the s of the rule. Weights that do not sum to one leave the rest to a start later than any that matters.
     """
 
     __slots__ = ("_alive", "_parts", "_rest", "_since", "curve", "unit")
@@ -87,7 +91,11 @@ class Outlook:
         self._alive = alive + self._rest
 
     def value(self, t: float) -> float:
-        """What a poll at `t` is worth, in seconds of lateness."""
+        """What a poll at `t` is worth, in seconds of lateness: the left side of the rule.
+
+        `late` and `alive` sum over the possible starts and still have to be divided by P(T > s), `self._alive`:
+        (late / A) / sqrt(alive / A) is late / sqrt(alive x A).
+        """
         if self._alive < 1e-9:
             return 0.0  # believed long over, and yet not: left to the longest interval
         unit, wait, look = self.unit, t - self._since, self.curve.at

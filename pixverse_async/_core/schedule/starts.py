@@ -2,7 +2,9 @@
 
 *Alone*: each job waits by itself, see `waits`. *Line*: the service
 takes jobs in the order of submission, so an answer about one bounds all ahead of it and behind it. Every answer
-about a waiting job moves the odds between the two. Where nothing is ever seen to start, a job counts as started
+about a waiting job moves the odds between the two: they are multiplied by the chance which *line* had given to that
+answer over the chance which *alone* had given to it. Kept are the logarithms, so that evidence adds up: 0 is even, 3
+is twenty to one for the line. Where nothing is ever seen to start, a job counts as started
 when it was submitted, and what is learned is the time from there.
 """
 
@@ -17,7 +19,8 @@ from .rule import Curve, Start
 from .waits import Chance, Waits
 
 _AHEAD = (0.1, 0.25, 0.5, 0.9, 1.4, 2.2)
-"""Ends of the intervals, in typical durations, into which a start to come is put: fine near now."""
+"""Ends of the intervals, in typical durations, into which a start to come is put: fine near now, where it decides
+when to ask next."""
 HORIZON = _AHEAD[-1]
 """Typical durations beyond which no start is looked for."""
 _BETWEEN = (0.15, 0.5, 0.85, 1.0)
@@ -29,8 +32,9 @@ _FADE = 0.995
 _SURPRISE = 0.03
 """No answer counts for less than this under either explanation: none is ever quite ruled out."""
 _OVERTAKEN = 2.0
-"""What a job that was overtaken says against the line, in log odds."""
+"""What a job that was overtaken says against the line: it divides the odds by e**2, about seven."""
 _MOST_ODDS = 8.0
+"""The odds stay within e**8, three thousand to one."""
 _ENOUGH = 1e-4
 """Chances below this are left out."""
 
@@ -47,7 +51,7 @@ class Starts:
         self.line, self.waits = Line(), Waits()
         self.waiting = 0
         self.opaque = False
-        """The service never says that a job has started."""
+        """The service never says that a job has started: believed once five jobs have ended without a word of it."""
         self.line_share = 0.05
         """The probability that jobs start in the order of submission."""
         self._odds = _LINE_ODDS

@@ -17,7 +17,7 @@ from .line import Place
 _WAIT, _USUAL = 10.0, 8.0
 """Seconds: the mean wait and the usual wait before any start was seen."""
 _WEIGHT = 2.0
-"""What these guesses are worth in starts."""
+"""What these guesses are worth in starts: little, so that the first few outweigh them."""
 _MEMORY = 30.0
 """Starts that are remembered: enough for a mean, few enough for a queue that fills and empties."""
 _POWER = 1.5
