@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from pixverse_async import ProtocolError
+from pixverse_async import ProtocolError, Stage
 from pixverse_async._core import wire
 from pixverse_async._core.wire import Call, RateHint, Reply
 from tests.core.replies import reply
@@ -105,3 +105,36 @@ def test_a_long_list_is_not_a_deep_one() -> None:
     """A hundred requests are read, and brackets in a prompt are no nesting."""
     records = [{"request_id": f"r-{n}", "payload": {"prompt": "[" * 40, "seed": n}} for n in range(100)]
     assert wire.read_listing(reply({"requests": records, "total": 100})).is_complete
+
+
+@pytest.mark.parametrize(("found", "got"), [("../x", "'../x'"), (None, "None"), ("y" * 201, f"'{'y' * 58}…")])
+def test_what_is_no_id_is_shown(found: object, got: str) -> None:
+    """A record without one says where it was looked for and what stands there, in sixty characters."""
+    with pytest.raises(ProtocolError) as caught:
+        wire.read_record(reply({"request_id": found}))
+    assert ("request_id", "an id", got) == _told(caught.value)
+
+
+def test_a_status_or_model_that_is_no_text_is_none() -> None:
+    """It is read as a request in the queue, of which the service said nothing."""
+    seen = wire.read_record(reply({"request_id": "r-1", "status": 7, "model": 7}))
+    assert ("", Stage.QUEUED, None) == (seen.word, seen.stage, seen.model)
+
+
+@pytest.mark.parametrize(("word", "shown"), [("z" * 99, "z" * 39 + "…"), (" Queued ", " Queued ")])
+def test_an_unknown_word_is_cut_and_a_known_one_kept(word: str, shown: str) -> None:
+    """It is text from outside, so no more than forty characters of it go on; what is known is harmless."""
+    assert shown == wire.read_record(reply({"request_id": "r-1", "status": word})).word
+
+
+@pytest.mark.parametrize("key", ["message", "detail", "details", "reason"])
+def test_a_reason_is_found_inside_of_an_error(key: str) -> None:
+    """Under each of the names that services give it."""
+    assert "too dark" == wire.read_error(reply({"error": {"code": 7, key: "too dark"}}, 400))
+
+
+@pytest.mark.parametrize("number", ["Infinity", "NaN", "1e999", "true"])
+def test_what_is_no_time_is_no_time(number: str) -> None:
+    """Python reads these from JSON, and no age is reckoned with them."""
+    body = f'{{"request_id": "r-1", "created_at": {number}}}'.encode()
+    assert None is wire.read_record(Reply(status=200, body=body)).created_at_utc
