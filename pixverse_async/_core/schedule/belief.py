@@ -46,11 +46,13 @@ _TAIL, _TAIL_POWER, _NEVER = 0.03, 1.5, 0.25
 never ends. So a late job is asked ever more rarely, not polled to death. The share hardly matters: within 2% over a
 4x range, so fixed."""
 _DEEP = 0.1
-"""A pace at which the job would be a straggler gets no credit for how long stragglers last."""
+"""A pace that gives a job less than this chance to run still is judged as if it gave it this much: the job would be a
+straggler there, and how long stragglers last says nothing of the pace."""
 _EARLY, _EARLY_SECONDS, _EARLY_WEIGHT = 0.015, 5.0, 12.0
 """Early ends: their share and typical time before any was seen, and what that share is worth in jobs."""
 _MEMORY = 100.0
-"""Finished jobs that are remembered."""
+"""Finished jobs that are remembered by the spread and the share of early ends; half and twice that were measured the
+same within 2%. An offset remembers 60 of its class."""
 _STALE = 0.12
 """A class's curve is built anew when the pace has moved by this part of the spread: less cannot be seen."""
 
@@ -162,7 +164,10 @@ class Belief:
         self.pace_var = max(1e-4, (sum(map(mul, self._paces, _SQUARE)) - at * at) * _STEP**2)
 
     def _advance(self, now: float) -> None:
-        """Time passes: the pace drifts and may have changed."""
+        """Time passes: the pace drifts to the neighbours on its grid, or has changed and begins anew.
+
+        However long nothing was heard, at most a fifth is given to change, and three tenths to either neighbour.
+        """
         passed = min(600.0, now - self._now)
         if passed < 1.0:
             return
@@ -314,7 +319,7 @@ class Belief:
         early: float,
         offsets: Mapping[JobClass, tuple[float, float]],
     ) -> None:
-        """Begin with what an earlier run knew; `doubt` is the spread of the pace since."""
+        """Begin with what an earlier run knew, worth twelve jobs; `doubt` is the spread of the pace since."""
         self._set_pace([math.exp(-0.5 * (((j - _MIDDLE) * _STEP - pace) / doubt) ** 2) for j in _INDEX])
         self.spread, self._squares, self._square_weight = spread, 12.0 * spread**2, 12.0
         self.early_seen = early * self.ends_seen
