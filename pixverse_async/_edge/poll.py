@@ -26,9 +26,9 @@ from .calls import answer_to, flat_task_group
 from .flight import Flight
 from .run import Run, utc_now
 
-MAX_CALLS = 32
-"""Status calls under way at once; at 50 ms each that is 640 a second, far above any sensible budget. With more, each
-takes longer when thousands fall due together: the processor, not the network, is then what they wait for."""
+MAX_CALLS = 16
+"""Status calls under way at once; at 200 ms each that is 80 a second, four times the default budget. With 32, all of
+whose answers may come in one turn of the loop, others in it wait twice as long (`benchmarks/scale.py`)."""
 LOOK_FOR_STALLS_EVERY = 30.0
 """Seconds. A stall is of minutes at least, and the search goes through all jobs in flight."""
 EMPTY_SUCCESS_LOOKS = 3
