@@ -1,7 +1,8 @@
 """How many the service takes, when nothing tells but those that were one too many.
 
 A limit need not come as a 429: the submit may be accepted, and its record end as failed, with "rate limit
-exceeded(RPM)" or "Reached the limit for concurrent generations." (seen live on this queue; PixVerse's code 500044).
+exceeded(RPM)" (seen live on this queue, for a sister model) or "Reached the limit for concurrent generations."
+(PixVerse's own code 500044, expected to come through).
 Whoever looks at 429s alone then has most of a batch fail.  The rule: if the n-th of those under way was one too many,
 at most n - 1 fit.  Many that fail together thus teach one number, the true one, and no cut follows a cut.
 What was learned is tried anew, by one more, only while all places are used and served; after a trial that went well
@@ -18,7 +19,7 @@ from typing import Final
 import attrs
 
 MOST_ROUNDS: Final = 64
-"""Times that all places are used before one more is tried again, at most: some hours of a full queue."""
+"""Times that all places are used before one more is tried again, at most: at 80 s a video, an hour and a half."""
 
 
 @attrs.define(eq=False)

@@ -398,3 +398,12 @@ async def test_one_client_is_open_once() -> None:
             await client.__aenter__()
     async with client:
         pass
+
+
+async def test_events_tell_how_many_status_calls_the_batch_has_made(tmp_path: Path) -> None:
+    """The number never falls, and the last one is the sum of what the outcomes tell."""
+    told: list[int] = []
+    scene = Scene.set(tmp_path)
+    batch = await scene.run(some_jobs(5), on_event=lambda event: told.append(event.batch_polls))
+    assert sorted(told) == told
+    assert told[-1] == sum(outcome.timings.polls for outcome in batch) > 0
