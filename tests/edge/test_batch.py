@@ -403,7 +403,10 @@ async def test_one_client_is_open_once() -> None:
 async def test_events_tell_how_many_status_calls_the_batch_has_made(tmp_path: Path) -> None:
     """The number never falls, and the last one is the sum of what the outcomes tell."""
     told: list[int] = []
-    scene = Scene.set(tmp_path)
-    batch = await scene.run(some_jobs(5), on_event=lambda event: told.append(event.batch_polls))
+
+    def note(event: JobEvent) -> None:
+        told.append(event.batch_polls)
+
+    batch = await Scene.set(tmp_path).run(some_jobs(5), on_event=note)
     assert sorted(told) == told
     assert told[-1] == sum(outcome.timings.polls for outcome in batch) > 0
