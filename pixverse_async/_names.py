@@ -46,7 +46,7 @@ from ._edge.handle import Handle
 from ._edge.inputs import jobs_from_folder, jobs_from_images
 from ._edge.many import generate_many, resume
 from ._edge.one_piece import OnePieceSink
-from ._edge.record import JournalRepair, jobs_on_record, repair_journal, resolve
+from ._edge.record import JournalRepair, forget_account, jobs_on_record, repair_journal, resolve
 from ._edge.sinks import DirectorySink, Part, Sink
 
 __all__ = [
@@ -101,6 +101,7 @@ __all__ = [
     "UnexpectedError",
     "Unknown",
     "estimate",
+    "forget_account",
     "generate_many",
     "jobs_from_folder",
     "jobs_from_images",

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from .account import Account, account
 from .errors import ConfigError, redact
 from .frozen import frozen
 from .wire import DEFAULT_BASE_URL
@@ -40,6 +41,10 @@ class Endpoint:
         """What every call to the queue carries, and no call to a storage host ever."""
         headers = {"Authorization": f"Bearer {self.api_key}", "Accept": "application/json"}
         return headers if self.org_id is None else {**headers, "X-Organization-ID": self.org_id}
+
+    def account(self, salt: str) -> Account:
+        """Who we are, as it may be written down."""
+        return account(self.base_url, self.org_id, self.api_key, salt=salt)
 
 
 def read_endpoint(

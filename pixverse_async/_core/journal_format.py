@@ -21,6 +21,7 @@ from zlib import crc32
 
 import attrs
 
+from .account import Account, shared_account
 from .errors import JournalError, redact
 from .frozen import frozen
 from .lifecycle import (
@@ -51,7 +52,7 @@ _PROSE: Final = ("why", "reason", "problem", "status", "image", "prompt")
 
 _EVENT_TYPES: Final[Mapping[str, type[Event]]] = {kind.__name__: kind for kind in get_args(Event)}
 _FIELDS: Final[Mapping[type[Any], tuple[str, ...]]] = {
-    kind: tuple(field.name for field in attrs.fields(kind)) for kind in (*get_args(Event), JobRecord)
+    kind: tuple(field.name for field in attrs.fields(kind)) for kind in (*get_args(Event), JobRecord, Account)
 }
 _PROSE_OF: Final = {kind: [name for name in _FIELDS[kind] if name in _PROSE] for kind in get_args(Event)}
 
@@ -117,7 +118,7 @@ def _json_of_event(event: Event) -> str:
     return ",".join((f'"event":"{type(event).__name__}"', *_json_of_fields(event)))
 
 
-def _json_of_fields(value: Event | JobRecord) -> list[str]:
+def _json_of_fields(value: Event | JobRecord | Account) -> list[str]:
     return [f'"{name}":{_json(getattr(value, name))}' for name in _FIELDS[type(value)]]
 
 
@@ -138,6 +139,8 @@ def _json(value: object) -> str:
             return f"[{','.join(map(_json, cast('tuple[object, ...]', value)))}]"
         case SubmitStarted() | SubmitRejected() | GenerationFailed() | Saved():
             return f"{{{_json_of_event(value)}}}"
+        case Account():
+            return f"{{{','.join(_json_of_fields(value))}}}"
         case _:
             raise TypeError(f"{value!r} has no place in a journal")
 
@@ -243,6 +246,8 @@ def event_of(content: Any) -> Event:
     known = {name: content[name] for name in _FIELDS[kind] if name in content}
     if "usd" in known:
         known["usd"] = Decimal(known["usd"])
+    if known.get("account") is not None:
+        known["account"] = shared_account(*(known["account"][name] for name in _FIELDS[Account]))
     return kind(**known)
 
 

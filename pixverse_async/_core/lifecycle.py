@@ -19,6 +19,7 @@ from typing import Final, TypeAlias
 
 import attrs
 
+from .account import Account
 from .frozen import frozen
 
 
@@ -59,6 +60,8 @@ class SubmitStarted:
     quality: str
     audio: bool = attrs.field(converter=bool)
     multi_clip: bool = attrs.field(converter=bool)
+    account: Account | None = None
+    """Who sent it, and where to; None in journals of earlier versions."""
 
 
 @frozen

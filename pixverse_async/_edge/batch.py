@@ -30,6 +30,7 @@ from .._core.lifecycle import DownloadAbandoned, GenerationSucceeded, JobRecord,
 from .._core.outcome import Outcome
 from .._core.retry import Seen
 from .._core.schedule import Scheduler
+from .._core.whose import Whose
 from .._core.wire import Status
 from .calls import answer_to, flat_task_group, unbroken
 from .download import download, is_for_want_of_room
@@ -92,6 +93,7 @@ class Batch:
         rng: random.Random,
         deliver: Callable[[Outcome], Awaitable[None]],
         on_event: Observer | None = None,
+        accounts: Whose | None = None,
         not_sent: PixverseError | None = None,
     ) -> None:
         self._sink = sink
@@ -103,6 +105,7 @@ class Batch:
             deliver=deliver,
             on_finished=self._one_left,
             on_event=on_event,
+            accounts=accounts,
             budget=open_budget(budget_usd, log.records.values()),
             halted=not_sent,
         )

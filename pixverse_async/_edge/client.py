@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import random
+import secrets
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from decimal import Decimal, InvalidOperation
@@ -19,18 +20,19 @@ import anyio
 import attrs
 
 from .._core import retry, wire
-from .._core.config import read_endpoint
+from .._core.config import Endpoint, read_endpoint
 from .._core.errors import ConfigError, StoppedError, TransportError, redact
 from .._core.job import Job
 from .._core.outcome import Outcome
 from .._core.reconcile import RESUBMIT_AFTER
 from .._core.schedule import DEFAULT_POLLS_PER_SECOND, AdaptivePolling, PollPolicy, Scheduler
+from .._core.whose import Whose, refusal, whose
 from .batch import Batch
 from .calls import answer_to, flat_task_group
 from .flight import Observer
 from .handle import Handle, submit_one
 from .images import ImageHost
-from .journal import Journal, NoJournal
+from .journal import EventLog, Journal, NoJournal
 from .limits import (
     DEFAULT_JOB_TIMEOUT,
     DEFAULT_MAX_DOWNLOADS,
@@ -279,6 +281,7 @@ class Client:
             kept_at = _journal_path(journal, folder if sink is None else None)
             log = NoJournal() if kept_at is None else await Journal.open(kept_at)
             stack.push_async_callback(log.aclose)
+            accounts = None if kept_at is None else _accounts(self._endpoint, log, kept_at)
             scheduler = await stack.enter_async_context(
                 _scheduler(poll_policy, polls_per_second, self._rng, kept_at)
             )
@@ -295,6 +298,7 @@ class Client:
                 rng=self._rng,
                 deliver=send.send,
                 on_event=on_event,
+                accounts=accounts,
                 not_sent=StoppedError(NOTHING_SENT) if jobs is None else None,
             )
 
@@ -330,6 +334,16 @@ def _journal_path(journal: bool | str | os.PathLike[str], folder: Path | None) -
     if folder is None:
         raise ConfigError("journal", "a sink has no folder to keep it in", "Give journal= a path, or False.")
     return folder / JOURNAL_NAME
+
+
+def _accounts(endpoint: Endpoint, log: EventLog, kept_at: Path) -> Whose:
+    """Who sent what is on record. *Raises* `ConfigError` when we are another account, and something is unfinished."""
+    records = log.records.values()
+    accounts = whose(records, endpoint, salt=secrets.token_hex(8))
+    problem = refusal(str(kept_at), records, accounts)
+    if problem is not None:
+        raise problem
+    return accounts
 
 
 @asynccontextmanager

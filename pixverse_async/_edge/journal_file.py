@@ -26,8 +26,12 @@ from .._core.errors import JournalError
 from .._core.frozen import frozen
 from .._core.journal_format import Replay, compacted, header_line, read_journal
 from .._core.mounts import network_file_system
+from .._core.whose import without_account
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .._core.lifecycle import JobRecord
     from .._core.salvage import Salvage
 
 if sys.platform == "win32":
@@ -155,6 +159,26 @@ def repair_file(path: Path) -> Repaired:
             return Repaired(salvage=found, damaged=damaged)
     except OSError as problem:
         what = f"it cannot be repaired ({problem.strerror or problem})"
+        raise JournalError(str(path), what, "See to the folder; the file is as it was.") from problem
+
+
+def forget_accounts(path: Path) -> int:
+    """Write the journal anew without the accounts of its jobs; of how many. *Raises* `JournalError`."""
+    file, replay = open_journal(path)
+    with ExitStack() as held:
+        held.callback(file.close)
+        records = {key: without_account(record) for key, record in replay.records.items()}
+        known = sum(record is not replay.records[key] for key, record in records.items())
+        if known:
+            _rewrite(path, records)
+        return known
+
+
+def _rewrite(path: Path, records: Mapping[str, JobRecord]) -> None:
+    try:
+        _replace(path, compacted(records, datetime.now(UTC).timestamp()))
+    except OSError as problem:
+        what = f"it cannot be written ({problem.strerror or problem})"
         raise JournalError(str(path), what, "See to the folder; the file is as it was.") from problem
 
 

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import attrs
 
-from .._core.errors import GenerationError, PixverseError, RejectedError
+from .._core.errors import DownloadError, GenerationError, PixverseError, RejectedError
 from .._core.job import Job, job_from_row, job_key
 from .._core.lifecycle import (
     GenerationFailed,
@@ -124,6 +124,9 @@ class Planner:
         if place is not None:
             flight.kept = attrs.evolve(saved, path=place)
             return
+        accounts = self._run.accounts
+        if accounts is not None and accounts.is_strange(flight.record):
+            raise DownloadError(f"{saved.path} is gone, and only the account that sent it can fetch it again")
         # What lies there now is somebody's: a video that was edited, perhaps. It is not replaced.
         if await self._sink.exists(flight.name + SUFFIX):
             flight.name = await self._free_name(flight.name)

@@ -14,7 +14,7 @@ from .._core.lifecycle import ConfirmedAbsent, JobRecord, Reconciled, State, Sub
 from .._core.record import RecordedJob, on_record
 from .._core.wire import is_request_id
 from .journal import Journal
-from .journal_file import repair_file
+from .journal_file import forget_accounts, repair_file
 from .sinks import in_thread
 
 JOURNAL_NAME = "pixverse-journal.jsonl"
@@ -125,6 +125,37 @@ def _check_free(request_id: str, key: str, journal: Journal) -> None:
         if request_id == record.request_id or request_id in record.past_ids:
             who = "this job's own failed request" if other == key else f"the request of {record.name!r}"
             raise ConfigError("request_id", f"{request_id!r} is {who}", "Each job has a request of its own.")
+
+
+async def forget_account(output_dir: str | os.PathLike[str] = "videos") -> int:
+    """Say that the jobs of an output folder may be looked for with other settings: of how many it was on record.
+
+    Each submit goes on record with the account that sent it, and a run as another account is refused while such a job
+    is unfinished. After this they count as those of whoever runs next: right for a new key of the same account or a
+    moved service. If it is another account after all, paid jobs are not found, and `on_unknown="resubmit"` buys them
+    again.
+
+    *Charges* nothing. *Raises* `JournalError` when there is no journal, it is damaged, or another process holds it.
+
+    >>> import asyncio, tempfile
+    >>> from pixverse_async import ConfigError, Job, generate_many
+    >>> from pixverse_async.emulator import Emulator
+    >>> async def send(folder: str) -> None:
+    ...     async with Emulator() as service:
+    ...         where = {"base_url": service.base_url, "api_key": service.api_key, "output_dir": folder}
+    ...         jobs = [Job("https://example.com/cat.jpg", "it yawns")]
+    ...         await generate_many(jobs, job_timeout=0, **where)
+    ...         try:
+    ...             await generate_many(jobs, job_timeout=0, **(where | {"api_key": "new"}))
+    ...         except ConfigError as error:
+    ...             print(error.setting)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     asyncio.run(send(folder))
+    ...     asyncio.run(forget_account(folder))
+    api_key
+    1
+    """
+    return await in_thread(forget_accounts, await in_thread(existing_journal, output_dir))
 
 
 async def repair_journal(output_dir: str | os.PathLike[str] = "videos") -> JournalRepair:

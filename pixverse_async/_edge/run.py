@@ -36,6 +36,7 @@ from .._core.lifecycle import Event, Saved, State, SubmitStarted, advance
 from .._core.names import url_scheme
 from .._core.outcome import Failed, Outcome, Pending, Succeeded, Timings, Unknown
 from .._core.pace import Pacer
+from .._core.whose import Whose
 from .flight import Flight, JobEvent, Observer
 from .journal import EventLog
 from .limits import Limits
@@ -59,6 +60,8 @@ class Run:
     deliver: Callable[[Outcome], Awaitable[None]]
     on_finished: Callable[[], None] = lambda: None
     on_event: Observer | None = None
+    accounts: Whose | None = None
+    """Who sends, and who sent what the journal holds; None where no journal is kept."""
     budget: Budget = attrs.field(factory=Budget)
     pacer: Pacer = attrs.field(factory=Pacer)
     breaker: Breaker = attrs.field(factory=Breaker)

@@ -20,6 +20,7 @@ from .._core.errors import StoppedError, TransportError
 from .._core.job import MAX_SEED, image_words
 from .._core.lifecycle import SubmitAccepted, SubmitDeferred, SubmitInterrupted, SubmitRejected, SubmitStarted
 from .._core.retry import Accepted, Ambiguous, Deferred, Rejected, SubmitVerdict
+from .._core.whose import Whose
 from .calls import answer_to, unbroken
 from .flight import Flight
 from .images import ImageHost
@@ -152,7 +153,8 @@ class Submitter:
         flight.number = self._run.pacer.started(flight.sent_at)
         seed = flight.job.seed if flight.job.seed is not None else self._run.random.randint(0, MAX_SEED)
         content = wire.payload(flight.job, image_url, seed)
-        return await self._send(flight, _started(flight, seed, content, usd), wire.submit_call(content))
+        started = _started(flight, seed, content, usd, self._run.accounts)
+        return await self._send(flight, started, wire.submit_call(content))
 
     async def _send(self, flight: Flight, started: SubmitStarted, call: wire.Call) -> SubmitVerdict:
         """Intent, POST and answer, as one piece that a cancellation can hurry but not tear."""
@@ -189,7 +191,9 @@ class Submitter:
                 await self._run.note(flight, SubmitInterrupted(why=why, request_id=request_id))
 
 
-def _started(flight: Flight, seed: int, content: Mapping[str, object], usd: Decimal) -> SubmitStarted:
+def _started(
+    flight: Flight, seed: int, content: Mapping[str, object], usd: Decimal, accounts: Whose | None
+) -> SubmitStarted:
     job = flight.job
     return SubmitStarted(
         name=flight.name,
@@ -204,6 +208,7 @@ def _started(flight: Flight, seed: int, content: Mapping[str, object], usd: Deci
         quality=job.quality,
         audio=job.audio,
         multi_clip=job.multi_clip,
+        account=None if accounts is None else accounts.ours,
     )
 
 

@@ -116,6 +116,12 @@ def _resolve(parser: argparse.ArgumentParser) -> None:
         help="the service does not have it: the next run sends it again. Look in the console first: if it is there "
         "after all, it is paid twice",
     )
+    fate.add_argument(
+        "--same-account",
+        action="store_true",
+        help="without KEY: the jobs of this folder may be looked for with other settings, for these are of the same "
+        "account: a new key of it, or a new address",
+    )
     parser.add_argument(
         "--all-older-than",
         metavar="AGE",

@@ -15,7 +15,7 @@ from typing import Final
 
 import anyio
 
-from pixverse_async import ConfigError, RecordedJob, State, jobs_on_record
+from pixverse_async import ConfigError, RecordedJob, State, forget_account, jobs_on_record
 from pixverse_async import resolve as settle
 from pixverse_async._words import clean
 from pixverse_async.observe.words import cells, wrapped
@@ -80,7 +80,9 @@ def status(options: Namespace) -> int:
 
 
 def resolve(options: Namespace) -> int:
-    """Write down what the user has found out about held jobs."""
+    """Write down what the user has found out about held jobs, or about the account."""
+    if options.same_account:
+        return _forget_account(options)
     chosen = _chosen([job for job in jobs_on_record(options.folder) if job.is_held], options)
     anyio.run(_settle, options.folder, [job.key for job in chosen], options.request_id)
     what = f"is the request {options.request_id}" if options.request_id else "was not accepted"
@@ -91,6 +93,14 @@ def resolve(options: Namespace) -> int:
         answer(f"Written down; {then}: {resume_line(Path(options.folder))}")
     else:
         answer("No held job is that old.")
+    return Exit.OK
+
+
+def _forget_account(options: Namespace) -> int:
+    if options.key is not None or options.all_older_than is not None:
+        raise ConfigError("--same-account", "it is said of all jobs at once", "Give the folder alone.")
+    count = anyio.run(forget_account, options.folder)
+    answer(f"Written down for {count} jobs; go on with: {resume_line(Path(options.folder))}")
     return Exit.OK
 
 

@@ -83,7 +83,7 @@ CAT = write("in/cat.png", tiny_png(1))
         ("resume .", 6, "cannot be used", (write("pixverse-run.json", "{}"),)),
         ("verify nowhere", 1, "no journal of a batch is there. Give the folder", ()),
         ("repair nowhere", 1, "no journal of a batch is there", ()),
-        ("resolve . KEY", 6, "one of the arguments --request-id --not-accepted is required", ()),
+        ("resolve . KEY", 6, "one of the arguments --request-id --not-accepted --same-account is required", ()),
         ("attach r-1 --timeout -1", 6, "-1 is not a number of seconds above 0", ()),
     ],
 )

@@ -316,3 +316,22 @@ def test_no_link_is_kept_whole(cli: Command, serve: Service, tmp_path: Path) -> 
     for path in Path("videos").iterdir():
         assert b"s3cret" not in path.read_bytes()
     assert "https://127.0.0.1/a.png" in Path("videos/manifest.csv").read_text(encoding="utf-8")
+
+
+def test_another_account_is_refused_until_it_is_said_to_be_the_same(
+    cli: Command, serve: Service, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With another key than the one that sent unfinished jobs a run and a resume say what changed, and send nothing."""
+    emulator = serve(Settings(rules=(Rule(on="submit", fault="stuck_queued"),)))
+    line = ("run", "photos", "--prompt", "p", "--job-timeout", "0.1", *QUICK)
+    assert 2 == cli(*line).code
+    monkeypatch.setenv("GMI_ORG_ID", "acme")
+    for words in (line, ("resume", "videos"), ("resume", "videos", "--sent-only")):
+        said = cli(*words)
+        assert (6, 3) == (said.code, emulator.service.ledger.submits)
+        assert "error: org_id: 3 unfinished jobs in videos/pixverse-journal.jsonl" in said.err
+        assert "resolve FOLDER --same-account" in said.err
+    assert 6 == cli("resolve", "videos", "KEY", "--same-account").code
+    assert "Written down for 3 jobs; go on with: " in cli("resolve", "videos", "--same-account").out
+    assert 2 == cli("resume", "videos", "--job-timeout", "0.1").code
+    assert 3 == emulator.service.ledger.submits

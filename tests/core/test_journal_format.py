@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pixverse_async._core.account import Account
 from pixverse_async._core.errors import JournalError
 from pixverse_async._core.journal_format import (
     compacted,
@@ -46,6 +47,8 @@ FIELD_VALUES: dict[str, st.SearchStrategy[Any]] = {
     "float | None": st.none() | st.floats(0, 4e9),
     "bool": st.booleans(),
     "Decimal": USD,
+    "Account | None": st.none()
+    | st.builds(Account, base_url=TEXT, org_id=st.none() | TEXT, key_salt=TEXT, key_print=TEXT),
 }
 
 
