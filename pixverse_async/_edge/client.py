@@ -12,6 +12,7 @@ import random
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Self
@@ -40,6 +41,7 @@ from .limits import (
     Limits,
     OnCancel,
     OnUnknown,
+    retry_before_utc,
 )
 from .plan import Jobs
 from .record import JOURNAL_NAME, existing_journal
@@ -193,7 +195,7 @@ class Client:
         on_cancel: OnCancel = "detach",
         journal: bool | str | os.PathLike[str] = True,
         on_event: Observer | None = None,
-        retry_failed: bool = False,
+        retry_failed: bool | datetime = False,
         inline_images: bool = False,
         resubmit_after: float = RESUBMIT_AFTER,
     ) -> AsyncGenerator[AsyncIterator[Outcome]]:
@@ -210,7 +212,7 @@ class Client:
                 job_timeout=job_timeout,
                 on_unknown=on_unknown,
                 on_cancel=on_cancel,
-                retry_failed=retry_failed,
+                retry_before_utc=retry_before_utc(retry_failed),
                 resubmit_after=resubmit_after,
             ),
             jobs=jobs,

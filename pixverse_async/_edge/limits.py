@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Literal, TypeAlias, get_args
 
 import attrs
@@ -50,5 +52,20 @@ class Limits:
     job_timeout: float = attrs.field(default=DEFAULT_JOB_TIMEOUT, validator=_at_least(0))
     on_unknown: OnUnknown = attrs.field(default="reconcile", validator=_one_of(get_args(OnUnknown)))
     on_cancel: OnCancel = attrs.field(default="detach", validator=_one_of(get_args(OnCancel)))
-    retry_failed: bool = False
+    retry_before_utc: float = -math.inf
+    """A job that an earlier run saw fail is sent again if it was last sent before then, epoch seconds."""
     resubmit_after: float = attrs.field(default=RESUBMIT_AFTER, validator=_at_least(0))
+
+
+def retry_before_utc(retry_failed: bool | datetime) -> float:
+    """The argument `retry_failed` as a time: all that failed, none, or what was last sent before a time."""
+    if isinstance(retry_failed, bool):
+        return math.inf if retry_failed else -math.inf
+    if not isinstance(retry_failed, datetime):  # pyright: ignore[reportUnnecessaryIsInstance]  not everybody has a checker
+        raise ConfigError("retry_failed", f"{retry_failed!r} is neither True nor False nor a time", _RETRY_REMEDY)
+    if retry_failed.tzinfo is None:
+        raise ConfigError("retry_failed", f"{retry_failed} has no time zone", _RETRY_REMEDY)
+    return retry_failed.timestamp()
+
+
+_RETRY_REMEDY = "Use True, False, or the time at which the round of retries began, such as datetime.now(UTC)."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Sized
 from contextlib import AbstractContextManager, AsyncExitStack
+from datetime import datetime
 from decimal import Decimal
 
 from .._core.outcome import Outcome
@@ -37,7 +38,7 @@ async def generate_many(
     journal: bool | str | os.PathLike[str] = True,
     on_event: Observer | None = None,
     progress: bool = False,
-    retry_failed: bool = False,
+    retry_failed: bool | datetime = False,
     inline_images: bool = False,
     resubmit_after: float = RESUBMIT_AFTER,
 ) -> BatchResult:
@@ -57,7 +58,9 @@ async def generate_many(
     ("cancel_queued", best effort).
     `journal`: True, a path, or False (then a crash loses sight of what was paid).
     `on_event`: called with each `JobEvent`, in the loop; keep it short. `progress`: show it on stderr.
-    `retry_failed`: send jobs again that an earlier run saw fail. `inline_images`: send local images as data: URIs.
+    `retry_failed`: send jobs again that an earlier run saw fail; with a time, only those last sent before it, so that
+    the same call again finishes one round of retries and begins no other. `inline_images`: send local images as
+    data: URIs.
 
     *Charges* for each job that succeeds, once, however often the same call is run over the same folder.
     *Cancellation*: submits under way are heard out for ten seconds; what is accepted goes on at the service, and the

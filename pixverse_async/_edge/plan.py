@@ -6,6 +6,7 @@ that came before.  What the journal already knows of a job decides where it ente
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
 from typing import TypeAlias
@@ -111,11 +112,15 @@ class Planner:
                 await run.note(flight, LinkExpired())
             case State.SAVED:
                 await self._check_saved(flight)
-            case State.FAILED if run.limits.retry_failed:
+            case State.FAILED if self._is_retried(flight.record):
                 await run.note(flight, RetryRequested())
             case _:
                 pass
         return flight.record.state
+
+    def _is_retried(self, record: JobRecord) -> bool:
+        sent_at_utc = -math.inf if record.started is None else record.started.at_utc
+        return sent_at_utc < self._run.limits.retry_before_utc
 
     async def _check_saved(self, flight: Flight) -> None:
         saved = flight.record.saved

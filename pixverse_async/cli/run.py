@@ -88,7 +88,7 @@ def resume(options: Namespace) -> int:
     settings = None if options.sent_only else read_run_file(folder)
     if settings is None:
         return _carry_out(_fetching(folder, BatchSettings().changed_by(options)), options)
-    settings = attrs.evolve(settings, batch=settings.batch.changed_by(options))
+    settings = settings.changed_by(options)
     return _carry_out(_sending(settings, _same_items(settings)), options)
 
 
@@ -105,7 +105,7 @@ def _same_items(settings: RunSettings) -> Sequence[JobLike]:
 
 def _sending(settings: RunSettings, found: Sequence[JobLike]) -> _Batch:
     items = [with_whole_path(item) for item in found]
-    how = settings.batch.arguments()
+    how = settings.arguments()
     jobs = [job for job, _ in map(as_job, items) if job is not None]
     price = dollars(estimate(jobs).total_usd)
     cap = "" if settings.batch.budget is None else f" The budget is ${settings.batch.budget}."
@@ -118,7 +118,7 @@ def _sending(settings: RunSettings, found: Sequence[JobLike]) -> _Batch:
             items, output_dir=settings.out, on_event=on_event, **how
         ),
         jobs=jobs,
-        retries_failed=settings.batch.retry_failed is True,
+        retries_failed=settings.retry_before_utc is not None,
         budget=settings.batch.budget,
         on_start=lambda: write_run_file(settings),
     )

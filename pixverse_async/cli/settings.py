@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from argparse import Namespace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
@@ -23,6 +24,9 @@ RUN_FILE: Final = "pixverse-run.json"
 _VERSION: Final = 1
 LOCAL_POLL_INTERVAL: Final = 0.5
 """Seconds between two looks at a request, where asking costs nobody anything."""
+_IS_TIME: Final = attrs.validators.optional(
+    attrs.validators.and_(attrs.validators.ge(0), attrs.validators.lt(10**11))  # what `datetime` can hold
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -48,7 +52,6 @@ class BatchSettings:
     poll_interval: float | None = attrs.field(
         default=None, validator=attrs.validators.optional(attrs.validators.gt(0))
     )
-    retry_failed: bool | None = None
     on_unknown: str | None = None
     on_cancel: str | None = None
     inline_images: bool | None = None
@@ -77,6 +80,8 @@ class RunSettings:
     out: str
     job: JobSettings
     batch: BatchSettings
+    retry_before_utc: float | None = attrs.field(default=None, validator=_IS_TIME)
+    """When the latest round of retries was asked for: `resume` finishes it, and begins no other unasked."""
 
     @classmethod
     def from_options(cls, options: Namespace) -> RunSettings:
@@ -86,8 +91,21 @@ class RunSettings:
             sources=tuple(options.sources),
             out=options.out,
             job=JobSettings(**job),
-            batch=BatchSettings().changed_by(options),
-        )
+            batch=BatchSettings(),
+        ).changed_by(options)
+
+    def changed_by(self, options: Namespace) -> RunSettings:
+        """The run with the settings that the options name in the place of its own."""
+        batch = self.batch.changed_by(options)
+        asked_at = datetime.now(UTC).timestamp() if options.retry_failed else self.retry_before_utc
+        return attrs.evolve(self, batch=batch, retry_before_utc=asked_at)
+
+    def arguments(self) -> dict[str, Any]:
+        """The keyword arguments of `generate_many` that were given."""
+        how = self.batch.arguments()
+        if self.retry_before_utc is not None:
+            how["retry_failed"] = datetime.fromtimestamp(self.retry_before_utc, UTC)
+        return how
 
     def given(self) -> dict[str, object]:
         """The parameters of every job."""
@@ -110,6 +128,7 @@ def write_run_file(settings: RunSettings) -> None:
         "sources": [absolute(source) for source in settings.sources],
         "job": attrs.asdict(settings.job),
         "batch": attrs.asdict(settings.batch),
+        "retry_before_utc": settings.retry_before_utc,
     }
     # A source may be a signed link, without which `resume` could not send the rest.
     replace_file(Path(settings.out) / RUN_FILE, json.dumps(content, indent=1) + "\n", is_private=True)
@@ -128,8 +147,14 @@ def read_run_file(folder: Path) -> RunSettings | None:
             sources=tuple(cast("list[str]", content["sources"])),
             out=str(folder),
             job=JobSettings(**content["job"]),
-            batch=BatchSettings(**content["batch"]),
+            batch=_batch_settings(content["batch"]),
+            retry_before_utc=content.get("retry_before_utc"),
         )
     except (OSError, ValueError, TypeError, LookupError) as problem:
         remedy = "Give the run's own line again, or resume with --sent-only."
         raise ConfigError("resume", f"{str(path)!r} cannot be used ({problem})", remedy) from problem
+
+
+def _batch_settings(kept: dict[str, Any]) -> BatchSettings:
+    """As they were kept. Earlier versions kept `retry_failed`, with which each resume was another round of retries."""
+    return BatchSettings(**{name: value for name, value in kept.items() if name != "retry_failed"})

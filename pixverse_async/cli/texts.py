@@ -67,7 +67,8 @@ RESUME_EPILOG: Final = """examples:
   {prog} resume videos --budget 40        the same with another budget; so for the other options
   {prog} resume videos --sent-only        what is paid, and nothing else
 
-Held jobs are looked up in the service's list on the way.
+Held jobs are looked up in the service's list on the way. A run with --retry-failed is finished as what it was: what
+failed before it is sent again once, and what fails in it stays failed until a resume has --retry-failed of its own.
 """
 
 STATUS_EPILOG: Final = """examples:

@@ -335,3 +335,35 @@ def test_another_account_is_refused_until_it_is_said_to_be_the_same(
     assert "Written down for 3 jobs; go on with: " in cli("resolve", "videos", "--same-account").out
     assert 2 == cli("resume", "videos", "--job-timeout", "0.1").code
     assert 3 == emulator.service.ledger.submits
+
+
+def test_resume_finishes_a_round_of_retries_and_begins_no_other(
+    cli: Command, serve: Service, photos: Path
+) -> None:
+    """What failed before `run --retry-failed` is sent again once; a failure in it, only by another --retry-failed."""
+    rules = (Rule(on="submit", fault="high_load", nth=(1, 2, 3, 4)), Rule(on="submit", fault="402", nth=(5,)))
+    ledger = serve(Settings(rules=rules)).service.ledger
+    line = ("run", "photos", "--prompt", "p", "--max-in-flight", "1", *QUICK)
+    assert (5, 3) == (cli(*line).code, ledger.submits)
+    cli(*line, "--retry-failed")
+    assert 5 == ledger.submits, "one failed again, and there was no credit for the others"
+    for _ in range(2):
+        said = cli("resume", "videos")
+        assert (8, 7, True) == (said.code, ledger.submits, "sent again by\n  " in said.err), said
+    assert (0, 8) == (cli("resume", "videos", "--retry-failed").code, ledger.submits)
+
+
+def test_a_run_file_of_an_earlier_version_begins_no_round_of_retries(
+    cli: Command, serve: Service, photos: Path
+) -> None:
+    """It says retry_failed and not since when: nothing is sent again by a resume alone, and it can be used."""
+    ledger = serve(Settings(rules=(Rule(on="submit", fault="high_load", nth=(1, 2, 3)),))).service.ledger
+    cli("run", "photos", "--prompt", "p", *QUICK)
+    path = Path("videos/pixverse-run.json")
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    kept["batch"]["retry_failed"] = True
+    del kept["retry_before_utc"]
+    path.write_text(json.dumps(kept), encoding="utf-8")
+    assert (5, 3) == (cli("resume", "videos").code, ledger.submits)
+    path.write_text(json.dumps({**kept, "retry_before_utc": 1e300}), encoding="utf-8")
+    assert 6 == cli("resume", "videos").code

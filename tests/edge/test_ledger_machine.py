@@ -79,7 +79,7 @@ LIMITS = st.builds(
     Limits,
     on_unknown=st.sampled_from(("reconcile", "hold", "resubmit")),
     max_in_flight=st.integers(1, 4),
-    retry_failed=st.booleans(),
+    retry_before_utc=st.sampled_from((-math.inf, math.inf)),
     resubmit_after=st.just(RESUBMIT_AFTER),
 )
 LIMITS_USD = st.none() | st.integers(0, 40).map(lambda cents: Decimal(cents) / 100)

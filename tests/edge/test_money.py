@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import anyio
@@ -12,6 +13,7 @@ import pytest
 
 from pixverse_async import (
     BatchResult,
+    ConfigError,
     GenerationError,
     Job,
     JournalError,
@@ -23,6 +25,7 @@ from pixverse_async._core.breaker import FEWEST_CALLS
 from pixverse_async._core.lifecycle import NEW_JOB, Event, JobRecord, advance
 from pixverse_async._edge.client import JOURNAL_NAME
 from pixverse_async._edge.journal import Journal
+from pixverse_async._edge.run import utc_now
 from pixverse_async.emulator.faults import MEDIA_FAULTS, PUT_FAULTS
 from tests.memory import Scene, kinds, some_jobs, tiny_png
 
@@ -227,6 +230,27 @@ async def test_failed_jobs_are_sent_again_only_on_request(tmp_path: Path) -> Non
     assert scene.submits == 1
     assert ["Succeeded"] == kinds(await scene.run(some_jobs(1), retry_failed=True))
     assert scene.submits == 2
+
+
+async def test_one_round_of_retries_is_finished_and_no_other_begun(tmp_path: Path) -> None:
+    """With a time for retry_failed what was last sent before it is sent again, once, however often the call is made."""
+    scene = Scene.set(tmp_path, "submit:high_load:nth=1,2,3,4", "submit:402:nth=5")
+    assert ["Failed"] * 3 == kinds(await scene.run(some_jobs(3), max_in_flight=1))
+    began = datetime.fromtimestamp(utc_now(), UTC)
+    await scene.run(some_jobs(3), max_in_flight=1, retry_failed=began)
+    assert 5 == scene.submits, "the first of them failed again, and there was no credit for the others"
+    assert ["Failed", "Succeeded", "Succeeded"] == kinds(await scene.run(some_jobs(3), retry_failed=began))
+    assert ["Failed", "Succeeded", "Succeeded"] == kinds(await scene.run(some_jobs(3), retry_failed=began))
+    assert 7 == scene.submits
+    assert ["Succeeded"] * 3 == kinds(await scene.run(some_jobs(3), retry_failed=True))
+    assert 8 == scene.submits
+
+
+@pytest.mark.parametrize("wrong", [datetime(2026, 11, 26), 1.5, "yes"])  # noqa: DTZ001  that is the mistake
+async def test_a_time_for_retries_is_a_time(tmp_path: Path, wrong: object) -> None:
+    """A time without a zone, or what is none, is refused before anything is sent."""
+    with pytest.raises(ConfigError, match="retry_failed"):
+        await Scene.set(tmp_path).run(some_jobs(1), retry_failed=wrong)
 
 
 @pytest.mark.fault(35)
