@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 import attrs
@@ -98,8 +99,9 @@ def _problem_with(base: str) -> str | None:
     return None
 
 
+@lru_cache
 def is_loopback_host(host: str) -> bool:
-    """True for this machine, by name or address."""
+    """True for this machine, by name or address. Asked for each link, of which most have one host."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

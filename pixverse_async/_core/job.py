@@ -12,6 +12,7 @@ import enum
 import hashlib
 import json
 import os
+import re
 import unicodedata
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -34,6 +35,7 @@ MAX_SEED = 2**31 - 1
 
 ImageSource: TypeAlias = "str | os.PathLike[str] | bytes"
 _SOURCES = "Give a path, an https URL, a data: URI or bytes."
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Stage(enum.StrEnum):
@@ -144,7 +146,7 @@ def _has_host(url: str) -> bool:
 
 
 def _has_surrogate(text: str) -> bool:
-    return any("\ud800" <= char <= "\udfff" for char in text)
+    return _SURROGATE.search(text) is not None
 
 
 def _check_prompt(job: Job, _: object, prompt: object) -> None:

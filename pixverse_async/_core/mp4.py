@@ -23,7 +23,7 @@ MIN_BOX_BYTES: Final = 8
 """Size and kind. A size of 1 means that the real one follows, in 8 more. Source: ISO/IEC 14496-12, 4.2."""
 _MVHD_BYTES: Final = 32
 # Of the larger, version 1 form: flags 4, two times of 8, time scale 4, duration 8, and 4 that follow.
-_PRINTABLE: Final = range(0x20, 0x7F)
+_PRINTABLE: Final = frozenset(range(0x20, 0x7F))
 
 
 class _Read(NamedTuple):
@@ -161,7 +161,7 @@ class BoxWalk:
         if not self._seen and kind != b"ftyp":
             return _Box(kind, header_bytes, 0)
         # A size of 0 means "to the end of the file": what an encoder leaves behind that did not finish.
-        if size_bytes < header_bytes or any(byte not in _PRINTABLE for byte in kind):
+        if size_bytes < header_bytes or not _PRINTABLE.issuperset(kind):
             raise _NotMp4Error("its boxes do not follow one another")
         return _Box(kind, header_bytes, size_bytes - header_bytes)
 
