@@ -7,6 +7,7 @@ through `Run.finish`.  Nothing here knows HTTP or the order of the stages.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
@@ -72,10 +73,17 @@ class Run:
     """Status calls that were answered, or failed."""
     backlog: int = attrs.field(default=0, init=False)
     # anyio loads what is asked for, when it is
-    backlog_shrank: anyio.Event = attrs.field(factory=lambda: anyio.Event(), init=False)
+    _backlog_shrank: anyio.Event = attrs.field(factory=lambda: anyio.Event(), init=False)
+    now: Callable[[], float] = attrs.field(init=False)
+    """The loop's clock: `anyio.current_time` looks up its loop at every call, and takes ten times as long."""
 
     def __attrs_post_init__(self) -> None:
         self.slots = Slots(self.limits.max_in_flight)
+        self.now = asyncio.get_running_loop().time
+
+    @property
+    def _most_backlog(self) -> int:
+        return self.limits.max_downloads * BACKLOG_PER_DOWNLOAD
 
     # -- events ------------------------------------------------------------------------------------
 
@@ -217,8 +225,8 @@ class Run:
 
     async def wait_for_disk(self) -> None:
         """Wait while more videos are finished than the downloads keep up with: a slow disk slows the submits."""
-        while self.backlog >= self.limits.max_downloads * BACKLOG_PER_DOWNLOAD:
-            await self.backlog_shrank.wait()
+        while self.backlog >= self._most_backlog:
+            await self._backlog_shrank.wait()
 
     def enter_backlog(self) -> None:
         """A video waits to be downloaded."""
@@ -227,8 +235,9 @@ class Run:
     def leave_backlog(self) -> None:
         """It no longer waits."""
         self.backlog -= 1
-        self.backlog_shrank.set()
-        self.backlog_shrank = anyio.Event()
+        if self.backlog == self._most_backlog - 1:  # Below it, nobody waits.
+            self._backlog_shrank.set()
+            self._backlog_shrank = anyio.Event()
 
     # -- trouble -----------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ class Slots:
         self.used = 0
         self.capacity = Capacity()
         self._most = most
-        self._freed = anyio.Event()
+        self._freed: anyio.Event | None = None
 
     @property
     def limit(self) -> int:
@@ -32,6 +32,7 @@ class Slots:
     async def acquire(self) -> None:
         """Wait for a free slot; for one waiter at a time. *Cancellation*: takes none."""
         while not self.has_room:
+            self._freed = anyio.Event()
             await self._freed.wait()
         self.used += 1
 
@@ -42,5 +43,6 @@ class Slots:
     def release(self) -> None:
         """Give one back."""
         self.used -= 1
-        self._freed.set()
-        self._freed = anyio.Event()
+        if self._freed is not None:
+            self._freed.set()
+            self._freed = None

@@ -48,7 +48,7 @@ class Submitter:
         self._on_accepted = on_accepted
         self._on_unknown = on_unknown
         self._has_accepted = False
-        self._door = anyio.Lock()
+        self._door = anyio.Lock(fast_acquire=True)
         self._shut_since = math.inf
         """Since when there has been a slot for a submit, and the service has taken none."""
 
@@ -72,14 +72,14 @@ class Submitter:
 
     async def _until_settled(self, flight: Flight, image_url: str) -> SubmitVerdict:
         """Try until the verdict is more than "not now", or trying longer makes no sense."""
-        came_at = anyio.current_time()
+        came_at = self._run.now()
         failures = 0
         while True:
             verdict = await self._in_turn(flight, image_url, came_at)
             if not isinstance(verdict, Deferred) or verdict.is_final:
                 return verdict
             failures += isinstance(verdict.error, TransportError)
-            if failures >= CONNECT_TRIES or anyio.current_time() >= self._give_up_at(came_at):
+            if failures >= CONNECT_TRIES or self._run.now() >= self._give_up_at(came_at):
                 return verdict
             await self._back_off(verdict, flight, failures)
 
@@ -111,7 +111,7 @@ class Submitter:
         run = self._run
         while True:
             self._check_halted()
-            now = anyio.current_time()
+            now = run.now()
             start_at = max(run.pacer.next_start(now), run.breaker.closed_at(now))
             if start_at > now:
                 self._shut_since = min(self._shut_since, now)
@@ -136,7 +136,7 @@ class Submitter:
         """An outage is not to be explored with paid calls."""
         answer = await answer_to(self._run.transport, wire.list_call())
         is_failure = isinstance(answer, TransportError) or answer.status >= 500
-        self._run.breaker.heard_read(anyio.current_time(), is_failure=is_failure)
+        self._run.breaker.heard_read(self._run.now(), is_failure=is_failure)
 
     async def _back_off(self, verdict: Deferred, flight: Flight, failures: int) -> None:
         u = self._run.random.random()
@@ -144,12 +144,12 @@ class Submitter:
             await anyio.sleep(retry.backoff(failures, u))
         else:
             assert flight.sent_at is not None, "what was refused has been sent"
-            self._run.pacer.refused(flight.sent_at, anyio.current_time(), verdict.wait, verdict.hint, u)
+            self._run.pacer.refused(flight.sent_at, self._run.now(), verdict.wait, verdict.hint, u)
 
     async def _attempt(self, flight: Flight, image_url: str) -> SubmitVerdict:
         usd = price_usd(flight.job)
         self._run.reserve(flight, usd)
-        flight.sent_at = anyio.current_time()
+        flight.sent_at = self._run.now()
         flight.number = self._run.pacer.started(flight.sent_at)
         seed = flight.job.seed if flight.job.seed is not None else self._run.random.randint(0, MAX_SEED)
         content = wire.payload(flight.job, image_url, seed)
@@ -165,7 +165,7 @@ class Submitter:
             answer = _NEVER_LEFT if is_cancelled else await answer_to(self._run.transport, call)
             verdict = retry.judge_submit(answer, utc_now())
             if not is_cancelled:
-                self._run.breaker.heard(anyio.current_time(), is_failure=_is_failure(verdict))
+                self._run.breaker.heard(self._run.now(), is_failure=_is_failure(verdict))
             await self._settle(flight, verdict)
             return verdict
 
