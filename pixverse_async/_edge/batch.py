@@ -32,7 +32,7 @@ from .._core.retry import Seen
 from .._core.schedule import Scheduler
 from .._core.whose import Whose
 from .._core.wire import Status
-from .calls import answer_to, flat_task_group, unbroken
+from .calls import answer_to, flat_task_group
 from .download import download, is_for_want_of_room
 from .flight import Flight, Observer
 from .images import ImageHost
@@ -135,6 +135,7 @@ class Batch:
                 group.start_soon(self._poller.run, name="poll")
                 group.start_soon(self._reconciler.run, name="reconcile")
                 group.start_soon(self._resubmit_each, name="resubmit")
+                group.start_soon(self._submitter.grace.watch, name="grace")
                 for n in range(min(SUBMIT_WORKERS, limits.max_in_flight)):
                     group.start_soon(self._submit_each, name=f"submit {n}")
                 for n in range(limits.max_downloads):
@@ -144,7 +145,8 @@ class Batch:
                 group.cancel_scope.cancel()
         finally:
             if not self._is_done.is_set() and limits.on_cancel == "cancel_queued":
-                await unbroken(self._cancel_queued, CANCEL_GRACE)
+                with anyio.move_on_after(CANCEL_GRACE, shield=True):
+                    await self._cancel_queued()
         fatal = self._run.fatal
         if fatal is not None:
             # A copy: the original knows the job that met it first, and speaks for the batch here.
@@ -295,9 +297,8 @@ class Batch:
         if self._is_planned and self._open == 0:
             self._is_done.set()
 
-    async def _cancel_queued(self, scope: anyio.CancelScope) -> None:
+    async def _cancel_queued(self) -> None:
         """Ask the service to drop what still waits there. Undocumented and best effort: nothing is concluded."""
-        del scope
         async with flat_task_group() as group:
             for flight in self._poller.waiting:
                 request_id = flight.record.request_id

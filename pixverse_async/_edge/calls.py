@@ -6,11 +6,13 @@ instead of a group around it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
+import anyio.lowlevel
 
 from .._core.errors import JournalError, TransportError
 from .._core.wire import Call, Reply
@@ -43,32 +45,41 @@ async def flat_task_group() -> AsyncGenerator[TaskGroup]:
         raise error from error.__cause__
 
 
-async def unbroken(work: Callable[[anyio.CancelScope], Awaitable[T]], grace: float) -> T:
-    """Do the work to its end, even when the caller is cancelled meanwhile: then for at most `grace` seconds more.
+class Grace:
+    """Work that cancellation can hurry but not tear.
 
-    The work is given its scope, whose deadline is infinite until the caller is cancelled.
-    *Cancellation*: raised after the work has ended or the grace has passed.
+    It runs shielded, and is cut off `seconds` after `watch` was cancelled, which runs beside it in one task group.
+    Not in the group's own task: there, asyncio's cancellation comes through every shield.
     """
-    results: list[T] = []
-    problems: list[Exception] = []
-    done = anyio.Event()
-    scope = anyio.CancelScope(shield=True)
 
-    async def shielded() -> None:
-        with scope:
-            try:
-                results.append(await work(scope))
-            except Exception as problem:  # noqa: BLE001  raised below, without the task group's wrapping
-                problems.append(problem)
-        done.set()
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._ends_at = math.inf
+        self._under_way: set[anyio.CancelScope] = set()
 
-    async with flat_task_group() as group:
-        group.start_soon(shielded)
+    async def watch(self) -> None:
+        """Wait to be cancelled, which turns patience into a deadline."""
         try:
-            await done.wait()
+            await anyio.sleep_forever()
         finally:
-            # Reached at once when all is well; after a cancellation it turns patience into a deadline.
-            scope.deadline = anyio.current_time() + grace
-    for problem in problems:
-        raise problem
-    return results[0]
+            self._ends_at = anyio.current_time() + self._seconds
+            for scope in self._under_way:
+                scope.deadline = self._ends_at
+
+    @property
+    def has_begun(self) -> bool:
+        """The work is to come to its end."""
+        return self._ends_at != math.inf
+
+    async def unbroken(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do the work to its end. *Cancellation*: raised after the work has ended or the grace has passed."""
+        with anyio.CancelScope(shield=True, deadline=self._ends_at) as scope:
+            self._under_way.add(scope)
+            try:
+                result = await work()
+                if not self.has_begun:
+                    return result
+            finally:
+                self._under_way.remove(scope)
+        await anyio.lowlevel.checkpoint()
+        raise AssertionError("who works is cancelled with `watch`")

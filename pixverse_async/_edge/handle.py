@@ -212,7 +212,8 @@ async def submit_one(transport: Transport, images: ImageHost, job: Job, rng: ran
         flight.identity = await identify(job)
         async with flat_task_group() as group:
             group.start_soon(reconciler.run, name="reconcile")
-            await submitter.submit(flight)
+            group.start_soon(submitter.grace.watch, name="grace")
+            group.start_soon(submitter.submit, flight, name="submit")
             await settled.wait()
             group.cancel_scope.cancel()
     except PixverseError as error:

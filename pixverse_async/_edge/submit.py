@@ -21,7 +21,7 @@ from .._core.job import MAX_SEED, image_words
 from .._core.lifecycle import SubmitAccepted, SubmitDeferred, SubmitInterrupted, SubmitRejected, SubmitStarted
 from .._core.retry import Accepted, Ambiguous, Deferred, Rejected, SubmitVerdict
 from .._core.whose import Whose
-from .calls import answer_to, unbroken
+from .calls import Grace, answer_to
 from .flight import Flight
 from .images import ImageHost
 from .run import Run, utc_now
@@ -47,6 +47,8 @@ class Submitter:
         self._images = images
         self._on_accepted = on_accepted
         self._on_unknown = on_unknown
+        self.grace = Grace(POST_GRACE)
+        """`grace.watch` is to run beside the submits."""
         self._has_accepted = False
         self._door = anyio.Lock(fast_acquire=True)
         self._shut_since = math.inf
@@ -159,9 +161,9 @@ class Submitter:
     async def _send(self, flight: Flight, started: SubmitStarted, call: wire.Call) -> SubmitVerdict:
         """Intent, POST and answer, as one piece that a cancellation can hurry but not tear."""
 
-        async def exchange(scope: anyio.CancelScope) -> SubmitVerdict:
+        async def exchange() -> SubmitVerdict:
             await self._run.note(flight, started)
-            is_cancelled = scope.deadline != math.inf
+            is_cancelled = self.grace.has_begun
             answer = _NEVER_LEFT if is_cancelled else await answer_to(self._run.transport, call)
             verdict = retry.judge_submit(answer, utc_now())
             if not is_cancelled:
@@ -169,7 +171,7 @@ class Submitter:
             await self._settle(flight, verdict)
             return verdict
 
-        return await unbroken(exchange, POST_GRACE)
+        return await self.grace.unbroken(exchange)
 
     async def _settle(self, flight: Flight, verdict: SubmitVerdict) -> None:
         match verdict:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, Mapping
 from datetime import UTC, datetime
@@ -148,6 +149,19 @@ async def test_what_is_paid_without_a_journal_is_told_when_it_is_left(
     state = "queued" if trace == "request" else "submitting"
     (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert f"job 'cat', {trace} {told}, is left {state} and may be billed" == warning
+
+
+async def test_asyncios_own_cancellation_does_not_tear_a_submit(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """`asyncio.timeout` cancels the very task that called `submit`, past all shields: the answer is heard out."""
+    scene = Scene.set(tmp_path)
+    async with scene.client() as client:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await client.submit(Job("https://pictures.example/cat.jpg", "yawns"))
+    (charge,) = scene.cloud.ledger.committed
+    assert f"request {charge.request_id}, is left queued" in caplog.text
 
 
 async def test_a_job_without_a_journal_that_ends_well_says_nothing(
