@@ -40,6 +40,8 @@ else:
     import fcntl
 
 logger = logging.getLogger("pixverse_async")
+folder_logger = logging.getLogger("pixverse_async.folder")
+"""For what is the matter with the folder itself: the command line shows it to people."""
 
 COMPACT_ABOVE_BYTES: Final = 2**20
 """Smaller journals are read in 30 ms: nothing is gained."""
@@ -273,7 +275,7 @@ def _warn_of_network(folder: Path) -> None:
         return
     kind = network_file_system(mounts, os.path.realpath(folder))
     if kind is not None:
-        logger.warning(
+        folder_logger.warning(
             "%s is on a network (%s), where the lock may not keep out another host: work on it from one at a time",
             folder,
             kind,

@@ -40,8 +40,10 @@ def _run(words: list[str]) -> int:
         return end.code if isinstance(end.code, int) else Exit.GENERAL
     verb = cast("Callable[[object], int]", getattr(import_module(f".{options.module}", __package__), options.verb))
     from .failures import guarded
+    from .log import logged
 
-    return guarded(lambda: verb(options), as_json="json" in options and options.json)
+    with logged(is_verbose="verbose" in options and options.verbose):
+        return guarded(lambda: verb(options), as_json="json" in options and options.json)
 
 
 def _passed_on(words: list[str]) -> int:

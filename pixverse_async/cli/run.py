@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import logging
 import shlex
 from argparse import Namespace
 from collections.abc import AsyncIterator, Callable, Generator, Sequence
@@ -141,9 +140,8 @@ def _carry_out(batch: _Batch, options: Namespace) -> int:
     scarce = warning(batch.folder, batch.jobs)
     if scarce is not None:
         tell(f"warning: {scarce}")
-    with _logging(is_verbose=options.verbose):
-        has_uvloop = importlib.util.find_spec("uvloop") is not None
-        ended = anyio.run(_until_end, batch, options, backend_options={"use_uvloop": has_uvloop})
+    has_uvloop = importlib.util.find_spec("uvloop") is not None
+    ended = anyio.run(_until_end, batch, options, backend_options={"use_uvloop": has_uvloop})
     if ended.signum is not None and not ended.has_begun:
         tell("Interrupted before anything was sent.")
         return 128 + ended.signum
@@ -235,21 +233,3 @@ def _display(options: Namespace, batch: _Batch) -> Generator[Observer | None]:
         return
     with Progress(total=batch.total, budget_usd=batch.budget) as progress:
         yield progress
-
-
-@contextlib.contextmanager
-def _logging(*, is_verbose: bool) -> Generator[None]:
-    """The library's log: on stderr if asked for; else what it says is in the outcomes as well."""
-    logger = logging.getLogger("pixverse_async")
-    handler = logging.StreamHandler() if is_verbose else logging.NullHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    before = logger.level, logger.propagate
-    logger.addHandler(handler)
-    logger.propagate = False
-    if is_verbose:
-        logger.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        logger.level, logger.propagate = before

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from pixverse_async._edge import journal_file
 from pixverse_async.cli.arguments import program
 from pixverse_async.emulator import Rule, Settings
 from tests.cli.conftest import QUICK, Command, Service
@@ -367,3 +368,18 @@ def test_a_run_file_of_an_earlier_version_begins_no_round_of_retries(
     assert (5, 3) == (cli("resume", "videos").code, ledger.submits)
     path.write_text(json.dumps({**kept, "retry_before_utc": 1e300}), encoding="utf-8")
     assert 6 == cli("resume", "videos").code
+
+
+@pytest.mark.parametrize("options", [[], ["--quiet"], ["--verbose"]])
+def test_a_folder_on_a_network_is_warned_of_once(
+    cli: Command, serve: Service, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str]
+) -> None:
+    """Whoever runs a batch into one reads on stderr that another host is not kept out; elsewhere nothing is said."""
+    serve(Settings(rules=(Rule(on="submit", fault="drop_before_commit", nth=(1, 2)),)))
+    table = tmp_path / "mountinfo"
+    table.write_text(f"27 1 0:1 / {tmp_path}/far rw - nfs4 nas:/ rw\n", encoding="utf-8")
+    monkeypatch.setattr(journal_file, "MOUNTS", table)
+    said = cli("run", "photos", "--prompt", "p", "--on-unknown", "hold", "--out", "far", *options, *QUICK)
+    assert 1 == said.err.count("far is on a network (nfs4), where the lock may not keep out another host"), said
+    assert 1 == cli("resolve", "far", "--all-older-than", "0s", "--not-accepted").err.count("is on a network")
+    assert "network" not in cli("run", "photos", "--prompt", "p", "--out", "near", *options, *QUICK).err
