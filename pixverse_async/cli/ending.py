@@ -108,11 +108,8 @@ def _fate(left: Sequence[RecordedJob]) -> str:
     accepted = len(left) - held
     said = [f"{accepted} jobs are at the service, and are not paid again"] if accepted > 1 else []
     said += ["1 job is at the service, and is not paid again"] if accepted == 1 else []
-    said += (
-        [f"of {held} it is not known yet whether they are" if held > 1 else "of 1 it is not known yet"]
-        if held
-        else []
-    )
+    said += [f"of {held} submits it is not known yet whether they are"] if held > 1 else []
+    said += ["of 1 submit it is not known yet whether it is"] if held == 1 else []
     return "; ".join(said) or "Nothing is left at the service"
 
 

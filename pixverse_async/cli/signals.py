@@ -60,7 +60,9 @@ class Interrupts:
 
 def _leave(signum: signal.Signals, again: str) -> None:
     """End the process here and now. The journal holds everything: a submit not heard out is looked up later."""
+    # Not through the live display: it keeps the code for itself, and draws its block once more below what is said.
+    sys.stderr = sys.stderr if sys.__stderr__ is None else sys.__stderr__
     if sys.stderr.isatty():
-        sys.stderr.write(_SHOW_CURSOR)
+        sys.stderr.write(f"{_SHOW_CURSOR}\n")
     tell(f"Left. Go on with\n  {again}")
     os._exit(128 + signum)
