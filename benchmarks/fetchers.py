@@ -23,8 +23,8 @@ import anyio
 from benchmarks.file_server import base
 from pixverse_async._core.config import Endpoint
 from pixverse_async._core.lifecycle import Saved
+from pixverse_async._edge.directory import DirectorySink
 from pixverse_async._edge.download import download
-from pixverse_async._edge.sinks import DirectorySink
 from pixverse_async._edge.transport import AiohttpTransport
 
 AT_ONCE = 16

@@ -41,13 +41,14 @@ from ._core.schedule import (
 )
 from ._core.wire import Media, Status
 from ._edge.client import Client
+from ._edge.directory import DirectorySink
 from ._edge.flight import JobEvent, Observer
 from ._edge.handle import Handle
 from ._edge.inputs import jobs_from_folder, jobs_from_images
 from ._edge.many import generate_many, resume
 from ._edge.one_piece import OnePieceSink
 from ._edge.record import JournalRepair, forget_account, jobs_on_record, repair_journal, resolve
-from ._edge.sinks import DirectorySink, Part, Sink
+from ._edge.sinks import Part, Sink
 
 __all__ = [
     "AdaptivePolling",

@@ -13,8 +13,11 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias, cast
 
 from .mp4 import BoxWalk, Bytes
+from .transfer import Again, GiveUp, StartOver
 
 Crc: TypeAlias = "Callable[[Bytes, int], int]"
+Flaw: TypeAlias = Again | StartOver | GiveUp
+"""Why the bytes are not the video, and what to do: ask for the rest, for all, or for nothing more."""
 
 
 def find_crc32c() -> Crc | None:
@@ -88,3 +91,30 @@ class Check:
         if self._md5 is not None:
             return "md5" if self._md5.digest() != self._named["md5"] else None
         return None
+
+
+def find_flaw(
+    check: Check, expected_bytes: int | None, duration: int | None, *, is_versioned: bool
+) -> Flaw | None:
+    """Judge a file that came to its end; None when it is whole.
+
+    `expected_bytes`: what storage named; None when it named nothing. `duration`: the seconds that were asked of the
+    service; None when unknown. `is_versioned`: the version of the bytes is known, so that the rest can be asked for.
+    """
+    if expected_bytes is not None and check.received_bytes < expected_bytes:
+        return Again(why="the transfer broke off")
+    if expected_bytes is not None and check.received_bytes > expected_bytes:
+        return StartOver(why="more bytes came than the file has")
+    wrong = check.wrong_hash()
+    if wrong is not None:
+        return StartOver(why=f"the bytes that came do not have the {wrong} that storage names")
+    problem = check.boxes.problem(duration)
+    if problem is None:
+        return None
+    if check.is_named:
+        # It is what storage has, to the bit; to fetch it again would bring the same.
+        return GiveUp(why=f"what the service made is not the video that was asked: {problem}")
+    why = f"what came is not the whole video: {problem}"
+    # Without a length, a body that breaks off looks like one that ends.
+    is_cut = expected_bytes is None and check.boxes.early_problem is None
+    return Again(why=why) if is_cut and is_versioned else StartOver(why=why)

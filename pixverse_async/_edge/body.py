@@ -36,6 +36,11 @@ class Body:
     """Why it ended early."""
     _is_over: bool = False
 
+    @property
+    def is_whole(self) -> bool:
+        """All of it has come, and in order."""
+        return self._is_over and self.problem is None
+
     async def aggregate(self) -> list[bytes]:
         """The next pieces; none when it ended, or broke off and left a `problem`."""
         if self._is_over:

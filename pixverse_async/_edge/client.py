@@ -30,6 +30,7 @@ from .._core.schedule import DEFAULT_POLLS_PER_SECOND, AdaptivePolling, PollPoli
 from .._core.whose import Whose, refusal, whose
 from .batch import Batch
 from .calls import answer_to, flat_task_group
+from .directory import DirectorySink
 from .flight import Observer
 from .handle import Handle, submit_one
 from .images import ImageHost
@@ -46,7 +47,8 @@ from .limits import (
 from .plan import Jobs
 from .record import JOURNAL_NAME, existing_journal
 from .run import utc_now
-from .sinks import DirectorySink, Sink, in_thread
+from .sinks import Sink
+from .threads import in_thread
 from .timing import TIMING_SUFFIX, read_timing, write_timing
 from .transport import AiohttpTransport, Transport
 

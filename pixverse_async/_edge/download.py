@@ -1,8 +1,9 @@
 """One finished video from its link into a sink: whole, verified, or not at all.
 
 The body's pieces are collected to aggregates of 2 MiB; each is hashed and written in one hop to a worker thread, while
-the socket goes on receiving.  What an answer means is `transfer`'s to say, whether the bytes are a video
-`integrity`'s, where they land the sink's.  A body that breaks off is continued from where it broke.
+the socket goes on receiving, and the last is judged and published there too.  What an answer means is `transfer`'s to
+say, whether the bytes are a video `integrity`'s, where they land the sink's.  A body that breaks off is continued from
+where it broke.
 
 The link is a secret, and enters no event and no error.  Storage is sent nothing of ours but a range.
 Cancellation leaves the part for the next run, and nothing under the final name.
@@ -22,7 +23,7 @@ import attrs
 
 from .._core import retry
 from .._core.errors import DownloadError, TransportError, redact
-from .._core.integrity import Check
+from .._core.integrity import Check, Flaw, find_flaw
 from .._core.lifecycle import DownloadAbandoned, LinkExpired, Saved
 from .._core.mp4 import MIN_BOX_BYTES
 from .._core.transfer import (
@@ -42,8 +43,10 @@ from .._core.transfer import (
 )
 from .._core.wire import Reply
 from .body import Body, beginning, read_head
+from .directory import DirectoryPart
 from .retries import Retries, Tries
-from .sinks import DirectoryPart, Part, Sink, in_thread
+from .sinks import Part, Sink
+from .threads import in_thread
 from .transport import MediaReply, Transport
 
 DownloadEnd: TypeAlias = Saved | LinkExpired | DownloadAbandoned
@@ -166,7 +169,7 @@ class _Download:
             return GiveUp(why=problem.problem)
         return await self._finish() if stop is None else stop
 
-    async def _follow(self, verdict: Verdict, media: MediaReply) -> LinkExpired | Again | GiveUp | None:
+    async def _follow(self, verdict: Verdict, media: MediaReply) -> DownloadEnd | Again | GiveUp | None:
         """Do what the verdict says; None when the whole file should now be in the part."""
         match verdict:
             case Take():
@@ -182,7 +185,7 @@ class _Download:
             case Again() | GiveUp():
                 return verdict
 
-    async def _take(self, take: Take, media: MediaReply) -> Again | GiveUp | None:
+    async def _take(self, take: Take, media: MediaReply) -> Saved | Again | GiveUp | None:
         if is_page(media.headers):
             return Again(why=f"storage sent a page instead of a video: {quote_head(await read_head(media))}")
         self._expected_bytes = take.expected_bytes
@@ -205,16 +208,30 @@ class _Download:
             self._check = fresh
         return self._check
 
-    async def _pump(self, body: Body, pieces: Sequence[bytes], check: Check) -> Again | GiveUp | None:
+    async def _pump(self, body: Body, pieces: Sequence[bytes], check: Check) -> Saved | Again | GiveUp | None:
         while pieces:
             if self._part.received_bytes + sum(map(len, pieces)) > self._limits.max_bytes:
                 await self._start_over("")
                 return GiveUp(why=f"it has more than the limit of {self._limits.max_bytes} bytes")
+            if body.is_whole and isinstance(self._part, DirectoryPart):
+                return await self._store_last(self._part, pieces, check)
             await self._store(pieces, check)
             if check.boxes.early_problem is not None:
                 return await self._start_over(f"what came is no MP4: {check.boxes.early_problem}")
             pieces = await body.aggregate()
         return None if body.problem is None else Again(why=body.problem)
+
+    async def _store_last(
+        self, part: DirectoryPart, pieces: Sequence[bytes], check: Check
+    ) -> Saved | Again | GiveUp:
+        # Not cancelled between the file's appearance and the event that tells of it.
+        flaw: Flaw | None = None
+        with anyio.CancelScope(shield=True):
+            flaw = await part.finish(pieces, check, lambda: self._find_flaw(check))
+        self._best_bytes = max(self._best_bytes, part.received_bytes)
+        if flaw is not None:
+            return await self._mend(flaw)
+        return Saved(path=part.place, size_bytes=check.received_bytes, sha256=check.sha256)
 
     async def _store(self, pieces: Sequence[bytes], check: Check) -> None:
         """Hash and write on a worker thread. Not cancelled half-way: a thread cannot be."""
@@ -233,37 +250,32 @@ class _Download:
 
     async def _finish(self) -> Saved | Again | GiveUp:
         """Judge the whole file, and publish it."""
-        check, received_bytes = self._check, self._part.received_bytes
+        check = self._check
         assert check is not None
-        if self._expected_bytes is not None and received_bytes < self._expected_bytes:
-            return Again(why="the transfer broke off")
-        if self._expected_bytes is not None and received_bytes > self._expected_bytes:
-            return await self._start_over("more bytes came than the file has")
-        wrong = check.wrong_hash()
-        if wrong is not None:
-            return await self._start_over(f"the bytes that came do not have the {wrong} that storage names")
-        problem = check.boxes.problem(self._duration)
-        if problem is not None:
-            return await self._refuse(check, problem)
-        return await self._commit(received_bytes, check.sha256)
+        flaw = self._find_flaw(check)
+        return await self._commit(check.received_bytes, check.sha256) if flaw is None else await self._mend(flaw)
+
+    def _find_flaw(self, check: Check) -> Flaw | None:
+        return find_flaw(
+            check, self._expected_bytes, self._duration, is_versioned=self._part.validator is not None
+        )
 
     async def _commit(self, size_bytes: int, sha256: str) -> Saved:
-        # Not cancelled between the file's appearance and the event that tells of it.
+        # As in _store_last.
         place = ""
         with anyio.CancelScope(shield=True):
             place = await self._part.commit(size_bytes, sha256)
         return Saved(path=place, size_bytes=size_bytes, sha256=sha256)
 
-    async def _refuse(self, check: Check, problem: str) -> Again | GiveUp:
-        why = f"what came is not the whole video: {problem}"
-        if check.is_named:
-            # It is what storage has, to the bit; to fetch it again would bring the same.
-            await self._part.discard()
-            return GiveUp(why=f"what the service made is not the video that was asked: {problem}")
-        if self._expected_bytes is None and check.boxes.early_problem is None and self._part.validator:
-            # Without a length, a body that breaks off looks like one that ends.
-            return Again(why=why)
-        return await self._start_over(why)
+    async def _mend(self, flaw: Flaw) -> Again | GiveUp:
+        match flaw:
+            case Again():
+                return flaw
+            case StartOver(why=why):
+                return await self._start_over(why)
+            case GiveUp():
+                await self._part.discard()
+                return flaw
 
     def _abandoned(self, why: str) -> DownloadAbandoned:
         expected = "?" if self._expected_bytes is None else self._expected_bytes

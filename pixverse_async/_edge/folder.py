@@ -10,6 +10,7 @@ closing wait for it, and what it wrote is counted by whoever opens the part next
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import io
@@ -26,6 +27,7 @@ from .._core.mp4 import Bytes
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
+SUFFIX: Final = ".part"
 NOTE_AFTER_BYTES: Final = 4 * 2**20
 """From here on the version is noted beside the part, so that even a killed process can go on from its bytes.
 Less is fetched again in a second, and a note would cost as much as the rest of the bookkeeping."""
@@ -48,8 +50,7 @@ class PartFile(io.FileIO):
 
     def __init__(self, final_path: Path, link: Callable[[Path, Path], None] = os.link) -> None:
         self.final_path = final_path
-        self.part_path = final_path.with_name(final_path.name + ".part")
-        self.note_path = final_path.with_name(final_path.name + ".part.version")
+        self.part_path = final_path.with_name(final_path.name + SUFFIX)
         self.received_bytes = 0
         self.validator: str | None = None
         self.is_noted = False
@@ -58,15 +59,23 @@ class PartFile(io.FileIO):
         self._busy = threading.RLock()
         super().__init__(str(self.part_path), "a+", opener=self._open_safely)
 
+    @property
+    def note_path(self) -> Path:
+        """Where the version is noted."""
+        return self.part_path.with_name(self.part_path.name + ".version")
+
     def _open_safely(self, path: str, flags: int) -> int:
+        with contextlib.suppress(FileExistsError):
+            return self._create(path, flags)
         try:
             return self._take_up(path, flags)
-        except FileNotFoundError:
-            pass
         except OSError as problem:
             if problem.errno not in (errno.ELOOP, errno.EMLINK):
                 raise
-            self.part_path.unlink()
+        self.part_path.unlink()
+        return self._create(path, flags)
+
+    def _create(self, path: str, flags: int) -> int:
         return os.open(path, flags | os.O_CREAT | os.O_EXCL | _NO_FOLLOW, _FILE_MODE)
 
     def _take_up(self, path: str, flags: int) -> int:
@@ -169,8 +178,23 @@ class PartFile(io.FileIO):
     def remove(self) -> None:
         """Leave nothing of the part behind. The note goes first, as in `restart`."""
         self.close()
-        self.note_path.unlink(missing_ok=True)
+        if self.is_noted:
+            self.note_path.unlink(missing_ok=True)
         self.part_path.unlink(missing_ok=True)
+
+
+def open_part(final_path: Path) -> PartFile:
+    """The part of this file; its folder is made when it was taken away."""
+    try:
+        return PartFile(final_path)
+    except FileNotFoundError:
+        final_path.parent.mkdir(parents=True, exist_ok=True)
+        return PartFile(final_path)
+
+
+def parts_in(folder: Path) -> set[str]:
+    """The final names of the files that an earlier run left a part of."""
+    return {path.stem for path in folder.iterdir() if path.suffix == SUFFIX}
 
 
 def is_whole(path: Path, size_bytes: int, sha256: str | None) -> bool:

@@ -24,6 +24,7 @@ from .._core.retry import Again, Denied, Gone, Seen
 from .._core.schedule import DEFAULT_POLLS_PER_SECOND, AdaptivePolling, PollPolicy, Scheduler
 from .._core.wire import Status
 from .calls import answer_to, flat_task_group
+from .directory import DirectorySink
 from .download import download
 from .flight import Flight
 from .images import ImageHost, identify
@@ -32,7 +33,6 @@ from .limits import Limits
 from .poll import EMPTY_SUCCESS_LOOKS, failure_of
 from .reconcile import Reconciler
 from .run import Run, utc_now
-from .sinks import DirectorySink
 from .submit import Submitter
 from .transport import Transport
 

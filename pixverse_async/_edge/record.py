@@ -15,7 +15,7 @@ from .._core.record import RecordedJob, on_record
 from .._core.wire import is_request_id
 from .journal import Journal
 from .journal_file import forget_accounts, repair_file
-from .sinks import in_thread
+from .threads import in_thread
 
 JOURNAL_NAME = "pixverse-journal.jsonl"
 _WHICH = "Give the folder that a batch wrote its videos to."

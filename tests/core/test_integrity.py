@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixverse_async._core.integrity import Check, find_crc32c
+from pixverse_async._core.integrity import Check, Flaw, find_crc32c, find_flaw
 from pixverse_async._core.mp4 import Bytes
+from pixverse_async._core.transfer import Again, GiveUp, StartOver
 from tests.mp4_files import video
 
 DATA = video(500)
@@ -66,3 +67,39 @@ def test_an_installed_crc32c_is_castagnolis() -> None:
     if found is None:
         pytest.skip("neither crc32c nor google-crc32c is installed")
     assert found(b"123456789", 0) == 0xE3069283 == found(memoryview(b"56789"), found(b"1234", 0))
+
+
+def judged(
+    data: bytes, expected_bytes: int | None, *, md5: bytes | None = None, is_versioned: bool = True
+) -> Flaw | None:
+    """The verdict on a file of five seconds."""
+    check = Check({} if md5 is None else {"md5": md5}, None)
+    check.feed(data)
+    return find_flaw(check, expected_bytes, 5, is_versioned=is_versioned)
+
+
+def test_a_whole_file_has_no_flaw() -> None:
+    """With a length and a hash, or with neither."""
+    assert judged(DATA, len(DATA), md5=MD5) is None
+    assert judged(DATA, None, is_versioned=False) is None
+
+
+def test_a_short_body_is_continued_and_a_long_one_is_not() -> None:
+    """Lengths are told, and are looked at before anything else."""
+    assert judged(DATA[:-1], len(DATA), md5=MD5) == Again(why="the transfer broke off")
+    assert isinstance(judged(DATA + b"?", len(DATA), md5=MD5), StartOver)
+
+
+def test_without_a_length_the_boxes_tell_that_the_rest_is_missing() -> None:
+    """The rest is asked for only of a known version, and only where the bytes that came are an MP4's."""
+    assert isinstance(judged(DATA[:-1], None), Again)
+    assert isinstance(judged(DATA[:-1], None, is_versioned=False), StartOver)
+    assert isinstance(judged(DATA[:-1], len(DATA) - 1), StartOver)
+    assert isinstance(judged(DATA[:4] + b"junk" + DATA[8:], None), StartOver)
+
+
+def test_only_a_file_that_is_what_storage_has_is_given_up() -> None:
+    """With the named hash it is no transfer's fault; with another it is."""
+    cut = DATA[:-1]
+    assert isinstance(judged(cut, len(cut), md5=hashlib.md5(cut).digest()), GiveUp)
+    assert isinstance(judged(cut, len(cut), md5=MD5), StartOver)

@@ -9,6 +9,7 @@ import os
 import random
 import tempfile
 from collections.abc import Callable, Coroutine, Generator, Mapping
+from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,8 @@ from hypothesis import strategies as st
 from pixverse_async._core.errors import DownloadError, TransportError
 from pixverse_async._core.lifecycle import DownloadAbandoned, LinkExpired, Saved
 from pixverse_async._core.transfer import DownloadLimits
+from pixverse_async._edge.directory import DirectorySink
 from pixverse_async._edge.download import MIN_PROGRESS_BYTES, DownloadEnd, download
-from pixverse_async._edge.sinks import DirectorySink
 from tests.edge.small_sink import SmallSink
 from tests.edge.storage import URL, Answer, Script, Storage, honest, rest, whole
 from tests.mp4_files import video
@@ -35,12 +36,34 @@ SHORT = DownloadLimits(aggregate_bytes=1500)
 """Aggregates that do not divide the pieces, so that every body crosses several."""
 
 
+@attrs.frozen
+class Way:
+    """How far a body comes in one aggregate, and whether the sink has looked at what is in the folder."""
+
+    limits: DownloadLimits
+    is_prepared: bool
+
+
+way = ContextVar[Way]("way")
+
+
+@pytest.fixture(autouse=True, params=[Way(SHORT, False), Way(DownloadLimits(), True)], ids=["pieces", "at once"])
+def _each_way(request: pytest.FixtureRequest) -> Generator[None]:  # pyright: ignore[reportUnusedFunction]
+    """Every test here runs with bodies of several aggregates, and with bodies of one."""
+    token = way.set(request.param)
+    yield
+    way.reset(token)
+
+
 async def bring(
-    folder: Path, *script: Script, limits: DownloadLimits = SHORT, duration: int | None = 5
+    folder: Path, *script: Script, limits: DownloadLimits | None = None, duration: int | None = 5
 ) -> tuple[DownloadEnd, Storage]:
     """One download of `cat.mp4` from a storage that answers by the script."""
     storage = Storage(list(script))
     sink = DirectorySink(folder)
+    if way.get().is_prepared:
+        await sink.prepare()
+    limits = limits or way.get().limits
     end = await download(storage, sink, "cat.mp4", URL, duration=duration, rng=random.Random(7), limits=limits)
     assert not storage.is_open
     return end, storage
@@ -83,10 +106,10 @@ class CancelAt:
     """Runs a coroutine, and calls `cancel` when it waits for the n-th time."""
 
     left: int
-    inner: Coroutine[Any, Any, object]
+    inner: Coroutine[Any, Any, tuple[DownloadEnd, Storage]]
     cancel: Callable[[], object]
 
-    def __await__(self) -> Generator[Any, Any, object]:
+    def __await__(self) -> Generator[Any, Any, tuple[DownloadEnd, Storage]]:
         waiting = self.inner.__await__()
         advance: Callable[[], Any] = partial(next, waiting)
         while True:
@@ -371,33 +394,39 @@ def test_any_chunking_and_any_resume_point_give_the_same_file(
 
 @pytest.mark.parametrize("is_native", [False, True], ids=["by a scope", "by the task"])
 async def test_a_cancellation_anywhere_leaves_the_next_run_whole(tmp_path: Path, is_native: bool) -> None:
-    """Cancelled at its n-th wait, for every n, a download leaves no half file, and the next run saves the video."""
+    """Cancelled at its n-th wait, for every n, a download leaves no half file, and the next run saves the video.
+
+    A scope does not cut between the file's appearance and the event that tells of it; a task's cancellation may.
+    """
     cancelled = 0
     for step in range(1, 1000):
         folder = tmp_path / str(step)
-        if not await _is_cancelled(folder, step, is_native=is_native):
+        is_cancelled, end = await _cancelled(folder, step, is_native=is_native)
+        if not is_cancelled:
             break
         cancelled += 1
         final = folder / "cat.mp4"
         assert not final.exists() or final.read_bytes() == FILE
+        assert is_native or final.exists() == isinstance(end, Saved)
         assert_saved((await bring(folder, honest(FILE)))[0], folder)
     assert cancelled >= 14
 
 
-async def _is_cancelled(folder: Path, step: int, *, is_native: bool) -> bool:
-    """One download, cancelled at its `step`-th wait, if it has so many."""
+async def _cancelled(folder: Path, step: int, *, is_native: bool) -> tuple[bool, DownloadEnd | None]:
+    """One download, cancelled at its `step`-th wait, if it has so many; and what it came to."""
+    end: DownloadEnd | None = None
     task = asyncio.current_task()
     assert task is not None
     scope, coroutine = anyio.CancelScope(), bring(folder, whole(FILE, upto=3100), honest(FILE))
     run = CancelAt(step, coroutine, task.cancel if is_native else scope.cancel)
     with scope:
         try:
-            await run
+            end, _ = await run
         except asyncio.CancelledError:
             if not is_native:
                 raise
             task.uncancel()
-    return run.left <= 0
+    return run.left <= 0, end
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])

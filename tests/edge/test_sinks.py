@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import hashlib
 import os
 import stat
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
 
 from pixverse_async._core.errors import ConfigError
+from pixverse_async._core.integrity import Check
 from pixverse_async._core.mp4 import Bytes
+from pixverse_async._core.transfer import Again
+from pixverse_async._edge.directory import DirectorySink, FolderSync
 from pixverse_async._edge.folder import PartFile
-from pixverse_async._edge.sinks import DirectorySink, FolderSync
 
 pytestmark = pytest.mark.anyio
 DATA = bytes(range(256)) * 40
@@ -26,6 +31,16 @@ SHA256 = hashlib.sha256(DATA).hexdigest()
 def names(folder: Path) -> list[str]:
     """What is in the folder."""
     return sorted(path.name for path in folder.iterdir())
+
+
+class CountingPool(ThreadPoolExecutor):
+    """Counts what it is given."""
+
+    count = 0
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self.count += 1
+        return super().submit(fn, *args, **kwargs)
 
 
 def content(place: str) -> bytes:
@@ -288,3 +303,64 @@ async def test_prepare_refuses_a_place_that_takes_nothing(tmp_path: Path) -> Non
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="file"):
         await DirectorySink(tmp_path / "file").prepare()
+
+
+async def test_a_video_of_one_aggregate_takes_one_hop_and_a_sync(tmp_path: Path) -> None:
+    """Its file is made, hashed, judged and published by one thread; a new name in a known folder costs no look."""
+    sink, check, hops = DirectorySink(tmp_path), Check({}), CountingPool()
+    await sink.prepare()
+    asyncio.get_running_loop().set_default_executor(hops)
+    part = await sink.open("cat.mp4")
+    await part.restart('"v1"')
+    assert await part.finish([DATA[:5], DATA[5:]], check, lambda: None) is None
+    await part.aclose()
+    assert (content(part.place), check.sha256) == (DATA, SHA256)
+    assert hops.count == 2
+
+
+async def test_a_file_with_a_flaw_is_not_published(tmp_path: Path) -> None:
+    """What is judged is the whole file; its bytes are left to whoever decides what to do about it."""
+    sink, check = DirectorySink(tmp_path), Check({})
+    part = await sink.open("cat.mp4")
+    await part.write([DATA[:5]])
+    check.feed(DATA[:5])
+    flaw = Again(why="no")
+    assert await part.finish([DATA[5:]], check, lambda: flaw if part.received_bytes == len(DATA) else None) is flaw
+    assert (names(tmp_path), part.received_bytes) == (["cat.mp4.part"], len(DATA))
+    await part.aclose()
+
+
+async def test_bytes_that_came_since_the_look_are_not_taken_for_ours(tmp_path: Path) -> None:
+    """Another process's part, made after the sink looked, is overwritten from its beginning."""
+    sink = DirectorySink(tmp_path)
+    await sink.prepare()
+    other = await DirectorySink(tmp_path).open("cat.mp4")
+    await other.restart('"v0"')
+    await other.write([b"other"])
+    await other.aclose()
+    part = await sink.open("cat.mp4")
+    assert (part.received_bytes, part.validator) == (0, None)
+    await part.restart('"v1"')
+    await part.write([DATA])
+    assert (part.received_bytes, part.validator) == (len(DATA), '"v1"')
+    assert content(await part.commit(len(DATA), SHA256)) == DATA
+    assert names(tmp_path) == ["cat.mp4"]
+
+
+@pytest.mark.parametrize("is_before", [True, False])
+async def test_a_part_is_taken_up_by_a_sink_that_looked(tmp_path: Path, is_before: bool) -> None:
+    """What an earlier run left is seen by the look, and what this one left is remembered."""
+    sink = DirectorySink(tmp_path)
+    if not is_before:
+        await sink.prepare()
+    first = await (DirectorySink(tmp_path) if is_before else sink).open("cat.mp4")
+    await first.restart('"v1"')
+    await first.write([DATA[:7000]])
+    await first.aclose()
+    if is_before:
+        await sink.prepare()
+    second = await sink.open("cat.mp4")
+    assert (second.received_bytes, second.validator) == (7000, '"v1"')
+    await second.discard()
+    await second.aclose()
+    assert names(tmp_path) == []

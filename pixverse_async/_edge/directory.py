@@ -1,0 +1,253 @@
+"""The sink that is a folder of this machine.
+
+The folder's part is `cat.mp4.part` beside `cat.mp4`, opened so that a link planted there is not followed. Its
+commit syncs the file, publishes it by a hard link, which never replaces a file, and syncs the folder: one sync
+of the folder serves all commits that wait for one.
+
+A hop to a worker thread costs as much as half a megabyte's hash, so a video that arrives in one aggregate takes
+one: its part is made, hashed, judged, synced and published there. A longer one is appended through aiofiles.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
+
+import aiofiles.threadpool
+import anyio
+import attrs
+
+from .._core.errors import ConfigError
+from .._core.integrity import Check, Flaw
+from .._core.mp4 import Bytes
+from .folder import PartFile, is_whole, open_part, parts_in, sync_folder, try_folder
+from .threads import in_thread
+
+if TYPE_CHECKING:
+    from aiofiles.threadpool.binary import AsyncFileIO
+
+
+@attrs.define(eq=False)
+class DirectorySink:
+    """A folder on this machine; made when it does not exist.
+
+    >>> import tempfile
+    >>> async def receive(folder: str) -> str:
+    ...     sink = DirectorySink(folder)
+    ...     await sink.prepare()
+    ...     part = await sink.open("cat.mp4")
+    ...     await part.write([b"half a ", b"video"])
+    ...     place = await part.commit(12, "")
+    ...     await part.aclose()
+    ...     return Path(place).read_text()
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     asyncio.run(receive(folder))
+    'half a video'
+    """
+
+    folder: Path = attrs.field(converter=Path)
+    _sync: FolderSync = attrs.field(init=False)
+    _seen: set[str] | None = attrs.field(default=None, init=False)
+    """Names that an earlier try may have left a part of; None: of any."""
+
+    def __attrs_post_init__(self) -> None:
+        self._sync = FolderSync(self.folder)
+
+    async def prepare(self) -> None:
+        """See `Sink.prepare`: makes the folder, and tries it with a file that is removed at once."""
+        try:
+            await in_thread(try_folder, self.folder)
+            found = await in_thread(parts_in, self.folder)
+        except OSError as problem:
+            remedy = "Give a folder that can be written to."
+            raise ConfigError("output_dir", f"{self.folder}: {problem.strerror}", remedy) from problem
+        self._seen = found | (self._seen or set())
+
+    async def open(self, name: str) -> DirectoryPart:
+        """See `Sink.open`. *Raises* `ConfigError` for a name that would leave the folder."""
+        part = DirectoryPart(self._inside(name), self._sync)
+        if self._seen is None or name in self._seen:
+            await part.take_up()
+        else:
+            self._seen.add(name)
+        return part
+
+    async def exists(self, name: str) -> bool:
+        """See `Sink.exists`: a dangling link has the name too."""
+        return await in_thread(os.path.lexists, self._inside(name))
+
+    async def find(self, place: str, size_bytes: int, sha256: str | None) -> str | None:
+        """See `Sink.find`; the folder may have been moved. A second for each GB when the hash is compared."""
+        path = self.folder / PurePath(place).name
+        return str(path) if await in_thread(is_whole, path, size_bytes, sha256) else None
+
+    def _inside(self, name: str) -> Path:
+        if name in ("", ".", "..") or any(char in name for char in "/\\\0"):
+            raise ConfigError("name", f"{name!r} is not the name of a file in {self.folder}", "Use a plain name.")
+        return self.folder / name
+
+
+@attrs.define(eq=False, repr=False)
+class FolderSync:
+    """Makes new names in a folder durable: one sync serves all who asked before it began."""
+
+    _folder: Path
+    syncs: int = 0
+    """How many were done: never more than there were callers."""
+    _asked: int = 0
+    _served: int = 0
+    # anyio loads what is asked for, when it is
+    _lock: anyio.Lock = attrs.field(factory=lambda: anyio.Lock())
+
+    async def __call__(self) -> None:
+        """Return when every name that the caller made is on the disk."""
+        self._asked += 1
+        mine = self._asked
+        async with self._lock:
+            if self._served >= mine:
+                return
+            serving = self._asked
+            await in_thread(sync_folder, self._folder)
+            self._served, self.syncs = serving, self.syncs + 1
+
+
+def _fed(pieces: Sequence[bytes], feed: Callable[[Bytes], None]) -> Iterator[bytes]:
+    """The pieces, each fed when it is taken: by the thread that writes."""
+    for piece in pieces:
+        feed(piece)
+        yield piece
+
+
+@attrs.define(eq=False, repr=False)
+class DirectoryPart:
+    """See `Part`: a file beside its final name, made with its first byte unless it was there."""
+
+    _path: Path
+    _sync: FolderSync
+    _validator: str | None = attrs.field(default=None, init=False)
+    _file: PartFile | None = attrs.field(default=None, init=False)
+    _async_file: AsyncFileIO | None = attrs.field(default=None, init=False)
+    """The same, whose methods run on a worker thread."""
+    _is_kept: bool = attrs.field(default=True, init=False)
+    """False once committed or discarded: nothing is left for another try."""
+
+    @property
+    def received_bytes(self) -> int:
+        """See `Part.received_bytes`."""
+        return 0 if self._file is None else self._file.received_bytes
+
+    @property
+    def validator(self) -> str | None:
+        """See `Part.validator`."""
+        return self._validator if self._file is None else self._file.validator
+
+    async def take_up(self) -> None:
+        """Open what an earlier try left. Cancelled: closed again, since nobody else would."""
+        try:
+            await in_thread(self._take_up)
+        except BaseException:
+            if self._file is not None:
+                self._file.close()
+            raise
+
+    def _take_up(self) -> None:
+        self._file = open_part(self._path)
+
+    def _begin(self) -> PartFile:
+        """The file, made if need be; bytes that another process has put there since are of no use here."""
+        if self._file is None:
+            self._file = open_part(self._path)
+            if self._file.received_bytes:
+                self._file.restart(self._validator)
+            self._file.validator = self._validator
+        return self._file
+
+    async def restart(self, validator: str | None) -> None:
+        """See `Part.restart`."""
+        self._validator = validator
+        if self._file is None:
+            return
+        if self._file.received_bytes or self._file.is_noted:
+            await in_thread(self._file.restart, validator)
+        self._file.validator = validator
+
+    async def write(self, pieces: Sequence[bytes]) -> None:
+        """See `Part.write`. One hop to a worker thread, however many the pieces."""
+        await self.hash_and_write(pieces, lambda _: None)
+
+    async def hash_and_write(self, pieces: Sequence[bytes], feed: Callable[[Bytes], None]) -> None:
+        """Call `feed` with each piece, and append it: in one hop, since a second one costs as much as the hash."""
+        file = self._async_file
+        if file is None:
+            file = self._async_file = aiofiles.threadpool.wrap(self._file or await in_thread(self._begin))
+        await file.writelines(_fed(pieces, feed))
+
+    async def finish(
+        self, pieces: Sequence[bytes], check: Check, find_flaw: Callable[[], Flaw | None]
+    ) -> Flaw | None:
+        """Hash and append the last pieces, and commit unless there is a flaw: in one hop.
+
+        `find_flaw` judges the whole file, on the worker thread.
+        """
+        flaw = await in_thread(self._finish, pieces, check, find_flaw)
+        if flaw is None:
+            await self._sync()
+        return flaw
+
+    def _finish(self, pieces: Sequence[bytes], check: Check, find_flaw: Callable[[], Flaw | None]) -> Flaw | None:
+        self._begin().writelines(_fed(pieces, check.feed))
+        flaw = find_flaw()
+        if flaw is None:
+            self._publish(check.received_bytes, check.sha256)
+        return flaw
+
+    async def replay(self, feed: Callable[[Bytes], None]) -> None:
+        """See `Part.replay`."""
+        if self._file is not None:
+            await in_thread(self._file.replay, feed)
+
+    @property
+    def place(self) -> str:
+        """What `commit` returns."""
+        return str(self._path)
+
+    async def commit(self, size_bytes: int, sha256: str) -> str:
+        """See `Part.commit`. A failed sync is never repeated: the bytes are dropped and fetched again."""
+        await in_thread(self._publish, size_bytes, sha256)
+        await self._sync()
+        return self.place
+
+    def _publish(self, size_bytes: int, sha256: str) -> None:
+        self._is_kept = False
+        file = self._begin()
+        try:
+            file.sync()
+        except OSError:
+            file.remove()
+            raise
+        try:
+            file.publish(size_bytes, sha256)
+        except OSError:
+            self._is_kept = True
+            raise
+
+    async def discard(self) -> None:
+        """See `Part.discard`."""
+        self._is_kept = False
+        if self._file is not None:
+            await in_thread(self._file.remove)
+
+    async def aclose(self) -> None:
+        """See `Part.aclose`. A part that holds nothing is removed."""
+        file = self._file
+        if file is None:
+            return
+        with contextlib.suppress(OSError):
+            if self._is_kept:
+                await (in_thread(file.write_note) if file.received_bytes else self.discard())
+        if not file.closed:
+            with contextlib.suppress(OSError):
+                await in_thread(file.close)
