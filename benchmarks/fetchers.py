@@ -6,14 +6,15 @@ A peer is measured when it is installed, and does what its documentation shows f
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from unittest.mock import patch
 
 import aiofiles
@@ -22,9 +23,11 @@ import anyio
 
 from benchmarks.file_server import base
 from pixverse_async._core.config import Endpoint
+from pixverse_async._core.integrity import Crc, find_crc32c
 from pixverse_async._core.lifecycle import Saved
 from pixverse_async._edge.directory import DirectorySink
 from pixverse_async._edge.download import download
+from pixverse_async._edge.folder import sync_folder
 from pixverse_async._edge.transport import AiohttpTransport
 
 AT_ONCE = 16
@@ -144,6 +147,28 @@ async def with_obstore(folder: Path, files: int, url: str) -> None:
     await share_out(one, files)
 
 
+async def with_obstore_checked(folder: Path, files: int, url: str) -> None:
+    """The same with what `ours` does besides, in the plainest way: hashes, sync, publish, sync of the folder."""
+    store_class: Any = import_module("obstore.store").HTTPStore
+    store = store_class.from_url(url, client_options={"allow_http": True})
+    get_async: Any = import_module("obstore").get_async
+    crc32c: Crc = find_crc32c() or (lambda _data, crc: crc)
+
+    async def one(n: int) -> None:
+        part, sha256, crc = folder / f"{n}.mp4.part", hashlib.sha256(), 0
+        reply = await get_async(store, f"{n}.mp4")
+        with part.open("wb", buffering=0) as file:
+            async for chunk in cast("AsyncIterator[bytes]", reply.stream(min_chunk_size=2**20)):
+                sha256.update(chunk)
+                crc = crc32c(chunk, crc)
+                file.write(chunk)
+            await asyncio.to_thread(os.fsync, file.fileno())
+        part.rename(folder / f"{n}.mp4")
+        await asyncio.to_thread(sync_folder, folder)
+
+    await share_out(one, files)
+
+
 async def with_hf_transfer(folder: Path, files: int, url: str) -> None:
     """One call a file, on as many threads; parts of 10 MB, so that a file of these is one."""
     fetch: Any = import_module("hf_transfer").download
@@ -167,9 +192,10 @@ FETCHERS: dict[str, Fetch] = {
     "httpx": with_httpx,
     "parfive": with_parfive,
     "obstore": with_obstore,
+    "obstore, checked": with_obstore_checked,
     "hf_transfer": with_hf_transfer,
 }
-NO_TLS = {"obstore", "hf_transfer"}
+NO_TLS = {"obstore", "obstore, checked", "hf_transfer"}
 """They bring their own list of authorities, which a self-made certificate is not on."""
 
 
@@ -177,7 +203,7 @@ def is_installed(name: str) -> bool:
     """Whether this way can be measured here."""
     if "uvloop" in name:
         return find_spec("uvloop") is not None
-    return "ours" in name or name == "naive" or find_spec(name) is not None
+    return "ours" in name or name == "naive" or find_spec(name.split(",")[0]) is not None
 
 
 def shell(name: str, root: Path, folder: Path, files: int, url: str) -> list[str]:
