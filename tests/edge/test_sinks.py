@@ -7,6 +7,8 @@ import errno
 import hashlib
 import os
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,7 +23,7 @@ from pixverse_async._core.integrity import Check
 from pixverse_async._core.mp4 import Bytes
 from pixverse_async._core.transfer import Again
 from pixverse_async._edge.directory import DirectorySink, FolderSync
-from pixverse_async._edge.folder import PartFile
+from pixverse_async._edge.folder import WRITE_BYTES, PartFile
 
 pytestmark = pytest.mark.anyio
 DATA = bytes(range(256)) * 40
@@ -364,3 +366,38 @@ async def test_a_part_is_taken_up_by_a_sink_that_looked(tmp_path: Path, is_befor
     await second.discard()
     await second.aclose()
     assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "sizes", [[1], [WRITE_BYTES], [WRITE_BYTES + 1], [3 * WRITE_BYTES, 7], [5] * 200, [0, 3, 0, 9]]
+)
+def test_pieces_of_any_size_are_appended_in_order(tmp_path: Path, sizes: list[int]) -> None:
+    """A long piece takes several writes, short ones share one."""
+    pieces = [bytes([number % 251]) * size for number, size in enumerate(sizes, 1)]
+    part = PartFile(tmp_path / "cat.mp4")
+    part.writelines(iter(pieces))
+    part.write(b"end")
+    part.close()
+    assert part.part_path.read_bytes() == b"".join(pieces) + b"end"
+    assert part.received_bytes == sum(sizes) + 3
+
+
+@pytest.mark.fault(30)
+def test_what_a_full_disk_took_is_counted(tmp_path: Path) -> None:
+    """A limit on the file's size cuts a write of several pieces in the middle; the next one refuses."""
+    script = f"""
+import resource, signal, sys
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+from pathlib import Path
+from pixverse_async._edge.folder import WRITE_BYTES, PartFile
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (2500, 2500))
+part = PartFile(Path({str(tmp_path / "cat.mp4")!r}))
+try:
+    part.writelines([b"a" * 1000] * 4)
+except OSError as problem:
+    print(problem.errno, part.received_bytes)
+"""
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert told.split() == [str(errno.EFBIG), "2500"]
+    assert (tmp_path / "cat.mp4.part").read_bytes() == b"a" * 2500
