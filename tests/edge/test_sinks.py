@@ -369,7 +369,7 @@ async def test_a_part_is_taken_up_by_a_sink_that_looked(tmp_path: Path, is_befor
 
 
 @pytest.mark.parametrize(
-    "sizes", [[1], [WRITE_BYTES], [WRITE_BYTES + 1], [3 * WRITE_BYTES, 7], [5] * 200, [0, 3, 0, 9]]
+    "sizes", [[1], [WRITE_BYTES], [WRITE_BYTES + 1], [3 * WRITE_BYTES, 7], [5] * 2000, [0, 3, 0, 9]]
 )
 def test_pieces_of_any_size_are_appended_in_order(tmp_path: Path, sizes: list[int]) -> None:
     """A long piece takes several writes, short ones share one."""
