@@ -32,6 +32,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from importlib.util import find_spec
+from typing import NamedTuple
 
 import aiohttp
 import anyio
@@ -76,8 +77,15 @@ REPLICATE = {
     "logs": "",
 }
 
-Variant = Callable[[str, int], Awaitable[float]]
-"""Given the base and how many polls, polls about so many times; microseconds of CPU a poll."""
+
+class Cost(NamedTuple):
+    polls: int
+    cpu_us: float
+    """Of all of them."""
+
+
+Variant = Callable[[str, int], Awaitable[Cost]]
+"""Given the base and how many polls, polls about so many times."""
 
 
 async def serve(port: int) -> None:
@@ -109,7 +117,7 @@ def _cpu_us() -> float:
     return (used.ru_utime + used.ru_stime) * 1e6
 
 
-async def _in_parallel(one: Callable[[str], Awaitable[object]], polls: int) -> float:
+async def _in_parallel(one: Callable[[str], Awaitable[object]], polls: int) -> Cost:
     ids = itertools.cycle([f"6f1c2b1e-0000-4000-8000-{n:012d}" for n in range(JOBS)])
 
     async def several() -> None:
@@ -120,7 +128,7 @@ async def _in_parallel(one: Callable[[str], Awaitable[object]], polls: int) -> f
     async with anyio.create_task_group() as group:
         for _ in range(AT_ONCE):
             group.start_soon(several)
-    return (_cpu_us() - before) / (polls // AT_ONCE * AT_ONCE)
+    return Cost(polls // AT_ONCE * AT_ONCE, _cpu_us() - before)
 
 
 @asynccontextmanager
@@ -129,7 +137,7 @@ async def _session() -> AsyncGenerator[aiohttp.ClientSession]:
         yield session
 
 
-async def bare(base: str, polls: int) -> float:
+async def bare(base: str, polls: int) -> Cost:
     async with _session() as session:
 
         async def one(request_id: str) -> None:
@@ -139,7 +147,7 @@ async def bare(base: str, polls: int) -> float:
         return await _in_parallel(one, polls)
 
 
-async def raw_json(base: str, polls: int) -> float:
+async def raw_json(base: str, polls: int) -> Cost:
     async with _session() as session:
 
         async def one(request_id: str) -> None:
@@ -152,7 +160,7 @@ async def raw_json(base: str, polls: int) -> float:
 def ours(policy: PollPolicy, jobs: int) -> Variant:
     """The pipeline's poller over so many jobs that never end, until it has polled so often."""
 
-    async def poll(base: str, polls: int) -> float:
+    async def poll(base: str, polls: int) -> Cost:
         async def ignore(_: Outcome) -> None: ...
 
         transport = AiohttpTransport.open(read_endpoint({}, api_key="k", base_url=base, org_id=None))
@@ -167,12 +175,12 @@ def ours(policy: PollPolicy, jobs: int) -> Variant:
         before = _cpu_us()
         async with anyio.create_task_group() as group:
             group.start_soon(poller.run)
-            while sum(flight.polls for flight in flights) < polls:  # noqa: ASYNC110  nothing tells of each poll
+            while run.polls < polls:  # noqa: ASYNC110  nothing tells of each poll
                 await anyio.sleep(0.1)
             group.cancel_scope.cancel()
         used = _cpu_us() - before
         await transport.aclose()
-        return used / sum(flight.polls for flight in flights)
+        return Cost(run.polls, used)
 
     return poll
 
@@ -189,14 +197,14 @@ async def _accepted(log: NoJournal, n: int) -> Flight:
 
 
 # The peers are in no environment of ours, so the type checker cannot know them: hence the bare ignores below.
-async def openai_client(base: str, polls: int) -> float:
+async def openai_client(base: str, polls: int) -> Cost:
     from openai import AsyncOpenAI  # pyright: ignore
 
     async with AsyncOpenAI(api_key="k", base_url=base) as client:  # pyright: ignore
         return await _in_parallel(lambda _: client.videos.retrieve("v-1"), polls)  # pyright: ignore
 
 
-async def replicate_client(base: str, polls: int) -> float:
+async def replicate_client(base: str, polls: int) -> Cost:
     from replicate.client import Client  # pyright: ignore
 
     client = Client(api_token="k", base_url=base)  # pyright: ignore
@@ -220,7 +228,8 @@ def measure(base: str, polls: int, rounds: int) -> dict[str, list[float]]:
     figures: dict[str, list[float]] = {name: [] for name in found}
     for _ in range(rounds):
         for name, variant in found.items():
-            figures[name].append(anyio.run(variant, base, polls))
+            cost = anyio.run(variant, base, polls)
+            figures[name].append(cost.cpu_us / cost.polls)
     return figures
 
 
@@ -233,7 +242,8 @@ def main() -> None:
     parser.add_argument("--port", type=int)
     args = parser.parse_args()
     if args.only:
-        anyio.run(variants()[args.only], f"http://127.0.0.1:{args.port}", args.polls)
+        cost = anyio.run(variants()[args.only], f"http://127.0.0.1:{args.port}", args.polls)
+        print(cost.polls, "polls made")
         return
     if args.serve:
         with contextlib.suppress(KeyboardInterrupt):

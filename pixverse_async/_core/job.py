@@ -54,7 +54,10 @@ class Stage(enum.StrEnum):
     @property
     def is_final(self) -> bool:
         """True when the service will say nothing new about the request."""
-        return self not in (Stage.QUEUED, Stage.PROCESSING)
+        return self not in _GOING_ON
+
+
+_GOING_ON = (Stage.QUEUED, Stage.PROCESSING)
 
 
 class JobClass(NamedTuple):

@@ -147,7 +147,7 @@ def judge_status(answer: Reply | TransportError, request_id: str, now_utc: float
     if isinstance(answer, TransportError):
         return Again(error=answer)
     if answer.is_success:
-        return _judge_readable(answer, request_id)
+        return judge_record(answer, request_id)
     match answer.status:
         case 404 | 410:
             return Gone(error=ApiError(answer.status, wire.read_error(answer)))
@@ -158,7 +158,8 @@ def judge_status(answer: Reply | TransportError, request_id: str, now_utc: float
             return Again(error=api_error(answer, now_utc), http_status=answer.status, wait=wait)
 
 
-def _judge_readable(reply: Reply, request_id: str) -> ReadVerdict:
+def judge_record(reply: Reply, request_id: str) -> Seen | Again:
+    """What one status call came to that was answered with a success."""
     try:
         status = wire.read_record(reply)
     except ProtocolError as problem:

@@ -13,6 +13,7 @@ import hashlib
 import json
 import math
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, cast
 from urllib.parse import quote, urlsplit
@@ -52,6 +53,8 @@ _STAGES: Final[Mapping[str, Stage]] = {
     "canceled": Stage.CANCELLED,
 }
 _REQUEST_ID: Final = re.compile(r"(?!\.+\Z)[A-Za-z0-9._:-]{1,200}")
+_decode: Final = json.JSONDecoder().decode
+"""As `json.loads`, which looks first which of five encodings a body has: JSON is sent in UTF-8 (RFC 8259)."""
 # The official sample is no UUID (it holds a g), so none is required. An id of dots alone would be another path.
 _MAX_DEPTH: Final = 32
 """Levels of nesting in a reply; a record has four. Code that walks a deeper one could run out of stack."""
@@ -202,7 +205,7 @@ def submit_call(content: Mapping[str, object]) -> Call:
 
 def status_call(request_id: str) -> Call:
     """The record of one request."""
-    return Call(method="GET", path=f"/requests/{quote(request_id, safe='')}")
+    return Call(method="GET", path=f"/requests/{quote(request_id, safe=':')}")
 
 
 def list_call() -> Call:
@@ -221,7 +224,7 @@ def grant_call(file_type: str) -> Call:
 
 def cancel_call(request_id: str) -> Call:
     """Undocumented, best effort: one client in the wild calls it and ignores the answer."""
-    return Call(method="DELETE", path=f"/requests/{quote(request_id, safe='')}")
+    return Call(method="DELETE", path=f"/requests/{quote(request_id, safe=':')}")
 
 
 def _post(path: str, body: Mapping[str, object], timeout: float) -> Call:
@@ -313,7 +316,7 @@ def read_retry_after_ms(reply: Reply) -> float | None:
 
 def _json(reply: Reply) -> object:
     try:
-        value = cast("object", json.loads(reply.body))
+        value = cast("object", _decode(str(reply.body.removeprefix(BOM_UTF8), "utf-8", "surrogatepass")))
     except (ValueError, RecursionError) as problem:
         # json.JSONDecodeError and UnicodeDecodeError are ValueErrors; a hostile nesting overflows the parser.
         raise _no_json(reply, "JSON") from problem
@@ -355,11 +358,11 @@ def _shown(value: object) -> str:
 
 
 def _integer(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return value if type(value) is int else None
 
 
 def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if type(value) is not int and type(value) is not float:
         return None
     try:
         number = float(value)
@@ -388,7 +391,7 @@ def _record(body: object, *, is_listed: bool = False) -> Status:
     """A record; of a listed one only what tells whose it is, since a list may have a hundred thousand."""
     fields = _fields(body)
     request_id = fields.get("request_id")
-    if isinstance(request_id, int) and not isinstance(request_id, bool):
+    if type(request_id) is int:
         request_id = str(request_id)
     if not isinstance(request_id, str) or not _REQUEST_ID.fullmatch(request_id):
         raise ProtocolError("request_id", "an id", _shown(request_id))

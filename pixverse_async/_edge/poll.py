@@ -16,12 +16,12 @@ from collections.abc import Callable
 import anyio
 
 from .._core import retry, wire
-from .._core.errors import DeadlineExceededError, GenerationError, PixverseError
+from .._core.errors import DeadlineExceededError, GenerationError, PixverseError, TransportError
 from .._core.job import Stage
 from .._core.lifecycle import NO_MEDIA, GenerationFailed, GenerationSucceeded, StatusSeen
-from .._core.retry import Again, Denied, Gone, Seen
+from .._core.retry import Again, Denied, Gone, ReadVerdict, Seen
 from .._core.schedule import Scheduler
-from .._core.wire import Status
+from .._core.wire import Reply, Status
 from .calls import answer_to, flat_task_group
 from .flight import Flight
 from .run import Run, utc_now
@@ -179,7 +179,7 @@ class Poller:
         self._run.polls += 1
         if flight.index not in self._flights:
             return  # its deadline came while we asked
-        match retry.judge_status(answer, request_id, utc_now()):
+        match _judge(answer, request_id):
             case Seen(status=status):
                 flight.gone_since = None
                 await self._learn(flight, status, sent, received)
@@ -192,7 +192,20 @@ class Poller:
                 raise error
 
     async def _learn(self, flight: Flight, status: Status, sent: float, received: float) -> None:
-        """Take in one readable status."""
+        """Take in one readable status. It is recorded when its word changes, not each time it is seen."""
+        if status.stage.is_final:
+            await self._learn_end(flight, status, sent, received)
+            return
+        self._scheduler.observed(flight.index, status.stage, sent, received)
+        if flight.processing_at is None and status.stage is Stage.PROCESSING:
+            flight.processing_at = sent
+        flight.last_look_at = sent
+        if status.word != flight.last_word:
+            flight.last_word = status.word
+            await self._run.note(flight, StatusSeen(status=status.word))
+
+    async def _learn_end(self, flight: Flight, status: Status, sent: float, received: float) -> None:
+        """Take in a final status, unless it is a success that names no video yet."""
         if (
             status.stage is Stage.SUCCEEDED
             and status.media is None
@@ -202,23 +215,11 @@ class Poller:
             self._scheduler.error(flight.index, 200, None, sent, received)
             return
         self._scheduler.observed(flight.index, status.stage, sent, received)
-        if not status.stage.is_final:
-            if status.stage is Stage.PROCESSING and flight.processing_at is None:
-                flight.processing_at = sent
-            flight.last_look_at = sent
-            await self._note_word(flight, status.word)
-            return
         del self._flights[flight.index]
         flight.ended_at = received
         earlier = flight.last_look_at if flight.last_look_at is not None else flight.accepted_at
         flight.late_by = None if earlier is None else received - earlier
         await self.end(flight, status)
-
-    async def _note_word(self, flight: Flight, word: str) -> None:
-        """A status is recorded when it changes, not each time it is seen."""
-        if word != flight.last_word:
-            flight.last_word = word
-            await self._run.note(flight, StatusSeen(status=word))
 
     async def end(self, flight: Flight, status: Status) -> None:
         """Take in a final status, here or on the reply to the submit itself."""
@@ -262,6 +263,13 @@ class Poller:
             return
         self._forget(flight, received)
         raise error
+
+
+def _judge(answer: Reply | TransportError, request_id: str) -> ReadVerdict:
+    """What the answer came to. Only a refusal can name a time, and to ask for the time is a hundredth of a poll."""
+    if isinstance(answer, Reply) and answer.is_success:
+        return retry.judge_record(answer, request_id)
+    return retry.judge_status(answer, request_id, utc_now())
 
 
 def failure_of(status: Status) -> GenerationError:

@@ -423,6 +423,16 @@ def test_no_bytes_raise_anything_else(body: bytes, status: int) -> None:
 
 
 @pytest.mark.fault(13)
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "latin-1"])
+def test_a_body_that_is_not_utf_8_is_no_record(encoding: str) -> None:
+    """JSON is sent in UTF-8; anything else is an answer to be asked for again, and a byte order mark is no harm."""
+    record = '{"request_id": "abc", "status": "queued", "x": "é"}'
+    assert wire.read_record(Reply(status=200, body=b"\xef\xbb\xbf" + record.encode())).request_id == "abc"
+    with pytest.raises(ProtocolError):
+        wire.read_record(Reply(status=200, body=record.encode(encoding)))
+
+
+@pytest.mark.fault(13)
 @given(JSON)
 @example({"error": "\ud800", "request_id": "\ud800"})
 @example({"request_id": "a", "status": "failed", "payload": {"seed": 10**4000, "prompt": "\ud800"}})

@@ -35,7 +35,7 @@ class Server:
 @asynccontextmanager
 async def serving(answer: Answer, host: str = "127.0.0.1") -> AsyncGenerator[Server]:
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
-        server.seen.append((request.method, request.path, dict(request.headers)))
+        server.seen.append((request.method, request.path_qs, dict(request.headers)))
         return await answer(request)
 
     runner = web.ServerRunner(web.Server(handle), shutdown_timeout=0.1)
@@ -245,3 +245,18 @@ async def test_26_a_lost_transfer_shows_no_signature(verb: str, port: int | None
 def _printed(error: BaseException) -> str:
     """All that a log or a crash report would show of it."""
     return "".join(traceback.format_exception(error)) + repr(error) + repr(error.__cause__)
+
+
+@pytest.mark.parametrize("base", ["", "/api/v1/queue", "/a%20b/c%2Fd", "/bücher"])
+async def test_a_call_goes_to_the_base_and_its_path(base: str) -> None:
+    """However the base is written and whatever an id is made of; nothing is escaped twice or not at all."""
+    calls = [wire.status_call("a.b_c:-1"), wire.list_call(), wire.Call(method="GET", path="/x?a=%20%2B&b=%C3%A9")]
+    async with serving(_hello) as server, transport_to(server.origin + base) as transport:
+        for call in calls:
+            await transport.call(call)
+    root = "/b%C3%BCcher" if base == "/bücher" else base
+    assert [path for _, path, _ in server.seen] == [
+        f"{root}/requests/a.b_c:-1",
+        f"{root}/requests?model_id=pixverse-v6-i2v",
+        f"{root}/x?a=%20%2B&b=%C3%A9",
+    ]
