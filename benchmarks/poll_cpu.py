@@ -1,7 +1,8 @@
-"""CPU of one status poll, all of it, against the barest GET that aiohttp can make, in one run.
+r"""CPU of one status poll, all of it, against the barest GET that aiohttp can make, in one run.
 
     python -m benchmarks.poll_cpu [--polls 4000] [--rounds 5]
-    python3 -m uv run --with openai --with replicate python -m benchmarks.poll_cpu      # peers beside it
+    python3 -m uv run --with openai --with replicate --with fal-client --with genblaze-gmicloud \
+        python -W ignore -m benchmarks.poll_cpu                                         # peers beside it
 
 A server of a few lines, in a process of its own, answers each GET with the same record of 420 bytes: queued, payload
 echoed.  `bare` reads the body and throws it away.  `ours` is the pipeline's own poller: scheduler, call, codec,
@@ -67,6 +68,7 @@ RECORD = {
     "outcome": {},
 }
 OPENAI = {"id": "v-1", "object": "video", "status": "queued", "progress": 0, "model": "sora-2", "created_at": 1}
+FAL = {"status": "IN_QUEUE", "queue_position": 3}
 REPLICATE = {
     "id": "v-1",
     "model": "a/b",
@@ -90,7 +92,7 @@ Variant = Callable[[str, int], Awaitable[Cost]]
 
 async def serve(port: int) -> None:
     """Answer every GET on keep-alive connections, by the id in its path."""
-    answers = {b"/videos/": OPENAI, b"/predictions/": REPLICATE}
+    answers = {b"/videos/": OPENAI, b"/predictions/": REPLICATE, b"/status": FAL}
 
     class Server(asyncio.Protocol):
         transport: asyncio.Transport
@@ -211,6 +213,25 @@ async def replicate_client(base: str, polls: int) -> Cost:
     return await _in_parallel(lambda _: client.predictions.async_get("v-1"), polls)  # pyright: ignore
 
 
+async def fal_client(base: str, polls: int) -> Cost:
+    import httpx  # pyright: ignore
+    from fal_client.client import AsyncRequestHandle  # pyright: ignore
+
+    async with httpx.AsyncClient() as client:  # pyright: ignore
+        # By hand, since its own constructors know only https hosts.
+        job = f"{base}/fal/requests/6f1c2b1e"
+        handle = AsyncRequestHandle("6f1c2b1e", job, f"{job}/status", f"{job}/cancel", client)  # pyright: ignore
+        return await _in_parallel(lambda _: handle.status(), polls)  # pyright: ignore
+
+
+async def genblaze_client(base: str, polls: int) -> Cost:
+    from genblaze_gmicloud import GMICloudVideoProvider  # pyright: ignore
+
+    provider = GMICloudVideoProvider("k", base_url=base)  # pyright: ignore
+    # As its `aresume` does it: the blocking call on a thread.
+    return await _in_parallel(lambda request_id: asyncio.to_thread(provider.poll, request_id), polls)  # pyright: ignore
+
+
 def variants() -> dict[str, Variant]:
     found: dict[str, Variant] = {
         "bare": bare,
@@ -218,7 +239,12 @@ def variants() -> dict[str, Variant]:
         "ours, adaptive": ours(AdaptivePolling(kappa=1e-9), 4000),
         "ours, fixed": ours(FixedPolling(0.001), JOBS),
     }
-    peers: dict[str, Variant] = {"openai": openai_client, "replicate": replicate_client}
+    peers: dict[str, Variant] = {
+        "openai": openai_client,
+        "replicate": replicate_client,
+        "fal_client": fal_client,
+        "genblaze_gmicloud": genblaze_client,
+    }
     return found | {name: variant for name, variant in peers.items() if find_spec(name) is not None}
 
 
