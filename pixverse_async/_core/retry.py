@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Final, TypeAlias
 
-from . import wire
+from . import replies, wire
 from .errors import (
     ApiError,
     AuthError,
@@ -90,21 +90,21 @@ def judge_submit(answer: Reply | TransportError, now_utc: float) -> SubmitVerdic
         return Deferred(error=answer) if answer.sent is False else Ambiguous(why=answer.what)
     if answer.is_success:
         return _judge_success(answer)
-    named_id = wire.read_named_id(answer)
+    named_id = replies.read_named_id(answer)
     if answer.status in _REFUSED_AT_THE_DOOR or (answer.status in _REFUSED_FOR_NOW and named_id is None):
         error = api_error(answer, now_utc)
         wait = error.retry_after if isinstance(error, RateLimitedError) else None
-        hint = wire.read_rate_hint(answer)
+        hint = replies.read_rate_hint(answer)
         return Deferred(error=error, wait=wait, hint=hint, is_final=answer.status != 429)
     if 400 <= answer.status < 500 and answer.status not in _FATE_UNKNOWN_4XX | _REFUSED_FOR_NOW:
-        return Rejected(error=RejectedError(answer.status, wire.read_error(answer)))
-    why = f"the service answered {answer.status}: {wire.read_error(answer)}"
+        return Rejected(error=RejectedError(answer.status, replies.read_error(answer)))
+    why = f"the service answered {answer.status}: {replies.read_error(answer)}"
     return Ambiguous(why=why, request_id=named_id)
 
 
 def _judge_success(reply: Reply) -> SubmitVerdict:
     try:
-        return Accepted(status=wire.read_record(reply))
+        return Accepted(status=replies.read_record(reply))
     except ProtocolError as problem:
         return Ambiguous(why=problem.describe())
 
@@ -150,7 +150,7 @@ def judge_status(answer: Reply | TransportError, request_id: str, now_utc: float
         return judge_record(answer, request_id)
     match answer.status:
         case 404 | 410:
-            return Gone(error=ApiError(answer.status, wire.read_error(answer)))
+            return Gone(error=ApiError(answer.status, replies.read_error(answer)))
         case 401 | 403 | 405:
             return Denied(error=api_error(answer, now_utc))
         case _:
@@ -161,7 +161,7 @@ def judge_status(answer: Reply | TransportError, request_id: str, now_utc: float
 def judge_record(reply: Reply, request_id: str) -> Seen | Again:
     """What one status call came to that was answered with a success."""
     try:
-        status = wire.read_record(reply)
+        status = replies.read_record(reply)
     except ProtocolError as problem:
         return Again(error=problem, http_status=reply.status)
     if status.request_id != request_id:
@@ -172,7 +172,7 @@ def judge_record(reply: Reply, request_id: str) -> Seen | Again:
 
 def api_error(reply: Reply, now_utc: float) -> ApiError | ConfigError:
     """The error that a refusal means."""
-    reason = wire.read_error(reply)
+    reason = replies.read_error(reply)
     match reply.status:
         case 401 | 403:
             return AuthError(reply.status, reason)
@@ -194,7 +194,7 @@ def retry_after(reply: Reply, now_utc: float) -> float | None:
     The queue's own hint (`retry_after_ms`) comes first; no `Retry-After` header is attested, so it is read in
     case there is one. A date in it is measured against the reply's own `date`, not against our clock.
     """
-    milliseconds = wire.read_retry_after_ms(reply)
+    milliseconds = replies.read_retry_after_ms(reply)
     seconds = milliseconds / 1000 if milliseconds is not None else _header_seconds(reply.headers, now_utc)
     if seconds is None or not math.isfinite(seconds) or seconds < 0:
         return None

@@ -20,7 +20,7 @@ from typing import Self
 import anyio
 import attrs
 
-from .._core import retry, wire
+from .._core import replies, retry, wire
 from .._core.config import Endpoint, read_endpoint
 from .._core.errors import ConfigError, StoppedError, TransportError, redact
 from .._core.job import Job
@@ -133,7 +133,7 @@ class Client:
             raise ConfigError(setting, "there is no queue at this address (404)", remedy)
         if not answer.is_success:
             raise retry.api_error(answer, utc_now())
-        wire.read_listing(answer)
+        replies.read_listing(answer)
 
     # -- one job -----------------------------------------------------------------------------------
 
@@ -151,7 +151,7 @@ class Client:
 
     def attach(self, request_id: str) -> Handle:
         """The handle of a request that was submitted before, by anybody with this key. *Charges* nothing."""
-        if not wire.is_request_id(request_id):
+        if not replies.is_request_id(request_id):
             raise ConfigError(
                 "request_id", f"{redact(request_id, 60)!r} is no request id", "Copy it as it was given."
             )

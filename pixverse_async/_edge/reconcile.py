@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 import anyio
 import attrs
 
-from .._core import reconcile, retry, wire
+from .._core import reconcile, replies, retry, wire
 from .._core.errors import ProtocolError, SubmitUnknownError, TransportError
 from .._core.lifecycle import ConfirmedAbsent, Reconciled, State
 from .._core.reconcile import Lost
@@ -187,6 +187,6 @@ def _listing(answer: wire.Reply) -> Listing | None:
     if not answer.is_success:
         return None
     try:
-        return wire.read_listing(answer)
+        return replies.read_listing(answer)
     except ProtocolError:
         return None

@@ -12,7 +12,7 @@ from .._core.frozen import frozen
 from .._core.journal_format import read_journal
 from .._core.lifecycle import ConfirmedAbsent, JobRecord, Reconciled, State, SubmitInterrupted
 from .._core.record import RecordedJob, on_record
-from .._core.wire import is_request_id
+from .._core.replies import is_request_id
 from .journal import Journal
 from .journal_file import forget_accounts, repair_file
 from .threads import in_thread

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlsplit
 
-from .._core import retry, wire
+from .._core import replies, retry, wire
 from .._core.errors import (
     ApiError,
     ConfigError,
@@ -84,7 +84,7 @@ async def _ask(transport: Transport, file_type: FileType, *, allow_loopback: boo
     if isinstance(answer, TransportError):
         return _Setback(error=answer)
     if answer.is_success:
-        return _checked(wire.read_grant(answer), allow_loopback=allow_loopback)
+        return _checked(replies.read_grant(answer), allow_loopback=allow_loopback)
     error = retry.api_error(answer, _now_utc())
     if _may_pass(answer.status):
         return _Setback(error=error, wait=_asked_wait(answer))

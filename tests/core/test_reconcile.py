@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixverse_async._core import wire
+from pixverse_async._core import replies, wire
 from pixverse_async._core.job import Job
 from pixverse_async._core.journal_format import scrub
 from pixverse_async._core.reconcile import CLOCK_TOLERANCE, Lost, claim, is_conclusive, is_same
@@ -51,7 +51,7 @@ def record(
     """A record of the service, created `age` seconds before the submit left."""
     fields = {"request_id": request_id, "status": "queued", "payload": {**wire.payload(job, image, seed), **echo}}
     created = {} if age is None else {"created_at": LEFT - age}
-    return wire.read_record(reply({**fields, **created}))
+    return replies.read_record(reply({**fields, **created}))
 
 
 def mute(request_id: str = "r-1", age: float | None = -1.0) -> Status:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pixverse_async._core import wire
+from pixverse_async._core import replies, wire
 from pixverse_async._core.errors import ProtocolError
 from pixverse_async._core.job import Job, Stage
 from pixverse_async._core.wire import Media, RateHint, Reply
@@ -22,7 +22,7 @@ INPUT = "https://storage.googleapis.com/b/input.mp4"
 
 
 def record(**fields: Any) -> wire.Status:
-    return wire.read_record(reply({"request_id": "r-1", **fields}))
+    return replies.read_record(reply({"request_id": "r-1", **fields}))
 
 
 def succeeded(outcome: object, **fields: Any) -> wire.Status:
@@ -123,8 +123,8 @@ def test_no_text_but_the_known_ends_a_job(word: str) -> None:
 def test_the_documented_submit_reply_is_read() -> None:
     """Both documented submit replies, and an id that is no UUID, are an accepted job."""
     brief = {"request_id": "8fbb88gd-cd78-5132-0g2c-07c4ge944225", "model": "m", "status": "queued"}
-    assert wire.read_record(reply({**brief, "created_at": 1772184500})).created_at_utc == 1772184500.0
-    assert wire.read_record(reply({**brief, "status": "dispatched"})).word == "dispatched"
+    assert replies.read_record(reply({**brief, "created_at": 1772184500})).created_at_utc == 1772184500.0
+    assert replies.read_record(reply({**brief, "status": "dispatched"})).word == "dispatched"
 
 
 def test_a_live_record_in_flight_has_neither_media_nor_reason() -> None:
@@ -147,12 +147,12 @@ def test_a_post_may_answer_with_the_end() -> None:
 @pytest.mark.parametrize("given_id", ["r", "8fbb88gd-cd78-5132-0g2c-07c4ge944225", "a.b:c_d-e", "x" * 200, "..a"])
 def test_an_id_needs_to_be_no_uuid(given_id: str) -> None:
     """Any plain word of up to 200 characters is an id."""
-    assert given_id == wire.read_record(reply({"request_id": given_id})).request_id
+    assert given_id == replies.read_record(reply({"request_id": given_id})).request_id
 
 
 def test_a_number_is_an_id() -> None:
     """An id given as a JSON number is read as its digits."""
-    assert wire.read_record(reply({"request_id": 12})).request_id == "12"
+    assert replies.read_record(reply({"request_id": 12})).request_id == "12"
 
 
 BAD_IDS: list[object] = [
@@ -165,20 +165,20 @@ BAD_IDS: list[object] = [
 def test_what_cannot_be_an_id_is_refused(bad_id: object) -> None:
     """A record whose id could not be asked for again, or would be another path, is no record."""
     with pytest.raises(ProtocolError, match="request_id"):
-        wire.read_record(reply({"request_id": bad_id, "status": "success"}))
-    assert wire.read_named_id(reply({"request_id": bad_id}, 503)) is None
+        replies.read_record(reply({"request_id": bad_id, "status": "success"}))
+    assert replies.read_named_id(reply({"request_id": bad_id}, 503)) is None
 
 
 def test_the_vendors_own_id_is_not_ours() -> None:
     """`outcome.request_id` is the vendor's trace id: it is neither the record's id nor a named one."""
     assert succeeded({"request_id": "vendor", "media_urls": [MP4]}).request_id == "r-1"
-    assert wire.read_named_id(reply({"outcome": {"request_id": "vendor"}}, 503)) is None
+    assert replies.read_named_id(reply({"outcome": {"request_id": "vendor"}}, 503)) is None
 
 
 def test_an_error_reply_may_name_a_record() -> None:
     """The 503 that was seen on the wire names the id under which a record may exist."""
     body = {"error": "Upstream capacity temporarily exhausted; please retry later", "request_id": "c0577939-1"}
-    assert wire.read_named_id(reply(body, 503)) == "c0577939-1"
+    assert replies.read_named_id(reply(body, 503)) == "c0577939-1"
 
 
 # -- the video ---------------------------------------------------------------------------------------
@@ -244,7 +244,7 @@ def test_only_a_success_has_media(status: str) -> None:
 
 def test_a_signed_link_is_not_shown() -> None:
     """Neither the repr of a status nor that of a grant shows a link that may be signed."""
-    grant = wire.read_grant(reply({"upload_url": MP4 + "?X-Goog-Signature=1f", "public_url": MP4}))
+    grant = replies.read_grant(reply({"upload_url": MP4 + "?X-Goog-Signature=1f", "public_url": MP4}))
     status = succeeded({"media_urls": [MP4 + "?X-Goog-Signature=1f"]})
     assert "1f" not in repr(status) + repr(grant)
 
@@ -276,7 +276,7 @@ def test_a_signed_link_is_not_shown() -> None:
 def test_a_reason_is_found_in_every_place(fields: dict[str, Any]) -> None:
     """Wherever a reason for a failure has been seen, it is found there; the outcome's own comes first."""
     assert record(status="failed", **fields).reason == "boom"
-    assert wire.read_error(reply(fields, 500)) == "boom"
+    assert replies.read_error(reply(fields, 500)) == "boom"
 
 
 def test_a_failure_may_have_no_reason() -> None:
@@ -298,7 +298,7 @@ def test_a_failure_may_have_no_reason() -> None:
 )
 def test_an_error_page_is_quoted_without_its_secrets(body: bytes, shown: str) -> None:
     """Of an error reply of any shape the reason or its beginning is shown, and no key or signature."""
-    assert shown == wire.read_error(Reply(status=502, body=body))
+    assert shown == replies.read_error(Reply(status=502, body=body))
 
 
 # -- echoes and lists --------------------------------------------------------------------------------
@@ -320,7 +320,7 @@ def test_an_echo_without_a_seed_is_none(content: object) -> None:
 
 
 def listing(requests: object, total: object) -> wire.Listing:
-    return wire.read_listing(reply({"requests": requests, "total": total}))
+    return replies.read_listing(reply({"requests": requests, "total": total}))
 
 
 ONE = {"request_id": "a", "status": "queued"}
@@ -363,7 +363,7 @@ def test_a_grant_needs_both_links(name: str, link: object) -> None:
     """A grant that lacks a link is refused by the name of the link, without quoting the other."""
     links = {"upload_url": "https://s.example/secret", "public_url": "https://s.example/secret", name: link}
     with pytest.raises(ProtocolError, match=name) as caught:
-        wire.read_grant(reply(links))
+        replies.read_grant(reply(links))
     assert "secret" not in str(caught.value)
 
 
@@ -377,28 +377,28 @@ LIVE_429 = {
 
 def test_the_live_refusal_is_read() -> None:
     """The 429 seen on the wire tells its limit and its wait, in its fields or in its text alone."""
-    assert RateHint(limit=2, interval=60.0) == wire.read_rate_hint(reply(LIVE_429, 429))
-    assert wire.read_retry_after_ms(reply(LIVE_429, 429)) == 29970.0
-    assert wire.read_retry_after_ms(reply({"error": LIVE_429["error"]}, 429)) == 29970.0
+    assert RateHint(limit=2, interval=60.0) == replies.read_rate_hint(reply(LIVE_429, 429))
+    assert replies.read_retry_after_ms(reply(LIVE_429, 429)) == 29970.0
+    assert replies.read_retry_after_ms(reply({"error": LIVE_429["error"]}, 429)) == 29970.0
 
 
 @pytest.mark.parametrize("limit", [0, -1, 0.5, 1e7, 10**400, "2", None, True, float("nan"), float("inf")])
 def test_an_absurd_limit_is_no_hint(limit: object) -> None:
     """A limit that would stop everything or nothing is not obeyed."""
-    assert wire.read_rate_hint(reply({"rate_limit": {"limit": limit, "interval_seconds": 60}}, 429)) is None
+    assert replies.read_rate_hint(reply({"rate_limit": {"limit": limit, "interval_seconds": 60}}, 429)) is None
 
 
 @pytest.mark.parametrize("interval", [0, -60, 1e9, 10**400, "60", None, float("nan")])
 def test_an_absurd_interval_is_no_hint(interval: object) -> None:
     """A window of no length, or of more than a day, is not obeyed."""
-    assert wire.read_rate_hint(reply({"rate_limit": {"limit": 2, "interval_seconds": interval}}, 429)) is None
+    assert replies.read_rate_hint(reply({"rate_limit": {"limit": 2, "interval_seconds": interval}}, 429)) is None
 
 
 # -- anything ----------------------------------------------------------------------------------------
 
 READERS: list[Callable[[Reply], object]] = [
-    wire.read_record, wire.read_listing, wire.read_grant, wire.read_error, wire.read_named_id, wire.read_rate_hint,
-    wire.read_retry_after_ms,
+    replies.read_record, replies.read_listing, replies.read_grant, replies.read_error, replies.read_named_id,
+    replies.read_rate_hint, replies.read_retry_after_ms,
 ]  # fmt: skip
 
 
@@ -427,9 +427,9 @@ def test_no_bytes_raise_anything_else(body: bytes, status: int) -> None:
 def test_a_body_that_is_not_utf_8_is_no_record(encoding: str) -> None:
     """JSON is sent in UTF-8; anything else is an answer to be asked for again, and a byte order mark is no harm."""
     record = '{"request_id": "abc", "status": "queued", "x": "é"}'
-    assert wire.read_record(Reply(status=200, body=b"\xef\xbb\xbf" + record.encode())).request_id == "abc"
+    assert replies.read_record(Reply(status=200, body=b"\xef\xbb\xbf" + record.encode())).request_id == "abc"
     with pytest.raises(ProtocolError):
-        wire.read_record(Reply(status=200, body=record.encode(encoding)))
+        replies.read_record(Reply(status=200, body=record.encode(encoding)))
 
 
 @pytest.mark.fault(13)
@@ -460,4 +460,4 @@ def test_no_nesting_overflows_a_reader(shape: str, depth: int) -> None:
 
 def test_a_huge_hostile_error_is_read_at_once() -> None:
     """A megabyte that is made to be slow to redact is read in less than the time of a call."""
-    assert len(wire.read_error(reply({"error": "https://a@" * 100_000}, 500))) <= 300
+    assert len(replies.read_error(reply({"error": "https://a@" * 100_000}, 500))) <= 300

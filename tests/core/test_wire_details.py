@@ -7,7 +7,7 @@ import hashlib
 import pytest
 
 from pixverse_async import ProtocolError, Stage
-from pixverse_async._core import wire
+from pixverse_async._core import replies, wire
 from pixverse_async._core.wire import Call, RateHint, Reply
 from tests.core.replies import reply
 
@@ -28,14 +28,14 @@ def test_a_success_is_of_the_two_hundreds(status: int) -> None:
 def test_what_is_no_json_is_quoted_from_its_beginning(body: bytes, got: str) -> None:
     """Sixty characters of the first eighty bytes are shown, and that there was nothing when there was nothing."""
     with pytest.raises(ProtocolError) as caught:
-        wire.read_record(Reply(status=200, body=body))
+        replies.read_record(Reply(status=200, body=body))
     assert ("body", "JSON", got) == _told(caught.value)
 
 
 def test_what_is_no_list_is_shown() -> None:
     """In sixty characters."""
     with pytest.raises(ProtocolError) as caught:
-        wire.read_listing(reply({"requests": "y" * 99}))
+        replies.read_listing(reply({"requests": "y" * 99}))
     assert ("requests", "a list", f"'{'y' * 58}…") == _told(caught.value)
 
 
@@ -46,14 +46,14 @@ def test_nesting_is_seen_in_lists_and_in_records(kind: type) -> None:
     for _ in range(40):
         body = [body] if kind is list else {"a": body}
     with pytest.raises(ProtocolError, match="at most 32 levels"):
-        wire.read_record(reply({"request_id": "r-1", "more": body}))
+        replies.read_record(reply({"request_id": "r-1", "more": body}))
 
 
 def test_a_bad_entry_hides_none_that_follows() -> None:
     """An entry that cannot be read is counted, and those around it are read, without media and reasons."""
     good = {"request_id": "r-1", "status": "failed", "message": "boom"}
     done = {"request_id": "r-2", "status": "success", "outcome": {"video_url": "https://x.example/a.mp4"}}
-    listing = wire.read_listing(reply({"requests": [good, {"request_id": ""}, done], "total": 3}))
+    listing = replies.read_listing(reply({"requests": [good, {"request_id": ""}, done], "total": 3}))
     assert ["r-1", "r-2"] == [record.request_id for record in listing.records]
     assert [(None, None)] * 2 == [(record.media, record.reason) for record in listing.records]
     assert (1, False) == (listing.unreadable, listing.is_complete)
@@ -72,7 +72,7 @@ def test_a_limit_from_one_in_a_day_to_a_million_at_once_is_a_hint(
     """What is outside of these bounds is left alone."""
     body = {"rate_limit": {"limit": limit, "interval_seconds": interval}}
     expected = RateHint(limit=int(limit), interval=interval) if is_hint else None
-    assert expected == wire.read_rate_hint(reply(body, 429))
+    assert expected == replies.read_rate_hint(reply(body, 429))
 
 
 def test_a_submit_is_sent_to_the_letter() -> None:
@@ -96,45 +96,45 @@ def test_a_fingerprint_is_that_of_older_journals(content: dict[str, object], can
 
 def test_an_error_without_a_reason_is_quoted_as_it_is() -> None:
     """A hundred and twenty characters of its JSON, or of the words of a page, as they are written."""
-    assert '{"code": "' + "é" * 109 + "…" == wire.read_error(reply({"code": "é" * 200}, 500))
+    assert '{"code": "' + "é" * 109 + "…" == replies.read_error(reply({"code": "é" * 200}, 500))
     page = Reply(status=502, body=b"<html>" + b"x" * 200 + b"</html>")
-    assert "x" * 119 + "…" == wire.read_error(page)
+    assert "x" * 119 + "…" == replies.read_error(page)
 
 
 def test_a_long_list_is_not_a_deep_one() -> None:
     """A hundred requests are read, and brackets in a prompt are no nesting."""
     records = [{"request_id": f"r-{n}", "payload": {"prompt": "[" * 40, "seed": n}} for n in range(100)]
-    assert wire.read_listing(reply({"requests": records, "total": 100})).is_complete
+    assert replies.read_listing(reply({"requests": records, "total": 100})).is_complete
 
 
 @pytest.mark.parametrize(("found", "got"), [("../x", "'../x'"), (None, "None"), ("y" * 201, f"'{'y' * 58}…")])
 def test_what_is_no_id_is_shown(found: object, got: str) -> None:
     """A record without one says where it was looked for and what stands there, in sixty characters."""
     with pytest.raises(ProtocolError) as caught:
-        wire.read_record(reply({"request_id": found}))
+        replies.read_record(reply({"request_id": found}))
     assert ("request_id", "an id", got) == _told(caught.value)
 
 
 def test_a_status_or_model_that_is_no_text_is_none() -> None:
     """It is read as a request in the queue, of which the service said nothing."""
-    seen = wire.read_record(reply({"request_id": "r-1", "status": 7, "model": 7}))
+    seen = replies.read_record(reply({"request_id": "r-1", "status": 7, "model": 7}))
     assert ("", Stage.QUEUED, None) == (seen.word, seen.stage, seen.model)
 
 
 @pytest.mark.parametrize(("word", "shown"), [("z" * 99, "z" * 39 + "…"), (" Queued ", " Queued ")])
 def test_an_unknown_word_is_cut_and_a_known_one_kept(word: str, shown: str) -> None:
     """It is text from outside, so no more than forty characters of it go on; what is known is harmless."""
-    assert shown == wire.read_record(reply({"request_id": "r-1", "status": word})).word
+    assert shown == replies.read_record(reply({"request_id": "r-1", "status": word})).word
 
 
 @pytest.mark.parametrize("key", ["message", "detail", "details", "reason"])
 def test_a_reason_is_found_inside_of_an_error(key: str) -> None:
     """Under each of the names that services give it."""
-    assert "too dark" == wire.read_error(reply({"error": {"code": 7, key: "too dark"}}, 400))
+    assert "too dark" == replies.read_error(reply({"error": {"code": 7, key: "too dark"}}, 400))
 
 
 @pytest.mark.parametrize("number", ["Infinity", "NaN", "1e999", "true"])
 def test_what_is_no_time_is_no_time(number: str) -> None:
     """Python reads these from JSON, and no age is reckoned with them."""
     body = f'{{"request_id": "r-1", "created_at": {number}}}'.encode()
-    assert None is wire.read_record(Reply(status=200, body=body)).created_at_utc
+    assert None is replies.read_record(Reply(status=200, body=body)).created_at_utc

@@ -24,7 +24,7 @@ from blockbuster import blockbuster_ctx
 from PIL import Image
 
 from pixverse_async import BatchResult, FixedPolling, Job, TransportError, generate_many
-from pixverse_async._core import reconcile, wire
+from pixverse_async._core import reconcile, replies, wire
 from pixverse_async._core.wire import Reply
 from pixverse_async._edge import transport as network_edge
 from pixverse_async.emulator import Emulator, FilmOrder, Rule, Settings, tiny_film
@@ -143,7 +143,7 @@ def test_09_a_long_list_needs_no_more_memory_than_a_few_times_its_size() -> None
     body = a_list_of(4_000)
     tracemalloc.start()
     try:
-        listing = wire.read_listing(Reply(status=200, body=body))
+        listing = replies.read_listing(Reply(status=200, body=body))
         kept_bytes, peak_bytes = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from pixverse_async import DownloadError, TransportError
-from pixverse_async._core import wire
+from pixverse_async._core import replies, wire
 from pixverse_async._core.config import Endpoint
 from pixverse_async._edge.transport import AiohttpTransport
 from tests.loopback.raw_server import raw_server, sends
@@ -210,7 +210,7 @@ async def test_26_an_answer_that_quotes_the_key_is_scrubbed(status: int) -> None
     async with serving(quote) as server, transport_to(server.origin) as transport:
         reply = await transport.call(wire.list_call())
     assert KEY.encode() not in reply.body
-    assert KEY not in repr(reply) + wire.read_error(reply)
+    assert KEY not in repr(reply) + replies.read_error(reply)
 
 
 @pytest.mark.fault(26)
