@@ -58,6 +58,8 @@ class PartFile(io.FileIO):
         self.validator: str | None = None
         self.is_noted = False
         """Whether the version stands in the note."""
+        self._may_have_note = False
+        """Whether there may be one at all; a disk that fills up leaves an empty one."""
         self._link = link
         self._busy = threading.RLock()
         super().__init__(str(self.part_path), "a+", opener=self._open_safely)
@@ -88,6 +90,7 @@ class PartFile(io.FileIO):
             # Two names: a run was killed while it published, and these bytes are a finished video's.
             os.close(descriptor)
             raise OSError(errno.EMLINK, "not a plain file", path)
+        self._may_have_note = True
         self.validator = self._read_note()
         self.is_noted = self.validator is not None
         if not self.is_noted:
@@ -136,6 +139,7 @@ class PartFile(io.FileIO):
         """Forget all bytes. The note goes first: no version's name may stand beside the bytes of another."""
         with self._busy:
             self.note_path.unlink(missing_ok=True)
+            self._may_have_note = False
             os.ftruncate(self.fileno(), 0)
             self.received_bytes, self.validator, self.is_noted = 0, validator, False
 
@@ -143,6 +147,7 @@ class PartFile(io.FileIO):
         """Note the version, so that another process can go on from these bytes; once is enough."""
         if self.is_noted:
             return
+        self._may_have_note = True
         self.note_path.unlink(missing_ok=True)
         if self.validator is not None:
             with self.note_path.open("x", encoding="utf-8") as note:
@@ -184,7 +189,7 @@ class PartFile(io.FileIO):
     def remove(self) -> None:
         """Leave nothing of the part behind. The note goes first, as in `restart`."""
         self.close()
-        if self.is_noted:
+        if self._may_have_note:
             self.note_path.unlink(missing_ok=True)
         self.part_path.unlink(missing_ok=True)
 

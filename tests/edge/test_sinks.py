@@ -132,6 +132,16 @@ async def test_a_long_part_survives_a_kill(tmp_path: Path) -> None:
     await part.aclose()
 
 
+async def test_the_note_of_a_long_part_goes_with_it(tmp_path: Path) -> None:
+    """The video is left alone under its name."""
+    part = await DirectorySink(tmp_path).open("cat.mp4")
+    await part.restart('"v1"')
+    await part.write([bytes(4 * 2**20)])
+    assert names(tmp_path) == ["cat.mp4.part", "cat.mp4.part.version"]
+    await part.commit(4 * 2**20, "")
+    assert names(tmp_path) == ["cat.mp4"]
+
+
 async def test_bytes_without_a_version_are_not_taken_up(tmp_path: Path) -> None:
     """Nobody knows of what file they are."""
     (tmp_path / "cat.mp4.part").write_bytes(b"stale")
@@ -139,6 +149,18 @@ async def test_bytes_without_a_version_are_not_taken_up(tmp_path: Path) -> None:
     assert (part.received_bytes, part.validator) == (0, None)
     await part.write([DATA])
     assert content(await part.commit(len(DATA), SHA256)) == DATA
+
+
+async def test_a_note_that_a_full_disk_left_empty_goes_too(tmp_path: Path) -> None:
+    """It names no version, so the bytes are of no use; and nothing of either is left beside the video."""
+    (tmp_path / "cat.mp4.part").write_bytes(b"stale")
+    (tmp_path / "cat.mp4.part.version").touch()
+    sink = DirectorySink(tmp_path)
+    await sink.prepare()
+    part = await sink.open("cat.mp4")
+    await part.write([DATA])
+    assert content(await part.commit(len(DATA), SHA256)) == DATA
+    assert names(tmp_path) == ["cat.mp4"]
 
 
 def _symlink(victim: Path, part: Path) -> None:
