@@ -7,13 +7,16 @@ refused.  Each variant is a process of its own too; the rounds interleave them.
 
 `script` is a task for each job, `gather`, one aiohttp session: it submits, asks every second until the video is
 there, and writes it to its file.  No journal, no limit, no checks, nothing synced.  `script, 0.1 s` asks ten times
-as often.  `ours` is `generate_many` as it comes, but for the schedule of polls (the same fixed second, or the adaptive
+as often; `script, 0.1 s, durable` writes and syncs a line before and after each submit, and syncs each file and its
+name, in the plainest way: without that, a crash loses or buys again what it had.  `ours`
+is `generate_many` as it comes, but for the schedule of polls (the same fixed second, or the adaptive
 default) and `max_in_flight`, which is raised to the number of jobs: journal, verification and sync are on.
 Raised to 1,000 too: polls a second.  `no journal` shows what
 the journal costs.
 
-CPU is the client's own and the emulator's, each in ms a job: together they say who is the limit. *at most* is what the
-emulator's CPU alone allows, on a processor of its own with nothing else to wait for.
+CPU is the client's own and the emulator's, each in ms a job, and *busy* for how much of the time: who is near 1 is the
+limit. *at most* is what the emulator's CPU alone allows, on a processor of its own with nothing else to wait for.
+A round before the first is not counted.
 """
 
 from __future__ import annotations
@@ -39,6 +42,7 @@ import anyio
 import attrs
 
 from pixverse_async import AdaptivePolling, FixedPolling, Job, PollPolicy, generate_many
+from pixverse_async._edge.folder import sync_folder
 from pixverse_async.emulator import Emulator, Settings, tiny_film
 
 SPEED = 800.0
@@ -59,8 +63,10 @@ class Result:
 # -- the variants: each gets the jobs, the address, the key and a folder -------------------------------
 
 
-async def script(jobs: int, url: str, key: str, folder: Path, *, interval: float) -> None:
-    """A task for each job."""
+async def script(
+    jobs: int, url: str, key: str, folder: Path, *, interval: float, keep: Callable[[str, Path, bytes], None]
+) -> None:
+    """A task for each job. `keep(name, folder, data)` brings bytes to the disk."""
     async with (
         aiohttp.ClientSession(
             headers={"Authorization": f"Bearer {key}"}, connector=aiohttp.TCPConnector(limit=0)
@@ -70,8 +76,10 @@ async def script(jobs: int, url: str, key: str, folder: Path, *, interval: float
 
         async def one(n: int) -> None:
             payload = {"image": IMAGE, "prompt": f"scene {n}", "duration": 1, "quality": "360p"}
+            keep("log", folder, json.dumps(payload).encode())
             async with session.post(f"{url}/requests", json={"model": MODEL, "payload": payload}) as reply:
                 request_id = (await reply.json())["request_id"]
+            keep("log", folder, request_id.encode())
             while True:
                 async with session.get(f"{url}/requests/{request_id}") as reply:
                     record: Any = await reply.json()
@@ -79,9 +87,28 @@ async def script(jobs: int, url: str, key: str, folder: Path, *, interval: float
                     break
                 await asyncio.sleep(interval)  # noqa: TID251 - what everybody writes
             async with storage.get(record["outcome"]["media_urls"][0]["url"]) as reply:
-                (folder / f"{n}.mp4").write_bytes(await reply.read())
+                keep(f"{n}.mp4", folder, await reply.read())
 
         await asyncio.gather(*(one(n) for n in range(jobs)))  # noqa: TID251 - what everybody writes
+
+
+def write(name: str, folder: Path, data: bytes) -> None:
+    """Only the video, and no sync."""
+    if name != "log":
+        (folder / name).write_bytes(data)
+
+
+def write_durably(name: str, folder: Path, data: bytes) -> None:
+    """On the disk when it returns; a video appears whole or not at all."""
+    is_log = name == "log"
+    path = folder / (name if is_log else name + ".part")
+    with path.open("ab" if is_log else "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    if not is_log:
+        path.rename(folder / name)
+        sync_folder(folder)
 
 
 async def ours(jobs: int, url: str, key: str, folder: Path, *, policy: PollPolicy, journal: bool = True) -> None:
@@ -102,8 +129,9 @@ async def ours(jobs: int, url: str, key: str, folder: Path, *, policy: PollPolic
 
 Variant = Callable[[int, str, str, Path], Awaitable[None]]
 VARIANTS: dict[str, Variant] = {
-    "script": partial(script, interval=1.0),
-    "script, 0.1 s": partial(script, interval=0.1),
+    "script": partial(script, interval=1.0, keep=write),
+    "script, 0.1 s": partial(script, interval=0.1, keep=write),
+    "script, 0.1 s, durable": partial(script, interval=0.1, keep=write_durably),
     "ours": partial(ours, policy=FixedPolling(1.0)),
     "ours, 0.1 s": partial(ours, policy=FixedPolling(0.1)),
     "ours, no journal": partial(ours, policy=FixedPolling(0.1), journal=False),
@@ -176,20 +204,26 @@ def main() -> None:
         return
     names = [*VARIANTS, *(WITH_UVLOOP if find_spec("uvloop") else ())]
     results: dict[str, list[Result]] = {name: [] for name in names}
-    for _ in range(given.rounds):
+    for number in range(given.rounds + 1):
         for name in names:
-            results[name].append(measure(name, given.jobs))
+            result = measure(name, given.jobs)
+            if number:
+                results[name].append(result)
     print(f"{given.jobs} jobs, {os.cpu_count()} cores; medians of {given.rounds}")
-    print(f"{'':22}{'jobs/s':>8}{'x script':>10}{'client ms':>11}{'emulator ms':>13}{'at most':>9}")
+    print(
+        f"{'':24}{'jobs/s':>8}{'x script':>10}{'client ms':>11}{'busy':>6}{'emulator ms':>13}{'busy':>6}{'at most':>9}"
+    )
     for name, runs in results.items():
         rate = statistics.median(given.jobs / run.wall for run in runs)
         ratio = statistics.median(base.wall / run.wall for run, base in zip(runs, results["script"], strict=True))
-        client, emulator = (statistics.median(value) / given.jobs * 1e3 for value in _columns(runs))
-        print(f"{name:22}{rate:8.0f}{ratio:10.2f}{client:11.2f}{emulator:13.2f}{1e3 / emulator:9.0f}")
-
-
-def _columns(runs: list[Result]) -> tuple[list[float], list[float]]:
-    return [run.client for run in runs], [run.emulator for run in runs]
+        client, emulator = (
+            statistics.median(cpu) / given.jobs * 1e3
+            for cpu in zip(*((run.client, run.emulator) for run in runs), strict=True)
+        )
+        busy = [f"{ms * rate / 1e3:6.2f}" for ms in (client, emulator)]
+        print(
+            f"{name:24}{rate:8.0f}{ratio:10.2f}{client:11.2f}{busy[0]}{emulator:13.2f}{busy[1]}{1e3 / emulator:9.0f}"
+        )
 
 
 if __name__ == "__main__":
