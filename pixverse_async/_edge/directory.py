@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 class DirectorySink:
     """A folder on this machine; made when it does not exist.
 
-    >>> import tempfile
+    >>> import asyncio, tempfile
     >>> async def receive(folder: str) -> str:
     ...     sink = DirectorySink(folder)
     ...     await sink.prepare()

@@ -18,7 +18,7 @@ class Part(Protocol):
 
     Every method may raise `OSError`, which means that the place cannot take the file now.
 
-    >>> import tempfile
+    >>> import asyncio, tempfile
     >>> from pixverse_async import DirectorySink
     >>> async def receive(part: Part) -> int:
     ...     await part.restart(validator='"etag-1"')
@@ -76,6 +76,7 @@ class Part(Protocol):
 class Sink(Protocol):
     """Where finished videos land. Give your own as `sink=`; `OSError` is its way to say that a place fails.
 
+    >>> import asyncio
     >>> from pixverse_async import DirectorySink
     >>> async def is_free(sink: Sink, name: str) -> bool:
     ...     return not await sink.exists(name)
