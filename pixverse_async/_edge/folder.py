@@ -34,9 +34,9 @@ Less is fetched again in a second, and a note would cost as much as the rest of 
 NOTE_CHARS: Final = 300
 """Longer than any ETag in use: Google's and S3's are of 34 characters."""
 READ_BYTES: Final = 2**20
-WRITE_BYTES: Final = 15 * 2**16
+WRITE_BYTES: Final = 2**19
 """At once at most, in as many pieces as came: a write of 1 MiB takes twice the CPU of two of half (ext4 on Linux 6.18),
-and each one is a wait for Python's lock: 14 to 20 pieces one by one take 4 to 9% longer (benchmarks/README.md)."""
+and each one is a wait for Python's lock (benchmarks/README.md)."""
 WRITE_PIECES: Final = 64
 """Linux takes 1,024 at once."""
 _FILE_MODE: Final = 0o644
