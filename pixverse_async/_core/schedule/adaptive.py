@@ -28,7 +28,7 @@ _LOOK_PART, _LOOK_LEAST = 0.85, 5.0
 only CPU."""
 _LOOK_EACH = 0.002
 """Seconds for each look when all must be looked at, so that 50,000 do not hold up the loop."""
-_DEARER = 8.0
+_DEARER = 16.0
 """When polls are short, jobs go in the order in which they would be due if a poll cost this many times more."""
 _SCOUT_FROM = 3
 """Waiting jobs that make a line worth a scout."""

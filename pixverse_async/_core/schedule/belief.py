@@ -1,253 +1,196 @@
 """How long jobs run: learned from answers, shared between classes, forgotten when the service changes.
 
-    log duration = log guess(class) + pace + offset(class) + residual
+What is typical of a class is in `typical`; around it durations scatter by chance, as `evidence` says.  What is not
+known of that, and of the service's moods, are *hypotheses*, each with a probability:
 
-Factors are reckoned with as logarithms, which add up: 0.1 is about 10% longer, 0.7 twice as long.
+* *Calm*: durations scatter by 6%, 9%, ... or 67%: seven spreads that cover what services do.
+* *Changed*: since lately everything takes e**-1.2 ... e**1.2 times as long, a third to three times. Such a change
+  becomes a little more probable with every second. Once it is nearly certain it is made, and all are calm again.
 
-* *Pace* is the service's speed now, one number for all classes, so the first finished job of any class teaches the
-  rest.  It is held as probabilities on a grid and updated with every answer by Bayes' rule: each pace's probability
-  is multiplied by the chance that it gave to this answer, then all are divided by their sum.  "Still running after
-  40 s" counts as well as "done".  Between answers it spreads a little (drift) and keeps a small chance of having
-  changed altogether.
-* *Offset* is by how much the class differs from its guess: a running mean.
-* *Residual* is chance: a smoothed histogram with a heavy tail for stragglers, a few of which never end.
-
-Beside all that a share of the jobs, learned too, ends almost at once, refused or served from a cache.  A *spread* is a
-standard deviation: two values in three lie within it.  A *variance* is its square: variances of separate causes add up.
+Every answer multiplies each probability by the chance which that hypothesis had given to the answer, then all are
+divided by their sum (Bayes' rule); and it moves the typical duration.  "Still running after 40 s" counts as well as
+"done"; and when the same job still runs after 90 s, that takes the place of what it had said: it is `Said`, and taken
+back first.  Otherwise a job that is asked twice as often would count twice as much.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from operator import mul
+from typing import NamedTuple
 
 from ..job import JobClass
-from .histogram import Histogram
+from .evidence import (
+    EARLY_SECONDS,
+    TAIL,
+    Endings,
+    Span,
+    cut,
+    cut_share,
+    early_share,
+    ended,
+    late_by,
+    late_share,
+    normal,
+    running,
+)
 from .rule import HALF, KNOTS, STEP, Curve, Start, X
+from .typical import MOST_VAR, Typical
 
-_PACES, _STRIDE = 31, 2
-"""The pace's grid: e**-2.4 to e**2.4, an eleventh to eleven times the guess, every other knot of the curves."""
-_STEP = _STRIDE * STEP
-_MIDDLE = _PACES // 2
-_INDEX = range(_PACES)
-_SQUARE = [j * j for j in _INDEX]
-_PAD = 200
-"""Knots that a curve is longer on either side, so that it can be moved by slicing."""
-_PACE_SPREAD, _SPREAD, _CLASS_SPREAD = 0.7, 0.3, 0.2
-"""Before anything is known: the guess is good within a factor of 2, jobs of a class differ by 30%, and
-classes by 20% from what their guesses say of each other."""
-_DRIFT = 2.5e-5
-"""Variance that the pace gains each second: left alone, a spread of 5% after 100 s, 20% after half an hour."""
+_SPREADS = (0.06, 0.09, 0.135, 0.2, 0.3, 0.45, 0.67)
+"""Each half as large again as the last: jobs that scatter by something in between cost 1% more."""
+_SPREAD, _SPREAD_DOUBT = 0.2, 0.6
+"""Before anything is known: jobs of a class differ by 30%, give or take a factor of e**0.6, which is about 2."""
+_SHIFTS = (-1.2, -0.8, -0.4, 0.4, 0.8, 1.2)
+_SHIFT_VAR = 0.4**2 / 12.0
+"""Each stands for the changes around it: the variance of values spread evenly over 0.4."""
+_SHIFT_SPREAD = 0.7
+"""A change by a factor of 2 is as likely as the guess being wrong by it."""
 _CHANGE = 1 / 3600
-"""Sudden changes per second, one in an hour; half and twice that were measured the same within 2%."""
-_TAIL, _TAIL_POWER, _NEVER = 0.03, 1.5, 0.25
-"""Stragglers: their share; a power, by which x**-1.5 of them take more than x times the usual time; and the part that
-never ends. So a late job is asked ever more rarely, not polled to death. The share hardly matters: within 2% over a
-4x range, so fixed."""
-_DEEP = 0.1
-"""A pace that gives a job less than this chance to run still is judged as if it gave it this much: the job would be a
-straggler there, and how long stragglers last says nothing of the pace."""
-_EARLY, _EARLY_SECONDS, _EARLY_WEIGHT = 0.015, 5.0, 12.0
-"""Early ends: their share and typical time before any was seen, and what that share is worth in jobs."""
-_MEMORY = 100.0
-"""Finished jobs that are remembered by the spread and the share of early ends; half and twice that were measured the
-same within 2%. An offset remembers 60 of its class."""
-_STALE = 0.12
-"""A class's curve is built anew when the pace has moved by this part of the spread: less cannot be seen."""
+"""Sudden changes per second, one in an hour; half that was measured the same within 2%."""
+_CERTAIN = 0.9
+"""A change that is so probable is made; 0.5 to 0.99 were measured the same within 2%."""
+_DRIFT = 2.5e-5
+"""Variance that the pace gains each second: left alone, a spread of 5% after 100 s, 20% after half an hour. Half and
+twice that were measured the same within 2%."""
+_LEAST = 1e-9
+"""No answer is ever quite impossible; and no spread less probable than a thousand times this."""
+_STALE = 0.08
+"""A class's curve is built anew when its middle has moved by this part of its spread: less cannot be seen."""
+_FINE = 0.05
+"""Bell curves are kept for spreads that differ by 5%."""
+_PAD = 200
+"""Knots by which a curve is longer on either side, so that it can be moved by slicing."""
 
-# What follows is reckoned once. By knot: its logarithm; the share of jobs that are stragglers and ended; the share of
-# early ends, padded. By pace: its probability before anything is known, a bell curve, not yet divided by the sum.
+# What follows is reckoned once: the hypotheses' probabilities at first, the changes'; by knot, its logarithm, the share
+# of stragglers that have ended and, padded, the share of early ends.
+
+
+def _shares(weights: Sequence[float]) -> list[float]:
+    whole = sum(weights)
+    return [w / whole for w in weights]
+
+
+_FRESH = _shares([math.exp(-0.5 * (math.log(s / _SPREAD) / _SPREAD_DOUBT) ** 2) for s in _SPREADS])
+_CHANGED = _shares([math.exp(-0.5 * (shift / _SHIFT_SPREAD) ** 2) for shift in _SHIFTS])
 _GRID = [(k - HALF) * STEP for k in range(KNOTS)]
-_STRAGGLERS = [(1.0 - _NEVER) * _TAIL * (1.0 - max(1.0, x) ** -_TAIL_POWER) for x in X]
+_LATE = [late_by(x) for x in X]
 _AT_ONCE = [1.0 - math.exp(-math.exp((k - HALF - _PAD) * STEP)) for k in range(KNOTS + 2 * _PAD)]
-_FRESH = [math.exp(-0.5 * ((j - _MIDDLE) * _STEP / _PACE_SPREAD) ** 2) for j in _INDEX]
 
 
-def _slice(padded: Sequence[float], move: float) -> Sequence[float]:
-    """A padded curve, moved to the right by so many knots."""
-    start = min(2 * _PAD, max(0, _PAD - round(move)))
-    return padded[start : start + KNOTS]
+@lru_cache(512)
+def _bell(fine: int, shift: float) -> list[float]:
+    """By knot: the share of a bell curve moved by `shift`; its spread is e**(0.05 x fine)."""
+    spread = math.exp(_FINE * fine)
+    return [normal((x - shift) / spread) for x in _GRID]
 
 
-def _early_by(seconds: float) -> float:
-    """P(it ended by then), of a job that ends early."""
-    return 1.0 - math.exp(-seconds / _EARLY_SECONDS) if seconds > 0.0 else 0.0
+class Verdict(NamedTuple):
+    """What one answer says."""
+
+    likelihoods: list[float]
+    """The chance that each hypothesis gave to it."""
+    at: float
+    """The logarithm of the typical duration after it."""
+    var: float
+    early: float
+    """P(the job ended early)."""
+    late: float
+    """P(it was a straggler)."""
 
 
-def normal(z: float) -> float:
-    """The share of a bell curve (the normal distribution) below z spreads from its middle."""
-    return 0.5 * math.erfc(-z * 0.7071067811865476)
+class Said(NamedTuple):
+    """What a running job's answers have said so far."""
+
+    precision: float
+    """One over the variance that they alone would give to the typical duration; 0 says nothing."""
+    pull: float
+    """The typical duration they speak for, times the precision."""
+    likelihoods: list[float]
+    at: float
+    changes: int
+    """How many changes there had been: what was said before one is no longer true."""
 
 
 class Belief:
     """What is known about the durations of many classes that share a pace."""
 
     def __init__(self, guess: Callable[[JobClass], float]) -> None:
-        self._guess = guess
-        """Logarithm of the guessed seconds of a class."""
-        # The guesses of spread and shape are worth four jobs: within 2% over a 4x range, so fixed.
-        self.spread, self._squares, self._square_weight = _SPREAD, 4.0 * _SPREAD**2, 4.0
-        self.offsets: dict[JobClass, tuple[float, float]] = {}
-        """Sum of the deviations and their number."""
-        self.shape = Histogram([normal(x / _SPREAD) for x in _GRID], 4.0, lasting=0.5)
-        self.early_seen, self.ends_seen = _EARLY * _EARLY_WEIGHT, _EARLY_WEIGHT
+        self.typical = Typical(guess)
+        self.endings = Endings()
         self.finished_count = 0
-        self._now, self._version = 0.0, 0
-        self._curves: dict[JobClass, tuple[tuple[float, float, float, int], Curve, float, int]] = {}
-        self._set_pace(_FRESH)
-        self._set_shape()
+        self._now, self._changes, self._version = 0.0, 0, 0
+        self._curves: dict[JobClass, tuple[tuple[float, float, float], Curve, float, int]] = {}
+        self._set([*_FRESH, *(0.0 for _ in _SHIFTS)])
 
     # -- what is believed
 
-    def _typical(self, job_class: JobClass) -> float:
-        """The logarithm of a typical duration, but for the pace.
-
-        The offset is the mean deviation, drawn to zero as if (spread / class spread)**2 jobs had shown none.
-        """
-        total, count = self.offsets.get(job_class, (0.0, 0.0))
-        return self._guess(job_class) + total / (count + (self.spread / _CLASS_SPREAD) ** 2)
-
-    def _class_var(self, job_class: JobClass) -> float:
-        """How unsure the class's offset is."""
-        return self.spread**2 / (self.offsets.get(job_class, (0.0, 0.0))[1] + (self.spread / _CLASS_SPREAD) ** 2)
-
-    @property
-    def early_share(self) -> float:
-        """The part of jobs that end almost at once."""
-        return self.early_seen / self.ends_seen
+    def _set(self, weights: Sequence[float]) -> None:
+        """The hypotheses' probabilities, the calm ones first."""
+        self._shares = _shares(weights)
+        self.calm = sum(self._shares[: len(_SPREADS)])
+        """The probability that nothing has changed."""
+        self.spread = math.sqrt(sum(w * s * s for w, s in zip(self._shares, _SPREADS, strict=False)) / self.calm)
+        self._version += 1
 
     def unit(self, job_class: JobClass) -> float:
         """The typical duration now, in seconds."""
-        return math.exp(self._typical(job_class) + self.pace)
+        return math.exp(self.typical.of(job_class)[0])
+
+    def chance_share(self, job_class: JobClass) -> float:
+        """How much of a duration's spread is chance: 1 if what is typical of the class is known."""
+        return self.spread / math.sqrt(self.spread**2 + self.typical.of(job_class)[1])
 
     def curve(self, job_class: JobClass) -> tuple[Curve, float]:
         """The distribution of a duration, and the unit of its grid in seconds."""
         kept = self._curves.get(job_class)
         if kept is not None and kept[3] == self._version:
             return kept[1], kept[2]
-        mark = (self._typical(job_class) + self.pace, self.pace_var, self.spread, self.finished_count)
+        at, var = self.typical.of(job_class)
+        mark = (at, math.sqrt(var + self.spread**2), self.endings.early)
         if kept is None or _moved(kept[0], mark):
-            kept = (mark, self._build(job_class), math.exp(mark[0]), 0)
+            kept = (mark, self._build(at, var), math.exp(at), 0)
         self._curves[job_class] = (*kept[:3], self._version)
         return kept[1], kept[2]
 
-    def _build(self, job_class: JobClass) -> Curve:
-        """Pace, offset and residual together, and the early ends.
+    def _build(self, at: float, var: float) -> Curve:
+        """All hypotheses together, each by its probability, with the stragglers and the early ends."""
+        usual = [0.0] * KNOTS
+        for share, (shift, spread) in zip(self._shares, self._hypotheses(var), strict=True):
+            if share > 1e-3:
+                bell = _bell(round(math.log(spread) / _FINE), shift)
+                usual = [u + share * b for u, b in zip(usual, bell, strict=True)]
+        e, late = self.endings.early, TAIL * (1.0 - self.endings.never)
+        start = min(2 * _PAD, max(0, _PAD - round((math.log(EARLY_SECONDS) - at) / STEP)))
+        quick = _AT_ONCE[start : start + KNOTS]
+        parts = zip(quick, usual, _LATE, strict=True)
+        return Curve([e * q + (1.0 - e) * ((1.0 - TAIL) * u + late * x) for q, u, x in parts])
 
-        Since pace and offset are unsure, the curve is the average of five copies moved by -2 to +2 steps, weighted as
-        two throws of -1, 0 or +1, so that their variance is that of pace and offset. `e` of the jobs end early.
-        """
-        var = (self.pace_var + self._class_var(job_class)) / STEP**2
-        step = max(1, round(math.sqrt(1.5 * var)))
-        b = min(0.25, 0.25 * var / step**2)
-        e = self.early_share
-        p, q, r = (
-            (1.0 - e) * (1.0 - 4.0 * b + 6.0 * b * b),
-            (1.0 - e) * 2.0 * b * (1.0 - 2.0 * b),
-            (1.0 - e) * b * b,
-        )
-        quick = _slice(_AT_ONCE, (math.log(_EARLY_SECONDS) - self._typical(job_class) - self.pace) / STEP)
-        parts = zip(quick, *(_slice(self._forward, k * step) for k in (0, -1, 1, -2, 2)), strict=True)
-        return Curve([e * y + p * f + q * (g + h) + r * (i + j) for y, f, g, h, i, j in parts])
-
-    # -- pace
-
-    def _set_pace(self, weights: Sequence[float]) -> None:
-        whole = sum(weights)
-        if whole < 1e-200:
-            weights, whole = _FRESH, sum(_FRESH)
-        self._paces = [w / whole for w in weights]
-        self._version += 1
-        at = sum(map(mul, self._paces, _INDEX))
-        self.pace = (at - _MIDDLE) * _STEP
-        self.pace_var = max(1e-4, (sum(map(mul, self._paces, _SQUARE)) - at * at) * _STEP**2)
-
-    def _advance(self, now: float) -> None:
-        """Time passes: the pace drifts to the neighbours on its grid, or has changed and begins anew.
-
-        However long nothing was heard, at most a fifth is given to change, and three tenths to either neighbour.
-        """
-        passed = min(600.0, now - self._now)
-        if passed < 1.0:
-            return
-        self._now = now
-        change = min(0.2, passed * _CHANGE)
-        aside = min(0.3, 0.5 * _DRIFT * passed / _STEP**2)
-        keep, aside, fresh = (1.0 - change) * (1.0 - 2.0 * aside), (1.0 - change) * aside, change / sum(_FRESH)
-        p = self._paces
-        left, right = [p[0], *p[:-1]], [*p[1:], p[-1]]
-        self._set_pace(
-            [keep * a + aside * (b + c) + fresh * d for a, b, c, d in zip(p, left, right, _FRESH, strict=True)]
-        )
-
-    def _learn(self, job_class: JobClass, likelihoods: list[float]) -> None:
-        """Bayes' rule. Of the evidence counts what the class's unsure offset leaves."""
-        power = self.spread**2 / (self.spread**2 + self._class_var(job_class))
-        self._set_pace([p * x**power for p, x in zip(self._paces, likelihoods, strict=True)])
-
-    def _by(self, job_class: JobClass, seconds: float) -> list[float]:
-        """P(duration <= seconds) for each pace, early ends left out."""
-        if seconds <= 0.02:
-            return [0.0] * _PACES
-        z = (math.log(seconds) - self._typical(job_class)) / STEP + HALF + _STRIDE * _MIDDLE
-        whole = math.floor(z)
-        part = z - whole
-        k = len(self._reverse) - 1 - _PAD - min(max(whole, -100), KNOTS + 100)
-        end = k + _STRIDE * _PACES
-        pairs = zip(self._reverse[k:end:_STRIDE], self._reverse[k - 1 : end - 1 : _STRIDE], strict=True)
-        return [x + part * (y - x) for x, y in pairs]
+    def _hypotheses(self, var: float) -> list[tuple[float, float]]:
+        """Each one's shift, and the spread that it gives to durations if what is typical has this variance."""
+        changed = math.sqrt(var + _SHIFT_VAR + self.spread**2)
+        return [(0.0, math.sqrt(var + s * s)) for s in _SPREADS] + [(shift, changed) for shift in _SHIFTS]
 
     # -- answers
 
-    def survived(self, job_class: JobClass, starts: Sequence[Start], since: float, until: float) -> None:
-        """A job known to run at `since` still ran at `until`; -inf if it is seen to run for the first time."""
+    def survived(
+        self, job_class: JobClass, starts: Sequence[Start], until: float, said: Said | None = None
+    ) -> Said:
+        """A job still ran at `until`. Returns what its answers have said; `said`, if it was asked before."""
         self._advance(until)
-        alive, after = self._alive(job_class, starts, since), self._alive(job_class, starts, until)
-        self._learn(
-            job_class,
-            [
-                (b + 0.5 * _DEEP) / ((a if a > _DEEP else _DEEP) + 0.5 * _DEEP)
-                for a, b in zip(alive, after, strict=True)
-            ],
-        )
-
-    def _alive(self, job_class: JobClass, starts: Sequence[Start], at: float) -> list[float]:
-        """P(runs still) for each pace."""
-        e = self.early_share
-        ended = [0.0] * _PACES
-        for start, weight in starts:
-            if at > start:
-                quick, w = e * weight * _early_by(at - start), (1.0 - e) * weight
-                ended = [x + quick + w * y for x, y in zip(ended, self._by(job_class, at - start), strict=True)]
-        return [1.0 - x for x in ended]
+        return self._learn(job_class, running(starts, until), said)[0]
 
     def finished(
-        self, job_class: JobClass, starts: Sequence[Start], since: float, until: float, *, ran: bool
+        self, job_class: JobClass, starts: Sequence[Start], since: float, until: float, said: Said | None = None
     ) -> bool:
-        """A job that had not ended at `since` had ended at `until`; True if it counts as an early end.
-
-        `ran`: it was known to run at `since`.
-        """
+        """A job that had not ended at `since` had ended at `until`; True if it counts as an early end."""
         self._advance(until)
-        alive, after = self._alive(job_class, starts, since), self._alive(job_class, starts, until)
-        self._learn(
-            job_class,
-            [
-                (a - b + 1e-6) / (1.0 if not ran else a if a > _DEEP else _DEEP)
-                for a, b in zip(alive, after, strict=True)
-            ],
-        )
-        base = self._typical(job_class) + self.pace
-        early = self._earliness(base, _spans(starts, since, until))
-        spans = _spans(self.explain(job_class, starts, since, until), since, until)
+        verdict = self._learn(job_class, ended(starts, since, until), said)[1]
         self.finished_count += 1
-        keep = 1.0 - 1.0 / _MEMORY if self.ends_seen > _MEMORY else 1.0
-        self.ends_seen, self.early_seen = keep * self.ends_seen + 1.0, keep * self.early_seen + early
-        logs = [(math.log(low) - base, math.log(high) - base, weight) for low, high, weight in spans]
-        self._remember(job_class, logs, early)
-        self._set_shape()
-        return early > 0.5
+        self.endings.saw(verdict.early, verdict.late)
+        return verdict.early > 0.5
 
     def explain(self, job_class: JobClass, starts: Sequence[Start], since: float, until: float) -> Sequence[Start]:
         """Of the starts that are possible, how probable each is for a job that ended between the two."""
@@ -261,95 +204,101 @@ class Belief:
         whole = sum(weight for _, weight in parts)
         return [Start(at, weight / whole) for at, weight in parts if weight > 0.02 * whole]
 
-    def _earliness(self, base: float, spans: Sequence[tuple[float, float, float]]) -> float:
-        """P(it was an early end)."""
-        unsure = math.sqrt(self.spread**2 + self.pace_var)
-        quick = usual = 0.0
-        for low, high, weight in spans:
-            quick += weight * (_early_by(high) - _early_by(low))
-            usual += weight * (normal((math.log(high) - base) / unsure) - normal((math.log(low) - base) / unsure))
-        quick, usual = self.early_share * quick, (1.0 - self.early_share) * usual
-        return quick / max(1e-12, quick + usual)
+    def _advance(self, now: float) -> None:
+        """Time passes: the pace drifts, or may have changed. A long silence counts for ten minutes."""
+        passed = min(600.0, now - self._now)
+        if passed < 1.0:
+            return
+        self._now = now
+        self.typical.drift(_DRIFT * passed)
+        change = passed * _CHANGE
+        fresh = [0.0] * len(_SPREADS) + [change * self.calm * p for p in _CHANGED]
+        keep = [1.0 - change] * len(_SPREADS) + [1.0] * len(_SHIFTS)
+        self._set([k * p + f for k, p, f in zip(keep, self._shares, fresh, strict=True)])
 
-    def _remember(self, job_class: JobClass, spans: Sequence[tuple[float, float, float]], early: float) -> None:
-        """Put a residual somewhere in these spans into the offset, the spread and the histogram.
+    def _learn(self, job_class: JobClass, spans: Sequence[Span], said: Said | None) -> tuple[Said, Verdict]:
+        """One answer, in place of what the job had said. Returns what it says now, and how it is judged."""
+        at, var = self.typical.of(job_class)
+        if said is not None and said.changes == self._changes:
+            at, var = self._without(said, at, var)
+            before = said.likelihoods
+        else:
+            before = [1.0] * len(self._shares)
+        verdict = self._judge(at, var, spans)
+        self.typical.learn(job_class, verdict.at, verdict.var)
+        precision, pull = 1.0 / verdict.var - 1.0 / var, verdict.at / verdict.var - at / var
+        now_said = Said(precision, pull, verdict.likelihoods, self._now, self._changes)
+        self._weigh([a / b for a, b in zip(verdict.likelihoods, before, strict=True)])
+        return now_said, verdict
 
-        `sure` is how much of a job it counts for: less if it may be an early end, or pace and span are vague.
+    def _without(self, said: Said, at: float, var: float) -> tuple[float, float]:
+        """The typical duration as it would be believed if the job had said nothing.
+
+        What was said has faded since as the pace drifted, and no more is taken back than was ever learned.
         """
-        far = 2.5 * self.spread
-        mean = square = vague = 0.0
-        for low, high, weight in spans:
-            m, v = self.shape.within(low / STEP + HALF, high / STEP + HALF)
-            m = (m - HALF) * STEP - self.shape.mean
-            mean += weight * m
-            square += weight * (min(far, abs(m)) ** 2 + v * STEP**2)
-            vague += weight * (m * m + max(0.0, min(far, high) - max(-far, low)) ** 2 / 12.0)
-        vague -= mean * mean
-        sure = (1.0 - early) * self.spread**2 / (self.spread**2 + self.pace_var + vague)
-        self._place(job_class, mean, square, sure)
-        # Each value is smeared, less the more were seen: the fifth root is the textbook's width for histograms.
-        # Centred, so that the place of the distribution is held by the pace and the offsets alone.
-        smooth = max(0.03, 0.8 * self.spread * (self.shape.total + 1.0) ** -0.2) / STEP
-        centre = self.shape.mean / STEP
-        for low, high, weight in spans:
-            self.shape.add(
-                low / STEP + HALF - centre - smooth, high / STEP + HALF - centre + smooth, sure * weight
-            )
+        fade = math.exp(-_DRIFT * (self._now - said.at) / var)
+        most = max(0.0, 1.0 / var - 1.0 / MOST_VAR)
+        part = min(fade, most / said.precision) if said.precision > 0.0 else fade
+        precision = 1.0 / var - part * said.precision
+        return (at / var - part * said.pull) / precision, 1.0 / precision
 
-    def _place(self, job_class: JobClass, residual: float, square: float, sure: float) -> None:
-        """Move the class's offset and the spread by one residual."""
-        total, count = self.offsets.get(job_class, (0.0, 0.0))
-        offset = self._typical(job_class) - self._guess(job_class)
-        far = 3.0 * self.spread + 0.2
-        total, count = total + sure * (min(far, max(-far, residual)) + offset), count + sure
-        keep = min(1.0, 60.0 / max(count, 1e-9))
-        self.offsets[job_class] = (total * keep, count * keep)
-        squares = self._squares + sure * square
-        weight = self._square_weight + sure
-        keep = min(1.0, _MEMORY / weight)
-        self._squares, self._square_weight = squares * keep, weight * keep
-        self.spread = max(0.05, math.sqrt(squares / weight))
-        self.shape.guess = [normal(x / self.spread) for x in _GRID]
+    def _judge(self, at: float, var: float, spans: Sequence[Span]) -> Verdict:
+        """What an answer says, if the typical duration is believed at `at` with this variance."""
+        early, never = self.endings.early, self.endings.never
+        usual = (1.0 - early) * (1.0 - TAIL)
+        quick = early * early_share(spans)
+        late = (1.0 - early) * TAIL * late_share(math.exp(at), spans, never)
+        other = quick + late + _LEAST
+        cuts = [cut(at, var, spread, spans) for spread in _SPREADS]
+        shares = [c.share for c in cuts] + [
+            cut_share(at + s, w, spans) for s, w in self._hypotheses(var)[len(cuts) :]
+        ]
+        weighted = [(usual * p / self.calm, c) for p, c in zip(self._shares, cuts, strict=False)]
+        whole = other + sum(w * c.share for w, c in weighted)
+        mean = sum(w * c.first for w, c in weighted) / whole
+        square = (other * var + sum(w * c.second for w, c in weighted)) / whole
+        new_var = min(MOST_VAR, max(1e-6, square - mean * mean))
+        return Verdict([usual * s + other for s in shares], at + mean, new_var, quick / whole, late / whole)
+
+    def _weigh(self, likelihoods: Sequence[float]) -> None:
+        """Bayes' rule for the hypotheses; and the change, once one is nearly certain."""
+        weights = _shares(list(map(mul, self._shares, likelihoods)))
+        calm = [max(1e3 * _LEAST, w) for w in weights[: len(_SPREADS)]]
+        changed = weights[len(_SPREADS) :]
+        whole = sum(changed)
+        if whole > _CERTAIN:
+            mean = sum(map(mul, changed, _SHIFTS)) / whole
+            square = sum(p * shift * shift for p, shift in zip(changed, _SHIFTS, strict=True)) / whole
+            self.typical.shift(mean, square - mean * mean + _SHIFT_VAR)
+            self._changes += 1
+            changed = [0.0] * len(_SHIFTS)
+        self._set([*calm, *changed])
+
+    # -- from run to run
+
+    def spreads(self) -> list[float]:
+        """The probability of each spread."""
+        return _shares(self._shares[: len(_SPREADS)])
 
     def recall(
         self,
         pace: float,
         doubt: float,
-        spread: float,
+        spreads: Sequence[float],
         early: float,
         offsets: Mapping[JobClass, tuple[float, float]],
     ) -> None:
-        """Begin with what an earlier run knew, worth twelve jobs; `doubt` is the spread of the pace since."""
-        self._set_pace([math.exp(-0.5 * (((j - _MIDDLE) * _STEP - pace) / doubt) ** 2) for j in _INDEX])
-        self.spread, self._squares, self._square_weight = spread, 12.0 * spread**2, 12.0
-        self.early_seen = early * self.ends_seen
-        self.offsets.update(offsets)
-        self.shape.guess = [normal(x / spread) for x in _GRID]
-
-    def refresh(self) -> None:
-        """Bring the curves up to date with the histograms."""
-        self._curves.clear()
-        self._set_shape()
-
-    def _set_shape(self) -> None:
-        """The residual's distribution with its tail, padded for shifts in either direction."""
-        self.shape.refresh()
-        core = [(1.0 - _TAIL) * s + x for s, x in zip(self.shape.share, _STRAGGLERS, strict=True)]
-        self._forward = [0.0] * _PAD + core + [core[-1]] * _PAD
-        self._reverse = self._forward[::-1]
-        self._version += 1
+        """Begin with what an earlier run knew; `doubt` is the spread of the pace since."""
+        self.typical.recall(pace, doubt, offsets)
+        self.endings.recall(early)
+        self._set([*(p for p, _ in zip(spreads, _SPREADS, strict=True)), *(0.0 for _ in _SHIFTS)])
 
 
-def _spans(starts: Sequence[Start], since: float, until: float) -> list[tuple[float, float, float]]:
-    """Between which durations the job ended, for each start, and the start's weight."""
-    return [(max(0.2, since - at), max(0.3, until - at), weight) for at, weight in starts]
-
-
-def _moved(old: tuple[float, float, float, int], new: tuple[float, float, float, int]) -> bool:
+def _moved(old: tuple[float, float, float], new: tuple[float, float, float]) -> bool:
     """The belief has changed so much that a curve built before is no longer good enough."""
-    width = math.sqrt(old[1]) + old[2]
+    width = old[1]
     return (
         abs(new[0] - old[0]) > _STALE * width
-        or abs(math.sqrt(new[1]) + new[2] - width) > _STALE * width
-        or new[3] > 1.1 * old[3] + 1
+        or abs(new[1] - width) > 0.6 * _STALE * width
+        or abs(new[2] - old[2]) > 0.002
     )

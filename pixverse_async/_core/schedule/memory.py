@@ -1,8 +1,7 @@
 """What one run tells the next: the belief as a few hundred bytes of JSON, and back.
 
-A histogram travels as twelve values, each standing for a twelfth of the jobs (quantiles). The pace is taken up
-with a doubt of 20%, so an old file does no harm: the first answers correct it. Text that is not ours is ignored,
-and the reason returned.
+The pace is taken up with a doubt of 20%, so an old file does no harm: the first answers correct it. Text that is not
+ours is ignored, and the reason returned.
 """
 
 from __future__ import annotations
@@ -14,16 +13,13 @@ from typing import cast
 
 from ..job import JobClass
 from .belief import Belief
-from .histogram import Histogram
 from .starts import Starts
 
-_VERSION = 3
-_QUANTILES = tuple((2 * k + 1) / 24 for k in range(12))
-"""The middles of the twelfths, as shares of the jobs that were faster."""
-_WORTH = 60.0
-"""Finished jobs that a remembered shape counts for at most: fewer than `histogram` remembers, so new ones take over."""
+_VERSION = 4
 _DOUBT = 0.2
 """By how much the pace is thought to differ from one run to the next: two times in three by less than 20%."""
+_LEAST = 0.002
+"""No spread is ever less probable to begin with: chance may have changed, too."""
 
 
 def remember(belief: Belief, starts: Starts) -> str | None:
@@ -33,13 +29,13 @@ def remember(belief: Belief, starts: Starts) -> str | None:
     return json.dumps(
         {
             "version": _VERSION,
-            "pace": round(belief.pace, 3),
-            "spread": round(belief.spread, 3),
-            "early": round(belief.early_share, 4),
-            "jobs": min(belief.finished_count, int(_WORTH)),
-            "shape": _quantiles(belief.shape),
+            "pace": round(belief.typical.pace, 3),
+            "spreads": [round(max(_LEAST, p), 3) for p in belief.spreads()],
+            "early": round(belief.endings.early, 4),
             "wait": [round(starts.waits.mean, 2), round(starts.waits.usual, 2)],
-            "classes": {_name(c): [round(t, 2), round(n, 1)] for c, (t, n) in belief.offsets.items()},
+            "classes": {
+                _name(c): [round(x, 3), round(var, 5)] for c, (x, var) in belief.typical.offsets().items()
+            },
         },
         separators=(",", ":"),
     )
@@ -54,23 +50,16 @@ def recall(text: str, belief: Belief, starts: Starts) -> str | None:
         data = cast("Mapping[str, object]", found)
         if data.get("version") != _VERSION:
             return f"learned timing ignored: version {data.get('version')!r}, not {_VERSION}"
-        pace, spread, early, jobs = (_number(data[key]) for key in ("pace", "spread", "early", "jobs"))
-        shape, (mean_wait, usual_wait) = _numbers(data["shape"]), _numbers(data["wait"])
+        pace, early = (_number(data[key]) for key in ("pace", "early"))
+        spreads, (mean_wait, usual_wait) = _numbers(data["spreads"]), _numbers(data["wait"])
         classes = cast("Mapping[str, object]", data["classes"])
-        offsets = {_class(name): _numbers(pair) for name, pair in classes.items()}
-        pairs = {c: (t, n) for c, (t, n) in offsets.items()}
+        pairs = {_class(name): _numbers(pair) for name, pair in classes.items()}
+        offsets = {c: (offset, var) for c, (offset, var) in pairs.items()}
+        belief.recall(pace, _DOUBT, [max(_LEAST, p) for p in spreads], min(0.5, max(0.0, early)), offsets)
     except (ValueError, KeyError, TypeError, AttributeError) as problem:
         return f"learned timing ignored: {type(problem).__name__}: {problem}"
-    belief.recall(pace, _DOUBT, max(0.05, min(1.0, spread)), min(0.5, max(0.0, early)), pairs)
-    weight = min(_WORTH, max(1.0, jobs)) / len(_QUANTILES)
-    belief.shape.recall(shape, weight)
-    belief.refresh()
     starts.waits.recall(max(0.1, mean_wait), max(0.3, usual_wait))
     return None
-
-
-def _quantiles(histogram: Histogram) -> list[float]:
-    return [round(histogram.quantile(q), 1) for q in _QUANTILES]
 
 
 def _number(value: object) -> float:

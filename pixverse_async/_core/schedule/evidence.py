@@ -1,0 +1,145 @@
+"""What one answer says of a duration: how probable each explanation makes it, and what follows for the typical one.
+
+A duration is one of three things.  *Usual*: a bell curve around the typical duration, in logarithms.  *Late*: a
+straggler, whose time follows a power, or never ends.  *Early*: refused or served from a cache, within seconds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from .rule import Start
+
+TAIL, _TAIL_POWER = 0.03, 1.5
+"""Stragglers: their share; and a power, by which x**-1.5 of them take more than x times the typical duration. So a
+late job is asked ever more rarely, not polled to death. The share hardly matters: 0.02, 0.05 and one that is learned
+cost the same within 2%, so fixed."""
+_NEVER, _NEVER_WEIGHT = 0.25, 2.0
+"""The part of stragglers that never ends before any was seen to, and what that part is worth in stragglers."""
+_EARLY, _EARLY_WEIGHT = 0.015, 12.0
+"""Early ends: their share before any was seen, and what that share is worth in jobs."""
+EARLY_SECONDS = 5.0
+"""Their typical time."""
+_MEMORY = 100.0
+"""Finished jobs that are remembered by the share of early ends."""
+_ROOT_HALF, _PEAK = 0.7071067811865476, 0.3989422804014327
+
+
+def normal(z: float) -> float:
+    """The share of a bell curve (the normal distribution) below z spreads from its middle."""
+    return 0.5 * math.erfc(-z * _ROOT_HALF)
+
+
+def late_by(x: float) -> float:
+    """P(it ended within x times the typical duration), of a straggler that ends."""
+    return 1.0 - x**-_TAIL_POWER if x > 1.0 else 0.0
+
+
+def early_by(seconds: float) -> float:
+    """P(it ended within so many seconds), of a job that ends early."""
+    return 1.0 - math.exp(-seconds / EARLY_SECONDS) if seconds > 0.0 else 0.0
+
+
+class Endings:
+    """How many jobs end early, and how many stragglers never do: learned from those that ended."""
+
+    def __init__(self) -> None:
+        self._early, self._all = _EARLY * _EARLY_WEIGHT, _EARLY_WEIGHT
+        self._late = 0.0
+
+    @property
+    def early(self) -> float:
+        """The part of jobs that end almost at once."""
+        return self._early / self._all
+
+    @property
+    def never(self) -> float:
+        """The part of stragglers that never ends."""
+        return _NEVER * _NEVER_WEIGHT / (_NEVER_WEIGHT + self._late)
+
+    def saw(self, early: float, late: float) -> None:
+        """A job has ended, early or late with these probabilities."""
+        keep = 1.0 - 1.0 / _MEMORY if self._all > _MEMORY else 1.0
+        self._all, self._early = keep * self._all + 1.0, keep * self._early + early
+        self._late += late
+
+    def recall(self, early: float) -> None:
+        """Begin with what an earlier run knew."""
+        self._early = early * self._all
+
+
+class Span(NamedTuple):
+    """Seconds between which a job ended, if it started at one of its possible starts; and that start's probability."""
+
+    low: float
+    high: float
+    """Infinite for a job that runs still."""
+    weight: float
+
+
+def running(starts: Sequence[Start], until: float) -> list[Span]:
+    """For a job that still ran at `until`."""
+    return [Span(max(1e-9, until - at), math.inf, weight) for at, weight in starts]
+
+
+def ended(starts: Sequence[Start], since: float, until: float) -> list[Span]:
+    """For a job that had not ended at `since` and had at `until`."""
+    return [Span(max(0.2, since - at), max(0.3, until - at), weight) for at, weight in starts]
+
+
+class Cut(NamedTuple):
+    """What is left of a bell curve between the ends of some spans."""
+
+    share: float
+    first: float
+    """The mean distance of the typical duration from where it was believed, times the share."""
+    second: float
+    """The mean square of that distance, times the share."""
+
+
+def cut(at: float, var: float, spread: float, spans: Sequence[Span]) -> Cut:
+    """For a typical duration believed at the logarithm `at` with this variance, and durations spread around it.
+
+    Of a distance between duration and `at`, the part var / (var + spread**2) is that of the typical duration: hence
+    its moments from those of a bell curve cut off at both ends.
+    """
+    whole = math.sqrt(var + spread**2)
+    moved = var / whole
+    share = first = second = 0.0
+    for low, high, weight in spans:
+        a, b = _place(low, at, whole), _place(high, at, whole)
+        part = normal(b) - normal(a) if a < 0.0 else normal(-a) - normal(-b)
+        height_a, height_b = _PEAK * math.exp(-0.5 * a * a), _PEAK * math.exp(-0.5 * b * b)
+        share += weight * part
+        first += weight * moved * (height_a - height_b)
+        second += weight * (var * part + moved * moved * (a * height_a - b * height_b))
+    return Cut(share, first, second)
+
+
+def cut_share(at: float, whole: float, spans: Sequence[Span]) -> float:
+    """The share alone, of a bell curve of this spread."""
+    return sum(
+        weight * max(0.0, normal(_place(high, at, whole)) - normal(_place(low, at, whole)))
+        for low, high, weight in spans
+    )
+
+
+def _place(seconds: float, at: float, whole: float) -> float:
+    """Where it lies on the bell curve; beyond twelve spreads nothing is left of it."""
+    return min(12.0, max(-12.0, (math.log(seconds) - at) / whole)) if seconds < math.inf else 12.0
+
+
+def late_share(unit: float, spans: Sequence[Span], never: float) -> float:
+    """P(it ended in one of these spans, or runs still), of a straggler."""
+    return sum(
+        weight
+        * ((never if high == math.inf else 0.0) + (1.0 - never) * (late_by(high / unit) - late_by(low / unit)))
+        for low, high, weight in spans
+    )
+
+
+def early_share(spans: Sequence[Span]) -> float:
+    """The same of a job that ends early, which always ends."""
+    return sum(weight * (early_by(high) - early_by(low)) for low, high, weight in spans)

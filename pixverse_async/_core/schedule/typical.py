@@ -1,0 +1,105 @@
+"""The typical duration of each class and how unsure it is, all in one bell curve of many dimensions.
+
+    log typical duration = log guess(class) + pace + offset(class)
+
+*Pace* is the service's speed now, one number for all classes; an *offset* is by how much a class differs from its
+guess.  None of them is ever seen alone, so what is kept beside each value is how unsure it is and how it hangs
+together with the others (the covariance): a class that turns out slow moves the pace, and so all other classes, by as
+much as the pace was unsure compared with the class's own offset.  This is Kalman's filter (1960).
+
+Factors are reckoned with as logarithms, which add up: 0.1 is about 10% longer, 0.7 twice as long.  A *spread* is a
+standard deviation: two values in three lie within it.  A *variance* is its square: variances of separate causes add.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from ..job import JobClass
+
+PACE_VAR, CLASS_VAR = 0.7**2, 0.2**2
+"""Before anything is known: the guess is good within a factor of 2, and classes differ by 20% from what their guesses
+say of each other."""
+MOST_VAR = PACE_VAR + CLASS_VAR
+_LEAST_VAR = 1e-6
+_MOST_CLASSES = 24
+"""The work of an answer grows with their square. A class more, and the one not seen for longest begins anew."""
+
+
+class Typical:
+    """Pace and offsets; `guess` is the logarithm of the seconds guessed for a class."""
+
+    def __init__(self, guess: Callable[[JobClass], float]) -> None:
+        self._guess = guess
+        self._classes: list[JobClass] = []
+        """The classes seen, that seen last at the end; the k-th one's offset is value k + 1."""
+        self._values = [0.0]
+        self._vars = [[PACE_VAR]]
+
+    @property
+    def pace(self) -> float:
+        """The logarithm of how much slower than the guess the service is."""
+        return self._values[0]
+
+    def of(self, job_class: JobClass) -> tuple[float, float]:
+        """The logarithm of the class's typical duration, and its variance."""
+        at, var = self._guess(job_class) + self._values[0], self._vars[0][0]
+        if job_class not in self._classes:
+            return at, var + CLASS_VAR
+        k = self._classes.index(job_class) + 1
+        return at + self._values[k], var + 2.0 * self._vars[0][k] + self._vars[k][k]
+
+    def drift(self, var: float) -> None:
+        """Time has passed, and the pace is less sure by this variance."""
+        self._vars[0][0] += var
+
+    def shift(self, by: float, var: float) -> None:
+        """The pace has changed, by so much, and is less sure by this variance."""
+        self._values[0] += by
+        self.drift(var)
+
+    def learn(self, job_class: JobClass, at: float, var: float) -> None:
+        """The class's typical duration is now believed to be this; all else follows as far as it hangs together."""
+        k = self._index(job_class)
+        old_at, old_var = self.of(job_class)
+        gains = [(row[0] + row[k]) / old_var for row in self._vars]
+        moved, less = at - old_at, max(_LEAST_VAR, var) - old_var
+        self._values = [x + gain * moved for x, gain in zip(self._values, gains, strict=True)]
+        self._vars = [
+            [x + gain * other * less for x, other in zip(row, gains, strict=True)]
+            for row, gain in zip(self._vars, gains, strict=True)
+        ]
+
+    def _index(self, job_class: JobClass) -> int:
+        if job_class not in self._classes:
+            if len(self._classes) == _MOST_CLASSES:
+                self._forget(1)
+            self._add(job_class, 0.0, CLASS_VAR)
+        return self._classes.index(job_class) + 1
+
+    def _add(self, job_class: JobClass, offset: float, var: float) -> None:
+        self._classes.append(job_class)
+        self._values.append(offset)
+        for row in self._vars:
+            row.append(0.0)
+        self._vars.append([0.0] * len(self._classes) + [var])
+
+    def _forget(self, k: int) -> None:
+        """What it has taught the others stays."""
+        del self._classes[k - 1], self._values[k]
+        self._vars = [row[:k] + row[k + 1 :] for j, row in enumerate(self._vars) if j != k]
+
+    # -- from run to run
+
+    def offsets(self) -> dict[JobClass, tuple[float, float]]:
+        """Each class's offset, and how unsure it were if the pace were known: a variance."""
+        pace = self._vars[0]
+        return {
+            c: (self._values[k], self._vars[k][k] - pace[k] ** 2 / pace[0]) for k, c in enumerate(self._classes, 1)
+        }
+
+    def recall(self, pace: float, doubt: float, offsets: Mapping[JobClass, tuple[float, float]]) -> None:
+        """Begin with what an earlier run knew; `doubt` is the spread of the pace since."""
+        self._classes, self._values, self._vars = [], [pace], [[doubt**2]]
+        for job_class, (offset, var) in offsets.items():
+            self._add(job_class, offset, min(CLASS_VAR, max(_LEAST_VAR, var)))
