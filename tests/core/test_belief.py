@@ -178,7 +178,6 @@ def waits_learned(ages: list[float]) -> Waits:
         starts.seen_waiting(place, place.submitted + max(0.0, age - 2.0))
         began = [Start(place.submitted + age, 1.0)]
         starts.seen_started(place, began, place.submitted + age + 2.0, told=True, in_turn=True)
-        starts.explained(place, began)
     return starts.waits
 
 

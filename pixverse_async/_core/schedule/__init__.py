@@ -19,7 +19,8 @@ that takes about a minute it means silence for most of the minute, then a few qu
 Everything else serves to know T, which is start + running time:
 
 * `belief`: how long jobs run. A job's time is the service's pace, times what is usual for its class, times chance.
-  All classes share the pace, so the first jobs to finish teach the rest; jobs that still run teach too.
+  All classes share the pace, so the first jobs to finish teach the rest (`typical`); jobs that still run teach too, and
+  what an answer says is reckoned in `evidence`.
 * `starts` and `line`: when a waiting job starts. Either any may start at any time, or they start in order;
   whichever predicts the answers better is believed. In a line one scout finds the front, and nobody behind it is
   asked.
@@ -27,15 +28,16 @@ Everything else serves to know T, which is start + running time:
   `adaptive` keeps the jobs in a heap and hands out the next, `memory` carries what was learned to the next run.
 * `policies`: what a schedule is, and the simple ones that learn nothing.
 
-Read `rule` first, then `belief` (on `histogram`), `starts` (on `waits` and `line`), `forecast`, `adaptive` (on
-`budget`); `policies` and `memory` when you like.
+Read `rule` first, then `typical`, `evidence` and `belief`, `starts` (on `waits` and `line`), `forecast`, `adaptive`
+(on `budget`); `policies` and `memory` when you like.
 
-Constants are of three kinds. *First guesses* (20 to 100 s a clip, from published figures; 30% spread and 10 s of
+Constants are of three kinds. *First guesses* (20 to 100 s a clip, from published figures; 20% spread and 10 s of
 waiting, assumed) matter only until a few jobs have finished. *Memories* (100 jobs, 30 starts, 200 answers) trade
 steadiness for speed in noticing change. *Limits* (0.25 s between two polls, a look within five minutes) bound the harm
 of a wrong belief. The reason stands beside each; where none does, the value was chosen on the worlds of
 benchmarks/polling.py. "Within 2%" means that the mean cost moved by no more over a fourfold range, which leaves
-nothing to offer the user; "half and twice" were tried in worlds a, c, e1, e4, f and u, on one seed (six for f).
+nothing to offer the user; "half and twice" were tried in worlds a, c, e1, e4, f and u, on one seed (six for f), those
+of `belief` in a, a4, b, d, s and u, on twenty.
 """
 
 from .adaptive import AdaptivePolling

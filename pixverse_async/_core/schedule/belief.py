@@ -42,7 +42,7 @@ from .typical import MOST_VAR, Typical
 _SPREADS = (0.06, 0.09, 0.135, 0.2, 0.3, 0.45, 0.67)
 """Each half as large again as the last: jobs that scatter by something in between cost 1% more."""
 _SPREAD, _SPREAD_DOUBT = 0.2, 0.6
-"""Before anything is known: jobs of a class differ by 30%, give or take a factor of e**0.6, which is about 2."""
+"""Before anything is known: jobs of a class differ by 20%, give or take a factor of e**0.6, which is about 2."""
 _SHIFTS = (-1.2, -0.8, -0.4, 0.4, 0.8, 1.2)
 _SHIFT_VAR = 0.4**2 / 12.0
 """Each stands for the changes around it: the variance of values spread evenly over 0.4."""
@@ -104,14 +104,14 @@ class Verdict(NamedTuple):
 class Said(NamedTuple):
     """What a running job's answers have said so far."""
 
+    until: float
+    """That it still ran then."""
     precision: float
     """One over the variance that they alone would give to the typical duration; 0 says nothing."""
     pull: float
     """The typical duration they speak for, times the precision."""
-    likelihoods: list[float]
-    at: float
     changes: int
-    """How many changes there had been: what was said before one is no longer true."""
+    """How many changes there had been: what was said of the typical duration before one is no longer true."""
 
 
 class Belief:
@@ -180,14 +180,17 @@ class Belief:
     ) -> Said:
         """A job still ran at `until`. Returns what its answers have said; `said`, if it was asked before."""
         self._advance(until)
-        return self._learn(job_class, running(starts, until), said)[0]
+        before, verdict = self._learn(job_class, starts, running(starts, until), said)
+        at, var = before
+        precision, pull = 1.0 / verdict.var - 1.0 / var, verdict.at / verdict.var - at / var
+        return Said(until, precision, pull, self._changes)
 
     def finished(
         self, job_class: JobClass, starts: Sequence[Start], since: float, until: float, said: Said | None = None
     ) -> bool:
         """A job that had not ended at `since` had ended at `until`; True if it counts as an early end."""
         self._advance(until)
-        verdict = self._learn(job_class, ended(starts, since, until), said)[1]
+        verdict = self._learn(job_class, starts, ended(starts, since, until), said)[1]
         self.finished_count += 1
         self.endings.saw(verdict.early, verdict.late)
         return verdict.early > 0.5
@@ -216,27 +219,29 @@ class Belief:
         keep = [1.0 - change] * len(_SPREADS) + [1.0] * len(_SHIFTS)
         self._set([k * p + f for k, p, f in zip(keep, self._shares, fresh, strict=True)])
 
-    def _learn(self, job_class: JobClass, spans: Sequence[Span], said: Said | None) -> tuple[Said, Verdict]:
-        """One answer, in place of what the job had said. Returns what it says now, and how it is judged."""
+    def _learn(
+        self, job_class: JobClass, starts: Sequence[Start], spans: Sequence[Span], said: Said | None
+    ) -> tuple[tuple[float, float], Verdict]:
+        """One answer, in place of what the job had said: the typical duration without it, and the verdict on it."""
         at, var = self.typical.of(job_class)
         if said is not None and said.changes == self._changes:
             at, var = self._without(said, at, var)
-            before = said.likelihoods
-        else:
-            before = [1.0] * len(self._shares)
         verdict = self._judge(at, var, spans)
+        if said is None:
+            news = verdict.likelihoods
+        else:
+            known = self._likelihoods(at, var, running(starts, said.until))
+            news = [a / b for a, b in zip(verdict.likelihoods, known, strict=True)]
         self.typical.learn(job_class, verdict.at, verdict.var)
-        precision, pull = 1.0 / verdict.var - 1.0 / var, verdict.at / verdict.var - at / var
-        now_said = Said(precision, pull, verdict.likelihoods, self._now, self._changes)
-        self._weigh([a / b for a, b in zip(verdict.likelihoods, before, strict=True)])
-        return now_said, verdict
+        self._weigh(news)
+        return (at, var), verdict
 
     def _without(self, said: Said, at: float, var: float) -> tuple[float, float]:
         """The typical duration as it would be believed if the job had said nothing.
 
         What was said has faded since as the pace drifted, and no more is taken back than was ever learned.
         """
-        fade = math.exp(-_DRIFT * (self._now - said.at) / var)
+        fade = math.exp(-_DRIFT * (self._now - said.until) / var)
         most = max(0.0, 1.0 / var - 1.0 / MOST_VAR)
         part = min(fade, most / said.precision) if said.precision > 0.0 else fade
         precision = 1.0 / var - part * said.precision
@@ -244,21 +249,33 @@ class Belief:
 
     def _judge(self, at: float, var: float, spans: Sequence[Span]) -> Verdict:
         """What an answer says, if the typical duration is believed at `at` with this variance."""
-        early, never = self.endings.early, self.endings.never
-        usual = (1.0 - early) * (1.0 - TAIL)
-        quick = early * early_share(spans)
-        late = (1.0 - early) * TAIL * late_share(math.exp(at), spans, never)
+        usual, quick, late = self._kinds(at, spans)
         other = quick + late + _LEAST
         cuts = [cut(at, var, spread, spans) for spread in _SPREADS]
-        shares = [c.share for c in cuts] + [
-            cut_share(at + s, w, spans) for s, w in self._hypotheses(var)[len(cuts) :]
-        ]
+        shares = [c.share for c in cuts] + self._changed_shares(at, var, spans)
         weighted = [(usual * p / self.calm, c) for p, c in zip(self._shares, cuts, strict=False)]
         whole = other + sum(w * c.share for w, c in weighted)
         mean = sum(w * c.first for w, c in weighted) / whole
         square = (other * var + sum(w * c.second for w, c in weighted)) / whole
         new_var = min(MOST_VAR, max(1e-6, square - mean * mean))
         return Verdict([usual * s + other for s in shares], at + mean, new_var, quick / whole, late / whole)
+
+    def _likelihoods(self, at: float, var: float, spans: Sequence[Span]) -> list[float]:
+        """The chance that each hypothesis gives to an answer."""
+        usual, quick, late = self._kinds(at, spans)
+        shares = [cut_share(at, math.sqrt(var + s * s), spans) for s in _SPREADS] + self._changed_shares(
+            at, var, spans
+        )
+        return [usual * s + quick + late + _LEAST for s in shares]
+
+    def _changed_shares(self, at: float, var: float, spans: Sequence[Span]) -> list[float]:
+        return [cut_share(at + shift, spread, spans) for shift, spread in self._hypotheses(var)[len(_SPREADS) :]]
+
+    def _kinds(self, at: float, spans: Sequence[Span]) -> tuple[float, float, float]:
+        """P(a job is a usual one); P(it ends early, and so); P(it ends late, and so)."""
+        early, never = self.endings.early, self.endings.never
+        late = (1.0 - early) * TAIL * late_share(math.exp(at), spans, never)
+        return (1.0 - early) * (1.0 - TAIL), early * early_share(spans), late
 
     def _weigh(self, likelihoods: Sequence[float]) -> None:
         """Bayes' rule for the hypotheses; and the change, once one is nearly certain."""

@@ -1,7 +1,8 @@
 """What one answer says of a duration: how probable each explanation makes it, and what follows for the typical one.
 
 A duration is one of three things.  *Usual*: a bell curve around the typical duration, in logarithms.  *Late*: a
-straggler, whose time follows a power, or never ends.  *Early*: refused or served from a cache, within seconds.
+straggler, of whom one in x takes x times as long, or never ends.  *Early*: refused or served from a cache within
+seconds.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from typing import NamedTuple
 
 from .rule import Start
 
-TAIL, _TAIL_POWER = 0.03, 1.5
-"""Stragglers: their share; and a power, by which x**-1.5 of them take more than x times the typical duration. So a
-late job is asked ever more rarely, not polled to death. The share hardly matters: 0.02, 0.05 and one that is learned
-cost the same within 2%, so fixed."""
+TAIL = 0.03
+"""Stragglers' share. It hardly matters: 0.02, 0.05 and one that is learned cost the same within 2%, so fixed. One in x
+of them takes more than x times the typical duration, so that a late job is asked ever more rarely, not polled to death;
+with x**1.5 or x**1.25 for x the cost was the same within 2%, and the last straggler of a batch known later."""
 _NEVER, _NEVER_WEIGHT = 0.25, 2.0
 """The part of stragglers that never ends before any was seen to, and what that part is worth in stragglers."""
 _EARLY, _EARLY_WEIGHT = 0.015, 12.0
@@ -34,7 +35,7 @@ def normal(z: float) -> float:
 
 def late_by(x: float) -> float:
     """P(it ended within x times the typical duration), of a straggler that ends."""
-    return 1.0 - x**-_TAIL_POWER if x > 1.0 else 0.0
+    return 1.0 - 1.0 / x if x > 1.0 else 0.0
 
 
 def early_by(seconds: float) -> float:

@@ -176,7 +176,6 @@ class Forecast:
         believed = starts.past(place, received)
         began = self._service.explain(watched.job_class, believed, last, received)
         self._longest_run = max(self._longest_run, received - mean(began))
-        starts.explained(place, began)
         early = self._service.finished(watched.job_class, believed, last, received, watched.said)
         if place.first_seen < math.inf:
             return

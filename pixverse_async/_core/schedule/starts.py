@@ -94,13 +94,10 @@ class Starts:
         self.waiting -= 1
         if place.loose:
             return
+        if not self.opaque:
+            self.waits.started(place, at)
         if in_turn:
             self.line.seen_started(place)
-
-    def explained(self, place: Place, began: Sequence[Start]) -> None:
-        """It ended, and that tells more of its start."""
-        if not (self.opaque or place.loose):
-            self.waits.started(place, mean(began))
 
     def seen_direct_end(self) -> bool:
         """It ended when last seen waiting. True once: when that has become the rule."""
