@@ -135,7 +135,7 @@ def test_a_change_is_weighed_before_it_is_made() -> None:
     for k in range(50):
         finish(belief, SMALL, 20.0, 100.0 + 10 * k)
     finish(belief, SMALL, 60.0, 700.0)
-    assert belief.calm > 0.5
+    assert belief.hypotheses.calm > 0.5
     assert belief.unit(SMALL) == pytest.approx(20.0, rel=0.1)
 
 

@@ -19,8 +19,8 @@ that takes about a minute it means silence for most of the minute, then a few qu
 Everything else serves to know T, which is start + running time:
 
 * `belief`: how long jobs run. A job's time is the service's pace, times what is usual for its class, times chance.
-  All classes share the pace, so the first jobs to finish teach the rest (`typical`); jobs that still run teach too, and
-  what an answer says is reckoned in `evidence`.
+  All classes share the pace, so the first jobs to finish teach the rest (`typical`); jobs that still run teach too.
+  What an answer says is reckoned in `evidence`; what is not known of chance and of changes is in `hypotheses`.
 * `starts` and `line`: when a waiting job starts. Either any may start at any time, or they start in order;
   whichever predicts the answers better is believed. In a line one scout finds the front, and nobody behind it is
   asked.
@@ -28,8 +28,8 @@ Everything else serves to know T, which is start + running time:
   `adaptive` keeps the jobs in a heap and hands out the next, `memory` carries what was learned to the next run.
 * `policies`: what a schedule is, and the simple ones that learn nothing.
 
-Read `rule` first, then `typical`, `evidence` and `belief`, `starts` (on `waits` and `line`), `forecast`, `adaptive`
-(on `budget`); `policies` and `memory` when you like.
+Read `rule` first, then `typical`, `evidence`, `hypotheses` and `belief`, `starts` (on `waits` and `line`), `forecast`,
+`adaptive` (on `budget`); `policies` and `memory` when you like.
 
 Constants are of three kinds. *First guesses* (20 to 100 s a clip, from published figures; 20% spread and 10 s of
 waiting, assumed) matter only until a few jobs have finished. *Memories* (100 jobs, 30 starts, 200 answers) trade

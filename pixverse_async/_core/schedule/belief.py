@@ -1,16 +1,11 @@
 """How long jobs run: learned from answers, shared between classes, forgotten when the service changes.
 
-What is typical of a class is in `typical`; around it durations scatter by chance, as `evidence` says.  What is not
-known of that, and of the service's moods, are *hypotheses*, each with a probability:
+What is typical of a class is in `typical`; around it durations scatter by chance, as `evidence` says; how much they
+scatter, and whether the service has changed of late, is in `hypotheses`.  Every answer moves all three.
 
-* *Calm*: durations scatter by 6%, 9%, ... or 67%: seven spreads that cover what services do.
-* *Changed*: since lately everything takes e**-1.2 ... e**1.2 times as long, a third to three times. Such a change
-  becomes a little more probable with every second. Once it is nearly certain it is made, and all are calm again.
-
-Every answer multiplies each probability by the chance which that hypothesis had given to the answer, then all are
-divided by their sum (Bayes' rule); and it moves the typical duration.  "Still running after 40 s" counts as well as
-"done"; and when the same job still runs after 90 s, that takes the place of what it had said: it is `Said`, and taken
-back first.  Otherwise a job that is asked twice as often would count twice as much.
+"Still running after 40 s" counts as well as "done"; and when the same job still runs after 90 s, that takes the place
+of what it had said: it is `Said`, and taken back first.  Otherwise a job that is asked twice as often would count twice
+as much.
 """
 
 from __future__ import annotations
@@ -18,7 +13,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from operator import mul
 from typing import NamedTuple
 
 from ..job import JobClass
@@ -36,27 +30,15 @@ from .evidence import (
     normal,
     running,
 )
+from .hypotheses import SPREADS, Hypotheses
 from .rule import HALF, KNOTS, STEP, Curve, Start, X
 from .typical import MOST_VAR, Typical
 
-_SPREADS = (0.06, 0.09, 0.135, 0.2, 0.3, 0.45, 0.67)
-"""Each half as large again as the last: jobs that scatter by something in between cost 1% more."""
-_SPREAD, _SPREAD_DOUBT = 0.2, 0.6
-"""Before anything is known: jobs of a class differ by 20%, give or take a factor of e**0.6, which is about 2."""
-_SHIFTS = (-1.2, -0.8, -0.4, 0.4, 0.8, 1.2)
-_SHIFT_VAR = 0.4**2 / 12.0
-"""Each stands for the changes around it: the variance of values spread evenly over 0.4."""
-_SHIFT_SPREAD = 0.7
-"""A change by a factor of 2 is as likely as the guess being wrong by it."""
-_CHANGE = 1 / 3600
-"""Sudden changes per second, one in an hour; half that was measured the same within 2%."""
-_CERTAIN = 0.9
-"""A change that is so probable is made; 0.5 to 0.99 were measured the same within 2%."""
 _DRIFT = 2.5e-5
-"""Variance that the pace gains each second: left alone, a spread of 5% after 100 s, 20% after half an hour. Half and
-twice that were measured the same within 2%."""
+"""Variance that the pace gains each second: left alone, a spread of 5% after 100 s, 20% after half an hour. Two fifths
+and twice that were measured the same within 3%."""
 _LEAST = 1e-9
-"""No answer is ever quite impossible; and no spread less probable than a thousand times this."""
+"""No answer is ever quite impossible."""
 _STALE = 0.08
 """A class's curve is built anew when its middle has moved by this part of its spread: less cannot be seen."""
 _FINE = 0.05
@@ -64,17 +46,7 @@ _FINE = 0.05
 _PAD = 200
 """Knots by which a curve is longer on either side, so that it can be moved by slicing."""
 
-# What follows is reckoned once: the hypotheses' probabilities at first, the changes'; by knot, its logarithm, the share
-# of stragglers that have ended and, padded, the share of early ends.
-
-
-def _shares(weights: Sequence[float]) -> list[float]:
-    whole = sum(weights)
-    return [w / whole for w in weights]
-
-
-_FRESH = _shares([math.exp(-0.5 * (math.log(s / _SPREAD) / _SPREAD_DOUBT) ** 2) for s in _SPREADS])
-_CHANGED = _shares([math.exp(-0.5 * (shift / _SHIFT_SPREAD) ** 2) for shift in _SHIFTS])
+# Reckoned once, by knot: its logarithm, the share of stragglers that have ended and, padded, the share of early ends.
 _GRID = [(k - HALF) * STEP for k in range(KNOTS)]
 _LATE = [late_by(x) for x in X]
 _AT_ONCE = [1.0 - math.exp(-math.exp((k - HALF - _PAD) * STEP)) for k in range(KNOTS + 2 * _PAD)]
@@ -121,19 +93,16 @@ class Belief:
         self.typical = Typical(guess)
         self.endings = Endings()
         self.finished_count = 0
+        self.hypotheses = Hypotheses()
         self._now, self._changes, self._version = 0.0, 0, 0
         self._curves: dict[JobClass, tuple[tuple[float, float, float], Curve, float, int]] = {}
-        self._set([*_FRESH, *(0.0 for _ in _SHIFTS)])
 
     # -- what is believed
 
-    def _set(self, weights: Sequence[float]) -> None:
-        """The hypotheses' probabilities, the calm ones first."""
-        self._shares = _shares(weights)
-        self.calm = sum(self._shares[: len(_SPREADS)])
-        """The probability that nothing has changed."""
-        self.spread = math.sqrt(sum(w * s * s for w, s in zip(self._shares, _SPREADS, strict=False)) / self.calm)
-        self._version += 1
+    @property
+    def spread(self) -> float:
+        """How durations scatter by chance: a standard deviation of their logarithms."""
+        return self.hypotheses.spread
 
     def unit(self, job_class: JobClass) -> float:
         """The typical duration now, in seconds."""
@@ -158,7 +127,7 @@ class Belief:
     def _build(self, at: float, var: float) -> Curve:
         """All hypotheses together, each by its probability, with the stragglers and the early ends."""
         usual = [0.0] * KNOTS
-        for share, (shift, spread) in zip(self._shares, self._hypotheses(var), strict=True):
+        for share, (shift, spread) in zip(self.hypotheses.shares, self.hypotheses.curves(var), strict=True):
             if share > 1e-3:
                 bell = _bell(round(math.log(spread) / _FINE), shift)
                 usual = [u + share * b for u, b in zip(usual, bell, strict=True)]
@@ -167,11 +136,6 @@ class Belief:
         quick = _AT_ONCE[start : start + KNOTS]
         parts = zip(quick, usual, _LATE, strict=True)
         return Curve([e * q + (1.0 - e) * ((1.0 - TAIL) * u + late * x) for q, u, x in parts])
-
-    def _hypotheses(self, var: float) -> list[tuple[float, float]]:
-        """Each one's shift, and the spread that it gives to durations if what is typical has this variance."""
-        changed = math.sqrt(var + _SHIFT_VAR + self.spread**2)
-        return [(0.0, math.sqrt(var + s * s)) for s in _SPREADS] + [(shift, changed) for shift in _SHIFTS]
 
     # -- answers
 
@@ -214,10 +178,8 @@ class Belief:
             return
         self._now = now
         self.typical.drift(_DRIFT * passed)
-        change = passed * _CHANGE
-        fresh = [0.0] * len(_SPREADS) + [change * self.calm * p for p in _CHANGED]
-        keep = [1.0 - change] * len(_SPREADS) + [1.0] * len(_SHIFTS)
-        self._set([k * p + f for k, p, f in zip(keep, self._shares, fresh, strict=True)])
+        self.hypotheses.wait(passed)
+        self._version += 1
 
     def _learn(
         self, job_class: JobClass, starts: Sequence[Start], spans: Sequence[Span], said: Said | None
@@ -233,7 +195,11 @@ class Belief:
             known = self._likelihoods(at, var, running(starts, said.until))
             news = [a / b for a, b in zip(verdict.likelihoods, known, strict=True)]
         self.typical.learn(job_class, verdict.at, verdict.var)
-        self._weigh(news)
+        change = self.hypotheses.weigh(news)
+        if change is not None:
+            self.typical.shift(change.by, change.var)
+            self._changes += 1
+        self._version += 1
         return (at, var), verdict
 
     def _without(self, said: Said, at: float, var: float) -> tuple[float, float]:
@@ -251,9 +217,9 @@ class Belief:
         """What an answer says, if the typical duration is believed at `at` with this variance."""
         usual, quick, late = self._kinds(at, spans)
         other = quick + late + _LEAST
-        cuts = [cut(at, var, spread, spans) for spread in _SPREADS]
-        shares = [c.share for c in cuts] + self._changed_shares(at, var, spans)
-        weighted = [(usual * p / self.calm, c) for p, c in zip(self._shares, cuts, strict=False)]
+        cuts = [cut(at, var, spread, spans) for spread in SPREADS]
+        shares = [c.share for c in cuts] + _shares(at, self.hypotheses.changed_curves(var), spans)
+        weighted = [(usual * p, c) for p, c in zip(self.hypotheses.spreads(), cuts, strict=True)]
         whole = other + sum(w * c.share for w, c in weighted)
         mean = sum(w * c.first for w, c in weighted) / whole
         square = (other * var + sum(w * c.second for w, c in weighted)) / whole
@@ -263,13 +229,8 @@ class Belief:
     def _likelihoods(self, at: float, var: float, spans: Sequence[Span]) -> list[float]:
         """The chance that each hypothesis gives to an answer."""
         usual, quick, late = self._kinds(at, spans)
-        shares = [cut_share(at, math.sqrt(var + s * s), spans) for s in _SPREADS] + self._changed_shares(
-            at, var, spans
-        )
+        shares = _shares(at, self.hypotheses.curves(var), spans)
         return [usual * s + quick + late + _LEAST for s in shares]
-
-    def _changed_shares(self, at: float, var: float, spans: Sequence[Span]) -> list[float]:
-        return [cut_share(at + shift, spread, spans) for shift, spread in self._hypotheses(var)[len(_SPREADS) :]]
 
     def _kinds(self, at: float, spans: Sequence[Span]) -> tuple[float, float, float]:
         """P(a job is a usual one); P(it ends early, and so); P(it ends late, and so)."""
@@ -277,25 +238,7 @@ class Belief:
         late = (1.0 - early) * TAIL * late_share(math.exp(at), spans, never)
         return (1.0 - early) * (1.0 - TAIL), early * early_share(spans), late
 
-    def _weigh(self, likelihoods: Sequence[float]) -> None:
-        """Bayes' rule for the hypotheses; and the change, once one is nearly certain."""
-        weights = _shares(list(map(mul, self._shares, likelihoods)))
-        calm = [max(1e3 * _LEAST, w) for w in weights[: len(_SPREADS)]]
-        changed = weights[len(_SPREADS) :]
-        whole = sum(changed)
-        if whole > _CERTAIN:
-            mean = sum(map(mul, changed, _SHIFTS)) / whole
-            square = sum(p * shift * shift for p, shift in zip(changed, _SHIFTS, strict=True)) / whole
-            self.typical.shift(mean, square - mean * mean + _SHIFT_VAR)
-            self._changes += 1
-            changed = [0.0] * len(_SHIFTS)
-        self._set([*calm, *changed])
-
     # -- from run to run
-
-    def spreads(self) -> list[float]:
-        """The probability of each spread."""
-        return _shares(self._shares[: len(_SPREADS)])
 
     def recall(
         self,
@@ -308,7 +251,13 @@ class Belief:
         """Begin with what an earlier run knew; `doubt` is the spread of the pace since."""
         self.typical.recall(pace, doubt, offsets)
         self.endings.recall(early)
-        self._set([*(p for p, _ in zip(spreads, _SPREADS, strict=True)), *(0.0 for _ in _SHIFTS)])
+        self.hypotheses.recall(spreads)
+        self._version += 1
+
+
+def _shares(at: float, curves: Sequence[tuple[float, float]], spans: Sequence[Span]) -> list[float]:
+    """The part of each bell curve, moved by its shift, that lies in the spans."""
+    return [cut_share(at + shift, spread, spans) for shift, spread in curves]
 
 
 def _moved(old: tuple[float, float, float], new: tuple[float, float, float]) -> bool:

@@ -30,7 +30,7 @@ def remember(belief: Belief, starts: Starts) -> str | None:
         {
             "version": _VERSION,
             "pace": round(belief.typical.pace, 3),
-            "spreads": [round(max(_LEAST, p), 3) for p in belief.spreads()],
+            "spreads": [round(max(_LEAST, p), 3) for p in belief.hypotheses.spreads()],
             "early": round(belief.endings.early, 4),
             "wait": [round(starts.waits.mean, 2), round(starts.waits.usual, 2)],
             "classes": {
