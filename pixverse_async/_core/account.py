@@ -25,6 +25,8 @@ from .errors import redact
 from .frozen import frozen
 
 _PRINT_BYTES: Final = 4
+_SALT_BYTES: Final = 64
+"""What the hash takes at most."""
 _SETTINGS: Final = {"base_url": "base_url", "org_id": "org_id", "key_print": "api_key"}
 """What is compared, and what the user calls it."""
 
@@ -58,7 +60,9 @@ def account(base_url: str, org_id: str | None, api_key: str, *, salt: str) -> Ac
 
 @lru_cache(maxsize=256)
 def shared_account(base_url: str, org_id: str | None, key_salt: str, key_print: str) -> Account:
-    """The account as read from a journal: one object for all the submits that name it."""
+    """The account as read from a journal: one object for all the submits that name it. *Raises* `ValueError`."""
+    if not isinstance(key_salt, str) or len(key_salt.encode()) > _SALT_BYTES:  # pyright: ignore[reportUnnecessaryIsInstance]  a file says it
+        raise ValueError(f"{redact(str(key_salt), 40)!r} is no salt")
     return Account(base_url=base_url, org_id=org_id, key_salt=key_salt, key_print=key_print)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from pixverse_async._core.account import Account, account, changed_settings
 from pixverse_async._core.config import Endpoint
+from pixverse_async._core.errors import JournalError
 from pixverse_async._core.journal_format import compacted, event_line, header_line, read_journal
 from pixverse_async._core.lifecycle import NEW_JOB, JobRecord, State, SubmitAccepted
 from pixverse_async._core.whose import UNFINISHED, refusal, whose, without_account
@@ -107,6 +108,14 @@ def test_accounts_survive_the_file_and_its_compaction() -> None:
     found = [one.started.account for one in again.values() if one.started is not None]
     assert [SENT.account] * 2 == found
     assert found[0] is found[1]
+
+
+@pytest.mark.parametrize("salt", ["x" * 65, 5, None])
+def test_an_account_that_nothing_can_be_compared_with_is_damage(salt: object) -> None:
+    """Of a journal that somebody wrote into, before anything is asked or sent: not an error in the middle of a run."""
+    account = attrs.evolve(HERE.account("salt"), key_salt=salt)
+    with pytest.raises(JournalError):
+        read_journal(header_line(1.0) + event_line(1, 2.0, "a", started(account=account)), "j")
 
 
 def test_forgetting_changes_nothing_but_the_account() -> None:

@@ -23,7 +23,7 @@ say of each other."""
 MOST_VAR = PACE_VAR + CLASS_VAR
 _LEAST_VAR = 1e-6
 _MOST_CLASSES = 24
-"""The work of an answer grows with their square. A class more, and the one not seen for longest begins anew."""
+"""The work of an answer grows with their square. With a class more the one known longest begins anew."""
 
 
 class Typical:
@@ -32,7 +32,7 @@ class Typical:
     def __init__(self, guess: Callable[[JobClass], float]) -> None:
         self._guess = guess
         self._classes: list[JobClass] = []
-        """The classes seen, that seen last at the end; the k-th one's offset is value k + 1."""
+        """The classes seen, in the order of their first answers; the k-th one's offset is value k + 1."""
         self._values = [0.0]
         self._vars = [[PACE_VAR]]
 
