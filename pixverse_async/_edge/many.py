@@ -47,8 +47,8 @@ async def generate_many(
     `jobs`: jobs, or mappings of `Job`'s parameters (a wrong row then fails alone), from any iterable, pulled lazily.
     `output_dir`: where the videos go, with the journal beside them; or `sink`, anything with the `Sink` protocol.
     `max_in_flight`: requests at the service at once. `max_downloads`: videos being saved at once.
-    `polls_per_second`: status calls, all jobs together, of which 16 at most are under way at once. `poll_policy`: when
-    to look; see `PollPolicy`.
+    `polls_per_second`: status calls, all jobs together; 16 at once, and up to 128 where answers are slow.
+    `poll_policy`: when to look; see `PollPolicy`.
     `job_timeout`: seconds to wait for one video before it is left to the next run as `Pending`.
     `budget_usd`: what all runs over this journal may cost together; a job that does not fit is not sent.
     `on_unknown`: a submit whose reply was lost is looked for in the service's list and, if not found there, held

@@ -21,14 +21,14 @@ from .._core.job import Stage
 from .._core.lifecycle import NO_MEDIA, GenerationFailed, GenerationSucceeded, StatusSeen
 from .._core.retry import Again, Denied, Gone, ReadVerdict, Seen
 from .._core.schedule import Scheduler
+from .._core.schedule.budget import calls_at_once
 from .._core.wire import Reply, Status
 from .calls import answer_to, flat_task_group
 from .flight import Flight
 from .run import Run, utc_now
 
-MAX_CALLS = 16
-"""Status calls under way at once; at 200 ms each that is 80 a second, four times the default budget. With 32, all of
-whose answers may come in one turn of the loop, others in it wait twice as long (`benchmarks/scale.py`)."""
+_LATEST = 0.1
+"""How much the latest call counts in what a call is said to take: ten calls tell."""
 LOOK_FOR_STALLS_EVERY = 30.0
 """Seconds. A stall is of minutes at least, and the search goes through all jobs in flight."""
 EMPTY_SUCCESS_LOOKS = 3
@@ -68,6 +68,7 @@ class Poller:
         self._deadlines: deque[tuple[float, int]] = deque()
         self._idle: list[_Worker] = []
         self._workers = 0
+        self._call_seconds = 0.0
         self._sleeps_until = -math.inf
         self._woken = anyio.Event()
         # `anyio.current_time`, without looking up its backend three times a poll: a thirtieth of what a poll costs.
@@ -139,7 +140,7 @@ class Poller:
 
     @property
     def _has_hands(self) -> bool:
-        return bool(self._idle) or self._workers < MAX_CALLS
+        return bool(self._idle) or self._workers < calls_at_once(self._call_seconds)
 
     def _next_time(self) -> float:
         """The next deadline, or the next look if somebody is free for it."""
@@ -177,6 +178,8 @@ class Poller:
         received = self._now()
         flight.polls += 1
         self._run.polls += 1
+        if isinstance(answer, Reply):
+            self._call_seconds += _LATEST * (received - sent - self._call_seconds)
         if flight.index not in self._flights:
             return  # its deadline came while we asked
         match _judge(answer, request_id):

@@ -24,8 +24,8 @@ from pixverse_async import (
     JobEvent,
     Succeeded,
 )
+from pixverse_async._core.schedule.budget import LEAST_CALLS
 from pixverse_async._core.wire import READ_TIMEOUT
-from pixverse_async._edge.poll import MAX_CALLS
 from tests.memory import Scene, kinds, some_jobs, tiny_png
 
 pytestmark = pytest.mark.anyio
@@ -196,11 +196,21 @@ async def test_a_stuck_request_is_left_and_picked_up(tmp_path: Path) -> None:
 async def test_a_deadline_is_kept_when_every_status_call_hangs(tmp_path: Path) -> None:
     """More jobs than calls may be under way, and none comes back: each is left when its time is over, no later."""
     scene = Scene.set(tmp_path, "poll:hang")
-    jobs = [Job(f"https://pictures.example/{n}.jpg", f"scene {n}") for n in range(MAX_CALLS + 6)]
+    jobs = [Job(f"https://pictures.example/{n}.jpg", f"scene {n}") for n in range(LEAST_CALLS + 6)]
     batch = await scene.run(jobs, job_timeout=25.0, poll_policy=FixedPolling(1.0), max_in_flight=len(jobs))
     assert ["Pending"] * len(jobs) == kinds(batch)
     assert anyio.current_time() < READ_TIMEOUT
-    assert MAX_CALLS == scene.transport.calls["GET /requests"]
+    assert LEAST_CALLS == scene.transport.calls["GET /requests"]
+
+
+async def test_slow_answers_do_not_hold_the_polls_back(tmp_path: Path) -> None:
+    """Where an answer takes 0.2 s, 200 jobs asked each second are asked nearly as often; 16 at once would be 80."""
+    scene = Scene.set(tmp_path, poll_latency=0.2, generation_median=60.0, generation_sigma=0.0)
+    await scene.run(
+        [Job(f"https://pictures.example/{n}.jpg", f"scene {n}") for n in range(200)],
+        poll_policy=FixedPolling(1.0), polls_per_second=250, max_in_flight=200, job_timeout=40.0,
+    )  # fmt: skip
+    assert 140 < scene.transport.calls["GET /requests"] / anyio.current_time() < 200
 
 
 @pytest.mark.parametrize(

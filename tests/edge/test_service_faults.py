@@ -16,9 +16,9 @@ import pytest
 from pixverse_async import AuthError, BatchResult, FixedPolling, InsufficientCreditsError, Job, JobEvent, Outcome
 from pixverse_async._core.breaker import FEWEST_CALLS
 from pixverse_async._core.errors import TransportError, UnexpectedError
+from pixverse_async._core.schedule.budget import LEAST_CALLS
 from pixverse_async._core.wire import Call, Reply
 from pixverse_async._edge.batch import SUBMIT_WORKERS
-from pixverse_async._edge.poll import MAX_CALLS
 from tests.memory import MemoryPart, MemorySink, MemoryTransport, Scene, kinds, some_jobs, tiny_png
 from tests.virtual_time import VirtualTimeLoop
 
@@ -274,7 +274,7 @@ async def test_40_tasks_are_as_many_as_workers_and_not_as_jobs(tmp_path: Path) -
             if seen == 300:
                 break
     assert most_waiting <= 200 + SUBMIT_WORKERS + 8 * 17 + 64 + 10
-    assert most_tasks <= SUBMIT_WORKERS + MAX_CALLS + 8 + 15
+    assert most_tasks <= SUBMIT_WORKERS + LEAST_CALLS + 8 + 15
 
 
 @pytest.mark.fault(41)

@@ -1,4 +1,4 @@
-"""How many polls may leave: one token bucket for all jobs, slowed by the service's own refusals."""
+"""How many polls may leave: one token bucket for all jobs, slowed by the service's refusals, and so many at once."""
 
 from __future__ import annotations
 
@@ -6,6 +6,22 @@ _SLOWER, _FASTER = 0.7, 1.01
 """A refusal takes 30% of the rate, once a pause; each answer gives 1% back, so 36 answers undo one."""
 _SLOWEST = 0.05
 """Share of the configured rate below which refusals do not press it."""
+
+
+LEAST_CALLS, _MOST_CALLS = 16, 128
+"""Status calls under way at once. With 32 of a few milliseconds, all of whose answers may come in one turn of the loop,
+others in it wait twice as long (benchmarks/scale.py); 128 sockets no service takes amiss."""
+_APART = 0.002
+"""Seconds from one answer to the next, on average, when calls take so long that more of them are under way."""
+
+
+def calls_at_once(call_seconds: float) -> int:
+    """How many status calls may be under way, when one takes so long: enough for 500 a second and more.
+
+    >>> calls_at_once(0.005), calls_at_once(0.2), calls_at_once(5.0)
+    (16, 100, 128)
+    """
+    return min(_MOST_CALLS, max(LEAST_CALLS, round(call_seconds / _APART)))
 
 
 class Budget:
