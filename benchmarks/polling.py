@@ -2,6 +2,7 @@
 
 python -m benchmarks.polling                      the whole table, five seeds
 python -m benchmarks.polling --world a,e1 --seeds 2
+python -m benchmarks.polling --seeds 41-50        other seeds than those on which constants were chosen
 python -m benchmarks.polling --peers              with every published schedule beside ours
 python -m benchmarks.polling --check              exit 1 if a target is missed
 python -m benchmarks.polling --chart              write benchmarks/polling.svg
@@ -128,8 +129,8 @@ def line(name: str, r: Row) -> str:
 class Bench:
     """Runs tasks, keeps rows, collects what missed its target."""
 
-    def __init__(self, seeds: int, workers: int) -> None:
-        self.seeds, self.workers = range(1, seeds + 1), workers
+    def __init__(self, seeds: range, workers: int) -> None:
+        self.seeds, self.workers = seeds, workers
         self.missed: list[str] = []
 
     def row(
@@ -281,11 +282,17 @@ def chart(bench: Bench) -> None:
     print(f"wrote {CHART.name}")
 
 
+def _seeds(text: str) -> range:
+    """`5`: the first five. `41-50`: these."""
+    first, _, last = text.rpartition("-")
+    return range(int(first or 1), int(last) + 1)
+
+
 def main() -> int:
     """Run what the flags ask for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--world", default=",".join(WORLDS))
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=_seeds, default=_seeds("5"), help="how many, or which: 41-50")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--peers", action="store_true")
     parser.add_argument("--check", action="store_true")
