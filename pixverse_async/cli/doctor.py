@@ -28,6 +28,8 @@ EXTRAS: Final = {
     "cli": ("rich", "a live view in the terminal, tab completion"),
     "emulator": ("av", "the service on this machine"),
     "telemetry": ("opentelemetry", "OpenTelemetry spans and numbers"),
+    "fast": ("crc32c", "storage's hash in C, a tenth of the CPU"),
+    "cloud": ("obstore", "videos into S3, Google Cloud Storage or Azure"),
 }
 LITTLE_SPACE_BYTES: Final = 2**30
 """A thousand videos of five seconds at 540p take about two of these."""

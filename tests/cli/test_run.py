@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 
 from pixverse_async._edge import journal_file
 from pixverse_async.cli.arguments import program
+from pixverse_async.cli.doctor import EXTRAS
 from pixverse_async.emulator import Rule, Settings
 from tests.cli.conftest import QUICK, Command, Service
 from tests.memory import tiny_png
@@ -283,6 +285,12 @@ def test_doctor_finds_nothing_wrong_where_nothing_is(cli: Command, serve: Servic
     Path("taken").touch()
     said = cli("doctor", "taken/out", "--offline")
     assert (6, True) == (said.code, "taken is not a folder to write to" in said.out)
+
+
+def test_doctor_knows_every_extra() -> None:
+    """An extra of the project that it does not look for would be missed by whoever wonders what is installed."""
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert set(project["optional-dependencies"]) == set(EXTRAS)
 
 
 @pytest.mark.parametrize("verb", ["run", "resume", "status", "resolve", "estimate", "attach"])
