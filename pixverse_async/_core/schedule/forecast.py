@@ -82,7 +82,7 @@ class Forecast:
         """Reckon when the next poll is worth its price. `share`: of the longest interval that is allowed.
 
         An answer is news of one job, and while typical durations are unsure it teaches about all others: it may cost
-        less then, by a power of the share of the spread that is chance. Without that 200 jobs at once cost a tenth more.
+        less then, by a power of the part of the spread that is chance. Without, 200 jobs at once cost a tenth more.
         """
         outlook = self.outlook(watched)
         hint = watched.due - watched.last if watched.due > watched.last else 0.3 * outlook.unit
