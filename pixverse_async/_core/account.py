@@ -21,8 +21,8 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
-from .errors import redact
 from .frozen import frozen
+from .redaction import redact
 
 _PRINT_BYTES: Final = 4
 _SALT_BYTES: Final = 64

@@ -15,8 +15,9 @@ from urllib.parse import urlsplit
 import attrs
 
 from .account import Account, account
-from .errors import ConfigError, redact
+from .errors import ConfigError
 from .frozen import frozen
+from .redaction import redact
 from .wire import DEFAULT_BASE_URL
 
 _LLM_HOSTS = ("api.gmi-serving.com",)

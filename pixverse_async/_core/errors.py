@@ -6,12 +6,11 @@ request id, and whether money may have been spent.  They are added on the way up
 `about()`, so that the place which notices a fault need not know whose job it was.
 
 Nothing here knows the wire, the journal or the disk.  Text that came from outside goes
-through `redact()` before it may enter an error: no key and no signed link survives it.
+through `redaction` before it may enter an error: no key and no signed link survives it.
 """
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
 from typing import Self
 
@@ -19,38 +18,6 @@ import attrs
 
 from .dollars import dollars
 from .frozen import shown
-
-MAX_QUOTED_CHARS = 300
-"""How much of a foreign text an error quotes: a screenful of terminal, three lines."""
-
-MAX_READ_CHARS = 2048
-"""How much of a foreign text is looked at: 64 MB of "https://" in a row would keep the patterns busy for days."""
-
-_TOKEN = re.compile(r"eyJ[\w-]{6,}(?:\.[\w-]*)*|(?i:bearer)\s+[\w.~+/=-]{8,}")
-# GMI keys are JWTs, which all begin with eyJ (base64 of '{"').
-_DATA_URI = re.compile(r"((?i:data):[\w/+.;=-]{0,120},)[^\s\"'<>]{24,}")
-_LOGIN = re.compile(r"((?i:https?):(?:\\?/){2})[^\s\"'<>/?#]*@")
-_QUERY = re.compile(r"((?i:https?):(?:\\?/){2}[^\s\"'<>?#]+)[?#][^\s\"'<>]+")
-# The slashes may be escaped, as in a piece of JSON that could not be read whole.
-_SIGNED = re.compile(r"(?i)\b((?:x-(?:goog|amz|oss)-[\w-]+|signature|sig|token|api_?key)=)[^\s&\"'<>\[]+")
-# What is left of a link whose beginning is missing.
-_UNPRINTABLE = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u202a-\\u202e\\u2066-\\u2069\\ud800-\\udfff]")
-# Terminal escapes, text that runs backwards, and what no encoding can print.
-
-
-def redact(text: str, limit_chars: int = MAX_QUOTED_CHARS) -> str:
-    """The text without tokens, logins or the query of any link, printable, and not longer than `limit_chars`.
-
-    >>> redact("PUT https://storage.example/a.png?X-Goog-Signature=1f failed for Bearer abcdefghij")
-    'PUT https://storage.example/a.png?[redacted] failed for [redacted]'
-    """
-    clean = _TOKEN.sub("[redacted]", text[:MAX_READ_CHARS])
-    if ":" in clean:  # asked first, for prompts and paths pass here by the thousand and hold no link
-        clean = _QUERY.sub(r"\1?[redacted]", _LOGIN.sub(r"\1[redacted]@", _DATA_URI.sub(r"\1[...]", clean)))
-    if "=" in clean:
-        clean = _SIGNED.sub(r"\1[redacted]", clean)
-    clean = _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", " ".join(clean.split()))
-    return clean if len(clean) <= limit_chars else clean[: limit_chars - 1] + "…"
 
 
 def _sentence(text: str) -> str:

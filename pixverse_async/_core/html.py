@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Final, NamedTuple
 
-from .errors import redact
+from .redaction import redact
 
 SHOWN_ROWS: Final = 20
 _LEFT: Final = "text-align:left"

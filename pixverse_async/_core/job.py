@@ -21,8 +21,9 @@ from urllib.parse import unquote, urlsplit
 
 import attrs
 
-from .errors import InvalidJobError, redact
+from .errors import InvalidJobError
 from .names import safe_stem, url_scheme
+from .redaction import redact
 
 Quality = Literal["360p", "540p", "720p", "1080p"]
 QUALITIES: tuple[str, ...] = get_args(Quality)

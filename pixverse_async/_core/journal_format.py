@@ -22,7 +22,7 @@ from zlib import crc32
 import attrs
 
 from .account import Account, shared_account
-from .errors import JournalError, redact
+from .errors import JournalError
 from .frozen import frozen
 from .lifecycle import (
     NEW_JOB,
@@ -36,6 +36,7 @@ from .lifecycle import (
     SubmitStarted,
     advance,
 )
+from .redaction import redact
 from .wire import MODEL
 
 VERSION: Final = 1

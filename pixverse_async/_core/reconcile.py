@@ -17,9 +17,9 @@ from itertools import pairwise
 from math import inf
 from typing import Final
 
-from .errors import redact
 from .frozen import frozen
 from .lifecycle import SubmitStarted
+from .redaction import redact
 from .wire import Echo, Listing, Status
 
 CLOCK_TOLERANCE: Final = 120.0

@@ -16,8 +16,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, cast
 from urllib.parse import urlsplit
 
-from .errors import ProtocolError, redact
+from .errors import ProtocolError
 from .job import Stage
+from .redaction import redact
 from .wire import Echo, Grant, Listing, Media, RateHint, Reply, Status
 
 _STAGES: Final[Mapping[str, Stage]] = {

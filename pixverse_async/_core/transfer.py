@@ -20,8 +20,8 @@ from typing import Final, TypeAlias
 import attrs
 
 from . import retry
-from .errors import redact
 from .frozen import frozen
+from .redaction import redact
 from .wire import Reply
 
 _NOT_VIDEO: Final = re.compile(r"text/|application/(json|xml|xhtml)|[^;]*\+(json|xml)", re.IGNORECASE)

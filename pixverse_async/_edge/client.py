@@ -22,10 +22,11 @@ import attrs
 
 from .._core import replies, retry, wire
 from .._core.config import Endpoint, read_endpoint
-from .._core.errors import ConfigError, StoppedError, TransportError, redact
+from .._core.errors import ConfigError, StoppedError, TransportError
 from .._core.job import Job
 from .._core.outcome import Outcome
 from .._core.reconcile import RESUBMIT_AFTER
+from .._core.redaction import redact
 from .._core.schedule import DEFAULT_POLLS_PER_SECOND, AdaptivePolling, PollPolicy, Scheduler
 from .._core.whose import Whose, refusal, whose
 from .batch import Batch

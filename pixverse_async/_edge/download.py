@@ -22,10 +22,11 @@ import anyio
 import attrs
 
 from .._core import retry
-from .._core.errors import DownloadError, TransportError, redact
+from .._core.errors import DownloadError, TransportError
 from .._core.integrity import Check, Flaw, find_flaw
 from .._core.lifecycle import DownloadAbandoned, LinkExpired, Saved
 from .._core.mp4 import MIN_BOX_BYTES
+from .._core.redaction import redact
 from .._core.transfer import (
     Again,
     Complete,

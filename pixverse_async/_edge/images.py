@@ -21,18 +21,12 @@ import anyio
 import attrs
 
 from .._core.config import is_loopback_host, is_public_address
-from .._core.errors import (
-    ApiError,
-    ConfigError,
-    InvalidJobError,
-    ProtocolError,
-    TransportError,
-    redact,
-)
+from .._core.errors import ApiError, ConfigError, InvalidJobError, ProtocolError, TransportError
 from .._core.frozen import frozen
 from .._core.job import Job
 from .._core.names import url_identity, url_scheme
 from .._core.picture import SAVE_AGAIN, FileType, PictureFacts, Plan, data_uri, data_uri_bytes, describe, plan
+from .._core.redaction import redact
 from .._core.sniff import examine
 from .retries import Retries
 from .transport import Transport

@@ -13,7 +13,6 @@ from typing import Final
 
 from PIL import Image, ImageCms
 
-from .._core.errors import redact
 from .._core.picture import (
     MAX_BYTES,
     MAX_DECODED_PX,
@@ -25,6 +24,7 @@ from .._core.picture import (
     PictureFacts,
     fit,
 )
+from .._core.redaction import redact
 
 JPEG_QUALITY: Final = 95
 """Above it files grow and nothing is to be seen; the video model compresses far more."""

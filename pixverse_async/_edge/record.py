@@ -7,11 +7,12 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from .._core.errors import ConfigError, JournalError, redact
+from .._core.errors import ConfigError, JournalError
 from .._core.frozen import frozen
 from .._core.journal_format import read_journal
 from .._core.lifecycle import ConfirmedAbsent, JobRecord, Reconciled, State, SubmitInterrupted
 from .._core.record import RecordedJob, on_record
+from .._core.redaction import redact
 from .._core.replies import is_request_id
 from .journal import Journal
 from .journal_file import forget_accounts, repair_file

@@ -30,13 +30,13 @@ from .._core.errors import (
     PixverseError,
     StoppedError,
     UnexpectedError,
-    redact,
 )
 from .._core.job import Job
 from .._core.lifecycle import Event, Saved, State, SubmitStarted, advance
 from .._core.names import url_scheme
 from .._core.outcome import Failed, Outcome, Pending, Succeeded, Timings, Unknown
 from .._core.pace import Pacer
+from .._core.redaction import redact
 from .._core.whose import Whose
 from .flight import Flight, JobEvent, Observer
 from .journal import EventLog

@@ -25,7 +25,8 @@ import attrs
 from yarl import URL
 
 from .._core.config import Endpoint, is_public_address
-from .._core.errors import DownloadError, TransportError, redact
+from .._core.errors import DownloadError, TransportError
+from .._core.redaction import redact
 from .._core.wire import Call, Reply
 
 MAX_REPLY_BYTES = 64 * 2**20

@@ -15,14 +15,13 @@ from hypothesis import strategies as st
 
 import pixverse_async
 from pixverse_async._core.errors import (
-    MAX_QUOTED_CHARS,
     ApiError,
     GenerationError,
     InsufficientCreditsError,
     PixverseError,
     RejectedError,
-    redact,
 )
+from pixverse_async._core.redaction import MAX_QUOTED_CHARS, redact
 
 
 def walk(kind: type[PixverseError]) -> Iterator[type[PixverseError]]:
