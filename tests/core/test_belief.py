@@ -110,6 +110,22 @@ def test_asking_twice_as_often_teaches_no_more() -> None:
     assert often_var == pytest.approx(once_var, rel=0.3)
 
 
+def test_the_example_of_the_docstring_is_true() -> None:
+    """What is expected of both classes after a job of 100 s that was asked at 60 and 80 s, or not at all."""
+    fast, slow = JobClass("720p", 5, audio=False), JobClass("1080p", 5, audio=False)
+    asked, alone = (Belief(lambda c: math.log(50.0 if c == fast else 90.0)) for _ in range(2))
+    start, expected, said = [Start(0.0, 1.0)], list[tuple[int, int]](), None
+    for at in (60.0, 80.0):
+        said = asked.survived(fast, start, at, said)
+        expected.append((round(asked.unit(fast)), round(asked.unit(slow))))
+    assert expected == [(93, 159), (109, 184)]
+    asked.finished(fast, start, 99.0, 101.0, said)
+    alone.finished(fast, start, 99.0, 101.0)
+    for belief in (asked, alone):
+        assert (91, 157) == (round(belief.unit(fast)), round(belief.unit(slow)))
+    assert [0.30, 0.39] == [round(math.sqrt(asked.typical.of(c)[1]), 2) for c in (fast, slow)]
+
+
 def test_the_spread_of_chance_is_learned() -> None:
     """Of two hundred durations spread by 10% or by 45% the spread is told within a quarter, wherever it began."""
     for spread in (0.1, 0.45):
