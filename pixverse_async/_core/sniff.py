@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from .picture import FORMAT_NAMES, Format, PictureFacts
+from .signatures import CUT_SHORT, format_of, other_than_image
 
-_CUT_SHORT: Final = "the file is cut short"
 _ORIENTATION_TAG: Final = 0x0112
 _SHORT: Final = 3
 # EXIF's number for the type of a 16-bit value.
@@ -31,74 +31,18 @@ def examine(data: bytes) -> PictureFacts:
     >>> examine(b"<!DOCTYPE html><html>").problem
     'not an image but an HTML, SVG or XML document'
     """
-    kind = _format(data)
+    kind = format_of(data)
     if kind is None:
-        return PictureFacts(problem=_other(data))
+        return PictureFacts(problem=other_than_image(data))
     try:
         facts = _READERS[kind](data)
     except _BrokenError as broken:
         return PictureFacts(format=kind, problem=f"damaged {FORMAT_NAMES[kind]}: {broken}")
     except (struct.error, IndexError):
-        return PictureFacts(format=kind, problem=f"damaged {FORMAT_NAMES[kind]}: {_CUT_SHORT}")
+        return PictureFacts(format=kind, problem=f"damaged {FORMAT_NAMES[kind]}: {CUT_SHORT}")
     if facts.format in ("heic", "avif") or (facts.width > 0 and facts.height > 0):
         return facts
     return PictureFacts(format=kind, problem=f"damaged {FORMAT_NAMES[kind]}: no pixels")
-
-
-def _format(data: bytes) -> Format | None:
-    if data.startswith(b"\xff\xd8\xff"):
-        return "jpeg"
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "png"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "webp"
-    if data.startswith((b"GIF87a", b"GIF89a")):
-        return "gif"
-    if data[:2] == b"BM" and data[6:10] == b"\0\0\0\0":
-        return "bmp"
-    return _brand(data) if data[4:8] == b"ftyp" else None
-
-
-def _brand(data: bytes) -> Format | None:
-    length = int.from_bytes(data[:4])
-    brands = {data[at : at + 4] for at in (8, *range(16, min(length, 256), 4))}
-    if brands & {b"avif", b"avis"}:
-        return "avif"
-    # Source: ISO/IEC 23008-12, the brands of HEVC images and of the container itself.
-    return "heic" if brands & {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"} else None
-
-
-_OTHERS: Final[tuple[tuple[bytes, str], ...]] = (
-    (b"II*\0", "a TIFF or camera raw file"),
-    (b"MM\0*", "a TIFF or camera raw file"),
-    (b"%PDF", "a PDF"),
-    (b"8BPS", "a Photoshop file"),
-    (b"\0\0\1\0", "an icon"),
-    (b"\xff\x0a", "a JPEG XL file"),
-    (b"\0\0\0\x0cJXL ", "a JPEG XL file"),
-    (b"\0\0\0\x0cjP  ", "a JPEG 2000 file"),
-    (b"\xffO\xffQ", "a JPEG 2000 file"),
-    (b"PK\3\4", "a ZIP archive"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"\x1aE\xdf\xa3", "a video"),
-    (b"version https://git-lfs", "a Git LFS pointer whose content was not fetched"),
-)
-_SIGNATURES: Final = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF", b"GIF87a", b"GIF89a", b"BM")
-
-
-def _other(data: bytes) -> str:
-    if not data:
-        return "an empty file"
-    if len(data) < 16 and any(data.startswith(start) or start.startswith(data) for start in _SIGNATURES):
-        return f"not an image, or {_CUT_SHORT}"
-    if not data[:64].strip(b"\0"):
-        return "not an image but zeros, as a failed copy leaves behind"
-    name = next((name for start, name in _OTHERS if data.startswith(start)), None)
-    if name is None and data[4:8] == b"ftyp":
-        name = "a video"
-    if name is None and data[:64].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
-        name = "an HTML, SVG or XML document"
-    return f"not an image but {name}" if name else "not an image of a known kind"
 
 
 # -- JPEG: ITU-T T.81, annex B -------------------------------------------------------------------
@@ -123,10 +67,9 @@ def _jpeg(data: bytes) -> PictureFacts:
         has_scan = has_scan or marker == _START_OF_SCAN
     if frame is None or not has_scan:
         raise _BrokenError("no picture between its first and its last marker")
-    _, _, height, width, _ = frame
-    return PictureFacts(
-        format="jpeg", width=width, height=height, orientation=orientation, oddity=_jpeg_oddity(*frame)
-    )
+    kind, depth, height, width, components = frame
+    oddity = _jpeg_oddity(kind, depth, components)
+    return PictureFacts(format="jpeg", width=width, height=height, orientation=orientation, oddity=oddity)
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
@@ -141,16 +84,15 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
         (length,) = struct.unpack_from(">H", data, position)
         yield marker, position + 2, position + length
         position += max(2, length)
-    raise _BrokenError(f"{_CUT_SHORT}, the end marker is missing")
+    raise _BrokenError(f"{CUT_SHORT}, the end marker is missing")
 
 
-def _jpeg_oddity(marker: int, depth: int, height: int, width: int, components: int) -> str | None:
-    del height, width
+def _jpeg_oddity(kind: int, depth: int, components: int) -> str | None:
     if components == _CMYK_COMPONENTS:
         return "CMYK"
     if depth != 8:
         return f"{depth}-bit"
-    return None if marker in _COMMON_FRAMES else "lossless or arithmetic-coded"
+    return None if kind in _COMMON_FRAMES else "lossless or arithmetic-coded"
 
 
 def _orientation(tiff: bytes) -> int:
@@ -216,7 +158,7 @@ _ANIMATION_FLAG: Final = 0x02
 def _webp(data: bytes) -> PictureFacts:
     (riff_size,) = struct.unpack_from("<I", data, 4)
     if riff_size + 8 > len(data):
-        raise _BrokenError(f"{_CUT_SHORT}, {len(data)} of {riff_size + 8} bytes")
+        raise _BrokenError(f"{CUT_SHORT}, {len(data)} of {riff_size + 8} bytes")
     size, orientation, is_animated = (0, 0), 1, False
     for kind, start, end in _riff_chunks(data, riff_size + 8):
         if size == (0, 0):
@@ -236,7 +178,7 @@ def _riff_chunks(data: bytes, end: int) -> Iterator[tuple[bytes, int, int]]:
     while position + 8 <= end:
         kind, length = struct.unpack_from("<4sI", data, position)
         if position + 8 + length > end:
-            raise _BrokenError(f"{_CUT_SHORT} within {kind.decode('latin-1')!r}")
+            raise _BrokenError(f"{CUT_SHORT} within {kind.decode('latin-1')!r}")
         yield kind, position + 8, position + 8 + length
         position += 8 + length + length % 2
 
@@ -296,7 +238,7 @@ def _bmp(data: bytes) -> PictureFacts:
     layout = "<HH" if header_bytes == _CORE_HEADER_BYTES else "<ii"
     width, height = struct.unpack_from(layout, data, 18)
     if size_bytes > len(data):
-        raise _BrokenError(f"{_CUT_SHORT}, {len(data)} of {size_bytes} bytes")
+        raise _BrokenError(f"{CUT_SHORT}, {len(data)} of {size_bytes} bytes")
     return PictureFacts(format="bmp", width=abs(width), height=abs(height))
 
 
@@ -314,10 +256,10 @@ def _avif(data: bytes) -> PictureFacts:
 def _boxed(data: bytes, kind: Format) -> PictureFacts:
     top = {name: (start, end) for name, start, end in _boxes(data, 0, len(data))}
     if b"meta" not in top and b"moov" not in top:
-        raise _BrokenError(_CUT_SHORT)
+        raise _BrokenError(CUT_SHORT)
     inner = _children(data, top.get(b"meta"))
     if b"mdat" not in top and b"idat" not in inner:
-        raise _BrokenError(f"{_CUT_SHORT}, the pixels are missing")
+        raise _BrokenError(f"{CUT_SHORT}, the pixels are missing")
     width, height = max(_extents(data, inner), key=lambda size: size[0] * size[1], default=(0, 0))
     return PictureFacts(format=kind, width=width, height=height, is_animated=b"moov" in top)
 
@@ -351,7 +293,7 @@ def _boxes(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]
         elif size == 0:
             size = end - start
         if size < head_bytes or start + size > end:
-            raise _BrokenError(f"{_CUT_SHORT} within {name.decode('latin-1')!r}")
+            raise _BrokenError(f"{CUT_SHORT} within {name.decode('latin-1')!r}")
         yield name, start + head_bytes, start + size
         start += size
 
