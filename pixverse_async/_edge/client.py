@@ -6,14 +6,13 @@ order, and outcomes are handed out.  A `Client` belongs to the event loop in whi
 
 from __future__ import annotations
 
-import logging
 import os
 import random
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Self
 
@@ -27,7 +26,7 @@ from .._core.job import Job
 from .._core.outcome import Outcome
 from .._core.reconcile import RESUBMIT_AFTER
 from .._core.redaction import redact
-from .._core.schedule import DEFAULT_POLLS_PER_SECOND, AdaptivePolling, PollPolicy, Scheduler
+from .._core.schedule import DEFAULT_POLLS_PER_SECOND, AdaptivePolling, PollPolicy
 from .._core.whose import Whose, refusal, whose
 from .batch import Batch
 from .calls import answer_to, flat_task_group
@@ -43,6 +42,7 @@ from .limits import (
     Limits,
     OnCancel,
     OnUnknown,
+    read_budget,
     retry_before_utc,
 )
 from .plan import Jobs
@@ -50,14 +50,10 @@ from .record import JOURNAL_NAME, existing_journal
 from .run import utc_now
 from .sinks import Sink
 from .threads import in_thread
-from .timing import TIMING_SUFFIX, read_timing, write_timing
+from .timing import warm_scheduler
 from .transport import AiohttpTransport, Transport
 
-logger = logging.getLogger("pixverse_async")
-
 DEFAULT_POLICY = AdaptivePolling()
-MAX_POLLS_PER_SECOND = 1000.0
-"""What one process can send; anything near it is rude."""
 NOTHING_SENT = "resume looks after what was sent before, and sends nothing"
 OUTCOME_BUFFER = 64
 """Outcomes that may wait for a slow consumer of `as_completed` before the batch waits for it."""
@@ -277,7 +273,7 @@ class Client:
         on_event: Observer | None = None,
     ) -> AsyncGenerator[AsyncIterator[Outcome]]:
         """A batch under way; of the jobs on record, and sending nothing, without `jobs`."""
-        budget = _read_budget(budget_usd)
+        budget = read_budget(budget_usd)
         transport = self._open_transport()
         async with AsyncExitStack() as stack:
             folder = Path(output_dir)
@@ -288,7 +284,7 @@ class Client:
             stack.push_async_callback(log.aclose)
             accounts = None if kept_at is None else _accounts(self._endpoint, log, kept_at)
             scheduler = await stack.enter_async_context(
-                _scheduler(poll_policy, polls_per_second, self._rng, kept_at)
+                warm_scheduler(poll_policy, polls_per_second, self._rng, kept_at)
             )
             send, receive = anyio.create_memory_object_stream[Outcome](OUTCOME_BUFFER)
             stack.enter_context(receive)
@@ -349,38 +345,3 @@ def _accounts(endpoint: Endpoint, log: EventLog, kept_at: Path) -> Whose:
     if problem is not None:
         raise problem
     return accounts
-
-
-@asynccontextmanager
-async def _scheduler(
-    policy: PollPolicy, polls_per_second: float, rng: random.Random, journal: Path | None
-) -> AsyncGenerator[Scheduler]:
-    """The scheduler of a run, warm from the last run over the same journal and kept for the next one."""
-    if not 0 < polls_per_second <= MAX_POLLS_PER_SECOND:
-        remedy = f"Use a number above 0, and not above {MAX_POLLS_PER_SECOND:g}."
-        raise ConfigError("polls_per_second", f"{polls_per_second!r} is out of range", remedy)
-    timing = None if journal is None else journal.with_suffix(TIMING_SUFFIX)
-    learned = None if timing is None else await read_timing(timing)
-    scheduler = policy.scheduler(polls_per_second=polls_per_second, seed=rng.getrandbits(32), learned=learned)
-    for note in scheduler.notes:
-        logger.info("poll schedule: %s", note)
-    try:
-        yield scheduler
-    finally:
-        if timing is not None:
-            await write_timing(timing, scheduler.learned())
-
-
-def _read_budget(budget_usd: Decimal | float | str | None) -> Decimal | None:
-    """The budget as exact money: 0.1 means ten cents, not the nearest binary fraction."""
-    if budget_usd is None:
-        return None
-    try:
-        budget = Decimal(str(budget_usd))
-    except InvalidOperation:
-        budget = Decimal("NaN")
-    if not budget.is_finite() or budget < 0:
-        raise ConfigError(
-            "budget_usd", f"{budget_usd!r} is no amount of money", "Give dollars, such as 25 or '9.50'."
-        )
-    return budget

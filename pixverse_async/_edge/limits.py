@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, TypeAlias, get_args
 
 import attrs
@@ -69,3 +70,18 @@ def retry_before_utc(retry_failed: bool | datetime) -> float:
 
 
 _RETRY_REMEDY = "Use True, False, or the time at which the round of retries began, such as datetime.now(UTC)."
+
+
+def read_budget(budget_usd: Decimal | float | str | None) -> Decimal | None:
+    """The budget as exact money: 0.1 means ten cents, not the nearest binary fraction."""
+    if budget_usd is None:
+        return None
+    try:
+        budget = Decimal(str(budget_usd))
+    except InvalidOperation:
+        budget = Decimal("NaN")
+    if not budget.is_finite() or budget < 0:
+        raise ConfigError(
+            "budget_usd", f"{budget_usd!r} is no amount of money", "Give dollars, such as 25 or '9.50'."
+        )
+    return budget

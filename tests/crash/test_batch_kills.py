@@ -28,7 +28,7 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 
 from pixverse_async import BatchResult, Succeeded
 from pixverse_async._core.journal_format import read_journal
-from pixverse_async._edge.client import JOURNAL_NAME
+from pixverse_async._edge.record import JOURNAL_NAME
 from pixverse_async.emulator import Emulator, Rule, Settings, tiny_film
 from tests.crash.batch_child import Life
 from tests.memory import kinds

@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from pixverse_async import BatchResult, Client, ConfigError, Job, forget_account, jobs_on_record
-from pixverse_async._edge.client import JOURNAL_NAME
+from pixverse_async._edge.record import JOURNAL_NAME
 from tests.memory import Scene, kinds, some_jobs
 
 pytestmark = pytest.mark.anyio

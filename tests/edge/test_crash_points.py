@@ -10,9 +10,9 @@ import pytest
 
 from pixverse_async import BatchResult, Outcome
 from pixverse_async._core.lifecycle import Event, JobRecord
-from pixverse_async._edge.client import JOURNAL_NAME
 from pixverse_async._edge.journal import Journal
 from pixverse_async._edge.limits import Limits, OnUnknown
+from pixverse_async._edge.record import JOURNAL_NAME
 from tests.memory import Scene, kinds, some_jobs
 
 pytestmark = pytest.mark.anyio

@@ -44,11 +44,11 @@ from pixverse_async import (
 from pixverse_async._core.journal_format import read_journal
 from pixverse_async._core.lifecycle import JobRecord, State
 from pixverse_async._edge.batch import Batch
-from pixverse_async._edge.client import JOURNAL_NAME
 from pixverse_async._edge.flight import Observer
 from pixverse_async._edge.images import ImageHost
 from pixverse_async._edge.journal import Journal
 from pixverse_async._edge.limits import Limits
+from pixverse_async._edge.record import JOURNAL_NAME
 from pixverse_async.emulator.settings import PRICES
 from tests.edge.test_crash_points import Killed, MortalLog
 from tests.memory import Scene, kinds, tiny_png

@@ -23,8 +23,8 @@ from pixverse_async import (
 )
 from pixverse_async._core.breaker import FEWEST_CALLS
 from pixverse_async._core.lifecycle import NEW_JOB, Event, JobRecord, advance
-from pixverse_async._edge.client import JOURNAL_NAME
 from pixverse_async._edge.journal import Journal
+from pixverse_async._edge.record import JOURNAL_NAME
 from pixverse_async._edge.run import utc_now
 from pixverse_async.emulator.faults import MEDIA_FAULTS, PUT_FAULTS
 from tests.memory import Scene, kinds, some_jobs, tiny_png

@@ -20,9 +20,9 @@ from pixverse_async._core.lifecycle import ConfirmedAbsent, Event, JobRecord, Su
 from pixverse_async._core.reconcile import LOOK_AFTER
 from pixverse_async._core.wire import Call, Reply
 from pixverse_async._edge.batch import open_budget
-from pixverse_async._edge.client import JOURNAL_NAME
 from pixverse_async._edge.journal import Journal
 from pixverse_async._edge.limits import Limits
+from pixverse_async._edge.record import JOURNAL_NAME
 from pixverse_async._edge.run import utc_now
 from tests.core.test_journal_format import resealed
 from tests.edge.test_crash_points import Killed

@@ -26,8 +26,8 @@ from pixverse_async._core.errors import ApiError
 from pixverse_async._core.lifecycle import GenerationSucceeded, LinkExpired
 from pixverse_async._core.reconcile import LOOK_AFTER
 from pixverse_async._core.wire import Call, Reply
-from pixverse_async._edge.client import JOURNAL_NAME
 from pixverse_async._edge.journal import Journal
+from pixverse_async._edge.record import JOURNAL_NAME
 from tests.memory import MemoryPart, MemorySink, MemoryTransport, Scene, kinds, some_jobs, tiny_png
 
 pytestmark = pytest.mark.anyio

@@ -15,9 +15,9 @@ from aiohttp import web
 
 from pixverse_async import BatchResult, FixedPolling, Job, generate_many
 from pixverse_async._edge import batch as batch_stage
-from pixverse_async._edge.client import JOURNAL_NAME
 from pixverse_async._edge.directory import DirectorySink
 from pixverse_async._edge.download import download
+from pixverse_async._edge.record import JOURNAL_NAME
 from pixverse_async.emulator import Emulator, Settings, tiny_film
 from tests.loopback.raw_server import head, honest, raw_server, sends, whole
 from tests.loopback.test_storage_faults import FILE, QUICK, assert_nothing_left, bring, transport
