@@ -48,7 +48,7 @@ class Account:
 
 
 def account(base_url: str, org_id: str | None, api_key: str, *, salt: str) -> Account:
-    """The account as it may be written down. `salt`: any text, 64 bytes at most; drawn anew for each journal."""
+    """The account as it may be written down. `salt`: ASCII, 64 characters at most; drawn anew for each journal."""
     print_ = blake2b(api_key.encode(), key=salt.encode(), digest_size=_PRINT_BYTES).hexdigest()
     return Account(
         base_url=redact(base_url),
@@ -61,7 +61,7 @@ def account(base_url: str, org_id: str | None, api_key: str, *, salt: str) -> Ac
 @lru_cache(maxsize=256)
 def shared_account(base_url: str, org_id: str | None, key_salt: str, key_print: str) -> Account:
     """The account as read from a journal: one object for all the submits that name it. *Raises* `ValueError`."""
-    if not isinstance(key_salt, str) or len(key_salt.encode()) > _SALT_BYTES:  # pyright: ignore[reportUnnecessaryIsInstance]  a file says it
+    if not isinstance(key_salt, str) or not key_salt.isascii() or len(key_salt) > _SALT_BYTES:  # pyright: ignore[reportUnnecessaryIsInstance]  a file says it
         raise ValueError(f"{redact(str(key_salt), 40)!r} is no salt")
     return Account(base_url=base_url, org_id=org_id, key_salt=key_salt, key_print=key_print)
 

@@ -110,7 +110,7 @@ def test_accounts_survive_the_file_and_its_compaction() -> None:
     assert found[0] is found[1]
 
 
-@pytest.mark.parametrize("salt", ["x" * 65, 5, None])
+@pytest.mark.parametrize("salt", ["x" * 65, 5, None, "\ud800"])
 def test_an_account_that_nothing_can_be_compared_with_is_damage(salt: object) -> None:
     """Of a journal that somebody wrote into, before anything is asked or sent: not an error in the middle of a run."""
     account = attrs.evolve(HERE.account("salt"), key_salt=salt)
