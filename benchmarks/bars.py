@@ -8,6 +8,8 @@ from xml.sax.saxutils import escape
 Bar = tuple[str, float, bool]
 """Its name, its length, and whether it is ours."""
 _PANEL, _NAME, _ROW, _TOP, _ROOM = 470, 150, 20, 56, 60
+_LABEL = 24
+"""Pixels: the width of a figure of three digits."""
 _INK, _GREY, _OURS, _PEER = "#222", "#999", "#c0392b", "#9ecae1"
 
 
@@ -34,9 +36,13 @@ def _panel(title: str, note: str, bars: Sequence[Bar], left: float, scale: float
         colour = _OURS if is_ours else _PEER
         out.append(f'<rect x="{zero}" y="{y}" width="{length * scale:.1f}" height="{_ROW - 6}" fill="{colour}"/>')
         out.append(_text(zero - 6, y + 11, name, anchor="end", colour=_OURS if is_ours else _INK))
-        out.append(_text(zero + length * scale + 5, y + 11, f"{length:.2f}"))
     one = zero + scale
     out.append(f'<line x1="{one:.1f}" y1="{_TOP - 6}" x2="{one:.1f}" y2="{bottom}" stroke="{_INK}"/>')
+    for n, (_, length, _) in enumerate(bars):
+        end = zero + length * scale + 5
+        # Beside the line that marks 1.0, never under it.
+        place = one + 5 if end < one < end + _LABEL else end
+        out.append(_text(place, _TOP + n * _ROW + 11, f"{length:.2f}"))
     return out
 
 
