@@ -151,10 +151,10 @@ def _charts(cards: Sequence[Card]) -> str:
     legend = "".join(f'<li><i class="{kind}"></i>{name}</li>' for kind, name in kinds.items())
     return f"""<h2>Times</h2>
 <div class="charts"><figure><figcaption>The batch in time<p>from the first submit on;
-a minute stands for a time in which nothing was under way</p></figcaption>
+a longer pause between two runs is drawn as one minute</p></figcaption>
 {bars}<ul class="legend">{legend}</ul></figure>
 <figure><figcaption>Generation times<p>jobs by the time from
-the end of their queueing to our seeing their end</p></figcaption>
+the end of their queueing until their end was seen</p></figcaption>
 {times}</figure></div>"""
 
 
