@@ -36,6 +36,11 @@ _SCOUT_AFTER, _SCOUT_AGAIN = 5.0, 0.25
 """Seconds from the first submission to the first scout, and between two scouts at the least
 (`Forecast.rest` reckons the usual wait). Half and twice either were measured the same within 2%."""
 
+_SCOUT_STEP = 256
+"""Places that a scout goes beyond the front at most; the step doubles while it finds jobs that have started."""
+_DUE = 0.05
+"""Seconds: what is due within them is due now, for one turn of the loop takes as long."""
+
 Entry = tuple[float, int, int]
 """(when, serial, job): void once the job has another serial."""
 
@@ -72,7 +77,7 @@ class _Adaptive:
         if watched is None:
             return
         if scouted:
-            self._scout_step = 1 if stage is Stage.QUEUED else min(256, 2 * self._scout_step)
+            self._scout_step = 1 if stage is Stage.QUEUED else min(_SCOUT_STEP, 2 * self._scout_step)
         starts = self._forecast.starts
         front, was_in_line, watched.errors = starts.line.front, starts.in_line, 0
         self._forecast.answered(watched, stage, sent, received)
@@ -217,7 +222,7 @@ class _Adaptive:
                 continue
             if self._forecast.has_changed(watched) or watched.due < watched.wait_until:
                 self._forecast.set_due(watched, 1.0)
-            if watched.due <= now + 0.05:
+            if watched.due <= now + _DUE:
                 heapq.heappush(self._ready, (self._order(watched, now), entry[1], watched.job))
             else:
                 self._push(watched, self._next_look(watched, now))

@@ -43,8 +43,13 @@ _DRIFT = 2.5e-5
 and twice that were measured the same within 3%."""
 _LEAST = 1e-9
 """No answer is ever quite impossible."""
-_STALE = 0.08
-"""A class's curve is built anew when its middle has moved by this part of its spread: less cannot be seen."""
+_STALE, _STALE_SPREAD, _STALE_EARLY = 0.08, 0.048, 0.002
+"""A class's curve is built anew when its middle has moved by this part of its spread, its spread has changed by that
+part, or the share of early ends by this much: less cannot be seen."""
+_SMALL = 1e-3
+"""Hypotheses less probable than this are left out of a curve."""
+_SOME, _LIKELY = 1e-4, 0.02
+"""Of several possible starts each keeps a little when all seem impossible; below 2% of all it is left out."""
 _FINE = 0.05
 """Bell curves are kept for spreads that differ by 5%."""
 _PAD = 200
@@ -77,6 +82,16 @@ class Verdict(NamedTuple):
     """P(it was a straggler)."""
 
 
+class _Kept(NamedTuple):
+    """A curve, and what was believed when it was built."""
+
+    at: float
+    spread: float
+    early: float
+    curve: Curve
+    unit: float
+
+
 class Said(NamedTuple):
     """What a running job's answers have said so far."""
 
@@ -98,8 +113,10 @@ class Belief:
         self.endings = Endings()
         self.finished_count = 0
         self.hypotheses = Hypotheses()
-        self._now, self._changes, self._version = 0.0, 0, 0
-        self._curves: dict[JobClass, tuple[tuple[float, float, float], Curve, float, int]] = {}
+        self._now, self._changes = 0.0, 0
+        self._curves: dict[JobClass, _Kept] = {}
+        self._checked: set[JobClass] = set()
+        """Classes whose curve was looked at since the last answer."""
 
     # -- what is believed
 
@@ -119,20 +136,19 @@ class Belief:
     def curve(self, job_class: JobClass) -> tuple[Curve, float]:
         """The distribution of a duration, and the unit of its grid in seconds."""
         kept = self._curves.get(job_class)
-        if kept is not None and kept[3] == self._version:
-            return kept[1], kept[2]
-        at, var = self.typical.of(job_class)
-        mark = (at, math.sqrt(var + self.spread**2), self.endings.early)
-        if kept is None or _moved(kept[0], mark):
-            kept = (mark, self._build(at, var), math.exp(at), 0)
-        self._curves[job_class] = (*kept[:3], self._version)
-        return kept[1], kept[2]
+        if kept is None or job_class not in self._checked:
+            at, var = self.typical.of(job_class)
+            spread, early = math.sqrt(var + self.spread**2), self.endings.early
+            if kept is None or _is_stale(kept, at, spread, early):
+                kept = self._curves[job_class] = _Kept(at, spread, early, self._build(at, var), math.exp(at))
+            self._checked.add(job_class)
+        return kept.curve, kept.unit
 
     def _build(self, at: float, var: float) -> Curve:
         """All hypotheses together, each by its probability, with the stragglers and the early ends."""
         usual = [0.0] * KNOTS
         for share, (shift, spread) in zip(self.hypotheses.shares, self.hypotheses.curves(var), strict=True):
-            if share > 1e-3:
+            if share > _SMALL:
                 bell = _bell(round(math.log(spread) / _FINE), shift)
                 usual = [u + share * b for u, b in zip(usual, bell, strict=True)]
         e, late = self.endings.early, TAIL * (1.0 - self.endings.never)
@@ -169,11 +185,11 @@ class Belief:
             return starts
         curve, unit = self.curve(job_class)
         parts = [
-            (at, weight * (1e-4 + curve.at((until - at) / unit)[0] - curve.at((since - at) / unit)[0]))
+            (at, weight * (_SOME + curve.at((until - at) / unit)[0] - curve.at((since - at) / unit)[0]))
             for at, weight in starts
         ]
         whole = sum(weight for _, weight in parts)
-        return [Start(at, weight / whole) for at, weight in parts if weight > 0.02 * whole]
+        return [Start(at, weight / whole) for at, weight in parts if weight > _LIKELY * whole]
 
     def _advance(self, now: float) -> None:
         """Time passes: the pace drifts, or may have changed. A long silence counts for ten minutes."""
@@ -183,7 +199,7 @@ class Belief:
         self._now = now
         self.typical.drift(_DRIFT * passed)
         self.hypotheses.wait(passed)
-        self._version += 1
+        self._checked.clear()
 
     def _learn(
         self, job_class: JobClass, starts: Sequence[Start], spans: Sequence[Span], said: Said | None
@@ -203,7 +219,7 @@ class Belief:
         if change is not None:
             self.typical.shift(change.by, change.var)
             self._changes += 1
-        self._version += 1
+        self._checked.clear()
         return (at, var), verdict
 
     def _without(self, said: Said, at: float, var: float) -> tuple[float, float]:
@@ -256,7 +272,7 @@ class Belief:
         self.typical.recall(pace, doubt, offsets)
         self.endings.recall(early)
         self.hypotheses.recall(spreads)
-        self._version += 1
+        self._checked.clear()
 
 
 def _shares(at: float, curves: Sequence[tuple[float, float]], spans: Sequence[Span]) -> list[float]:
@@ -264,11 +280,10 @@ def _shares(at: float, curves: Sequence[tuple[float, float]], spans: Sequence[Sp
     return [cut_share(at + shift, spread, spans) for shift, spread in curves]
 
 
-def _moved(old: tuple[float, float, float], new: tuple[float, float, float]) -> bool:
+def _is_stale(kept: _Kept, at: float, spread: float, early: float) -> bool:
     """The belief has changed so much that a curve built before is no longer good enough."""
-    width = old[1]
     return (
-        abs(new[0] - old[0]) > _STALE * width
-        or abs(new[1] - width) > 0.6 * _STALE * width
-        or abs(new[2] - old[2]) > 0.002
+        abs(at - kept.at) > _STALE * kept.spread
+        or abs(spread - kept.spread) > _STALE_SPREAD * kept.spread
+        or abs(early - kept.early) > _STALE_EARLY
     )

@@ -25,6 +25,8 @@ EARLY_SECONDS = 5.0
 """Their typical time."""
 _MEMORY = 100.0
 """Finished jobs that are remembered by the share of early ends."""
+_SHORTEST, _INSTANT = 0.2, 0.1
+"""Seconds. No job takes less; and two answers of one instant leave that much between them for its end."""
 _ROOT_HALF, _PEAK = 0.7071067811865476, 0.3989422804014327
 
 
@@ -87,7 +89,8 @@ def running(starts: Sequence[Start], until: float) -> list[Span]:
 
 def ended(starts: Sequence[Start], since: float, until: float) -> list[Span]:
     """For a job that had not ended at `since` and had at `until`."""
-    return [Span(max(0.2, since - at), max(0.3, until - at), weight) for at, weight in starts]
+    low, high = _SHORTEST, _SHORTEST + _INSTANT
+    return [Span(max(low, since - at), max(high, until - at), weight) for at, weight in starts]
 
 
 class Cut(NamedTuple):

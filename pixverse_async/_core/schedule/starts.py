@@ -1,11 +1,10 @@
 """When a waiting job starts: two rival explanations of the queue, weighed by how well they predict.
 
-*Alone*: each job waits by itself, see `waits`. *Line*: the service
-takes jobs in the order of submission, so an answer about one bounds all ahead of it and behind it. Every answer
-about a waiting job moves the odds between the two: they are multiplied by the chance which *line* had given to that
-answer over the chance which *alone* had given to it. Kept are the logarithms, so that evidence adds up: 0 is even, 3
-is twenty to one for the line. Where nothing is ever seen to start, a job counts as started
-when it was submitted, and what is learned is the time from there.
+*Alone*: each job waits by itself, see `waits`. *Line*: the service takes jobs in the order of submission, so an answer
+about one bounds all ahead of it and behind it. Every answer about a waiting job moves the odds between the two: they
+are multiplied by the chance which *line* had given to that answer over the chance which *alone* had given to it. Kept
+are the logarithms, so that evidence adds up: 0 is even, 3 is twenty to one for the line. Where nothing is ever seen to
+start, a job counts as started when it was submitted, and what is learned is the time from there.
 """
 
 from __future__ import annotations
@@ -36,8 +35,15 @@ _OVERTAKEN = 2.0
 twice that were measured the same within 2%."""
 _MOST_ODDS = 8.0
 """The odds stay within e**8, three thousand to one."""
-_ENOUGH = 1e-4
-"""Chances below this are left out."""
+_ENOUGH, _SHARE_ENOUGH, _PART_ENOUGH = 1e-4, 0.02, 0.01
+"""Left out, to save work: chances below this, an explanation less probable than this, and of a start that is past the
+intervals that hold less than this part of it."""
+_RULES = 0.95
+"""A line so probable says where a start is looked for."""
+_DIRECT_ENDS, _WAITING_ANSWERS = 5, 10
+"""So many ends without a word of a start, and answers "queued" before them, show a service that tells no starts."""
+_SHORT = 1.0
+"""Seconds: it does not matter when within such a time a job has started."""
 
 
 def mean(starts: Sequence[Start]) -> float:
@@ -102,8 +108,8 @@ class Starts:
     def seen_direct_end(self) -> bool:
         """It ended when last seen waiting. True once: when that has become the rule."""
         self._direct_ends += 1
-        told = self._saw_processing or self._direct_ends < 5 or self._waiting_answers < 10
-        if told or self.opaque:
+        few = self._direct_ends < _DIRECT_ENDS or self._waiting_answers < _WAITING_ANSWERS
+        if few or self._saw_processing or self.opaque:
             return False
         self.opaque = True
         return True
@@ -157,18 +163,18 @@ class Starts:
         if place.first_seen < math.inf:
             return place.began
         width = max(0.0, until - place.queued_at)
-        parts = self._spread(place, self._edges(place, width, _BETWEEN)) if width > 1.0 else []
+        parts = self._spread(place, self._edges(place, width, _BETWEEN)) if width > _SHORT else []
         whole = sum(weight for _, weight in parts)
         if whole < 1e-6:  # too short to matter, or neither explanation allows it: somewhere in between
             return [Start(place.queued_at + 0.5 * width, 1.0)]
-        return [Start(at, weight / whole) for at, weight in parts if weight > 0.01 * whole]
+        return [Start(at, weight / whole) for at, weight in parts if weight > _PART_ENOUGH * whole]
 
     def _spread(self, place: Place, edges: list[float]) -> list[Start]:
         """P(start) in each interval, put at its middle."""
         line = 0.0 if place.loose or place.overtaken else self.line_share
         at = [0.0] * len(edges)
         for share, chance in ((line, self.line.chance), (1.0 - line, self.waits.chance)):
-            if share > 0.02:
+            if share > _SHARE_ENOUGH:
                 by = chance(place)
                 at = [a + share * by(t) for a, t in zip(at, edges, strict=True)]
         return [
@@ -179,7 +185,7 @@ class Starts:
     def _edges(self, place: Place, width: float, cuts: tuple[float, ...]) -> list[float]:
         """Ends of the intervals; where the line rules, they begin where it says that it may have started."""
         low = place.queued_at
-        if self.line_share > 0.95 and not place.loose and not place.overtaken:
+        if self.line_share > _RULES and not place.loose and not place.overtaken:
             bound, high = self.line.bracket(place)
             if cuts is _AHEAD:
                 low = bound

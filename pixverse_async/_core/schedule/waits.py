@@ -20,6 +20,8 @@ _WEIGHT = 2.0
 """What these guesses are worth in starts: little, so that the first few outweigh them."""
 _MEMORY = 30.0
 """Starts that are remembered: enough for a mean, few enough for a queue that fills and empties."""
+_LEAST = 0.3
+"""Seconds: no wait is usually shorter, and none that was seen counts as shorter; an answer takes about as long."""
 _POWER = 1.5
 """How alike the waits are: half of them lie between 0.5 and 2 times the usual one."""
 
@@ -55,7 +57,7 @@ class Waits:
         self._count = keep * self._count + 1.0
         self._waited = keep * self._waited + max(0.05, at - place.queued_at)
         self._weight = min(_MEMORY, self._weight + 1.0)
-        part = self._part(place, max(at, place.submitted + 0.3))
+        part = self._part(place, max(at, place.submitted + _LEAST))
         self._move(part - self._part(place, place.queued_at) - (1.0 - part))
 
     def chance(self, place: Place) -> Chance:
@@ -74,4 +76,4 @@ class Waits:
 
     def _move(self, evidence: float) -> None:
         """Waiting on speaks for a longer usual wait, a start for a shorter one; at the true one they cancel."""
-        self.usual = max(0.3, self.usual * math.exp(evidence / self._weight))
+        self.usual = max(_LEAST, self.usual * math.exp(evidence / self._weight))
