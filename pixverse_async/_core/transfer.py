@@ -98,10 +98,11 @@ class Expired:
 
 @frozen
 class Again:
-    """Not now. `wait`: seconds that storage asked for."""
+    """Not now. `wait`: seconds that storage asked for. `is_away`: what failed is storage, and not this video."""
 
     why: str
     wait: float | None = None
+    is_away: bool = False
 
 
 @frozen
@@ -139,7 +140,7 @@ def judge(reply: Reply, held: Held, limits: DownloadLimits, now_utc: float) -> V
         case status if status in _EXPIRED or (status == 400 and _says_expired(reply.body)):
             return Expired()
         case status if status >= 500 or status in _TRANSIENT:
-            return Again(why=_describe(reply), wait=retry.retry_after(reply, now_utc))
+            return Again(why=_describe(reply), wait=retry.retry_after(reply, now_utc), is_away=True)
         case _:
             return GiveUp(why=_describe(reply))
 

@@ -47,6 +47,7 @@ from .limits import (
 )
 from .plan import Jobs
 from .record import JOURNAL_NAME, existing_journal
+from .retries import OUTAGE_PATIENCE
 from .run import utc_now
 from .sinks import Sink
 from .threads import in_thread
@@ -144,7 +145,7 @@ class Client:
         before looking in the console.
         """
         transport = self._open_transport()
-        return await submit_one(transport, self._images(transport, inline=False), job, self._rng)
+        return await submit_one(transport, self._images(transport, patience=0.0), job, self._rng)
 
     def attach(self, request_id: str) -> Handle:
         """The handle of a request that was submitted before, by anybody with this key. *Charges* nothing."""
@@ -317,8 +318,11 @@ class Client:
             raise ConfigError("Client", "not open", "Use it inside `async with Client(...) as client:`.")
         return self._transport
 
-    def _images(self, transport: Transport, *, inline: bool) -> ImageHost:
-        return ImageHost(transport, inline=inline, allow_loopback=self._endpoint.is_loopback, rng=self._rng)
+    def _images(
+        self, transport: Transport, *, inline: bool = False, patience: float = OUTAGE_PATIENCE
+    ) -> ImageHost:
+        is_local = self._endpoint.is_loopback
+        return ImageHost(transport, inline=inline, allow_loopback=is_local, rng=self._rng, patience=patience)
 
 
 def _check_plural(jobs: object) -> None:

@@ -77,7 +77,7 @@ async def download(
 
     `duration`: the seconds that were asked of the service; None when unknown. There is no limit on the whole time:
     below `limits.min_bytes_per_second`, or after `limits.tries` in a row that brought nothing, it is given up.
-    `retries`: the turns that tries which brought nothing share with other downloads; None: there are no others.
+    `retries`: the turns that tries which brought nothing share with other downloads; None: somebody waits for this one.
     *Cancellation*: within one write of the disk; the bytes stay in the part for the next run.
     """
     try:
@@ -85,7 +85,7 @@ async def download(
     except OSError as problem:
         return DownloadAbandoned(problem=describe_os(problem))
     try:
-        return await _Download(transport, part, url, duration, rng, limits, retries or Retries()).run()
+        return await _Download(transport, part, url, duration, rng, limits, retries or Retries(patience=0.0)).run()
     except OSError as problem:
         # The transport raises its own errors, so this one is the disk's.
         return DownloadAbandoned(problem=describe_os(problem))
@@ -143,7 +143,7 @@ class _Download:
                 tries.begin_anew()
                 self._retries.succeeded()
             else:
-                tries.add_failure()
+                tries.add_failure(is_away=end.is_away)
             if tries.is_over:
                 return self._abandoned(f"{end.why}; {tries.failed} tries in a row brought nothing new")
             await tries.pause(self._pause(tries.failed, end.wait))
@@ -165,7 +165,7 @@ class _Download:
                 verdict = judge(reply, held, self._limits, datetime.now(UTC).timestamp())
                 stop = await self._follow(verdict, media)
         except TransportError as problem:
-            return Again(why=problem.what)
+            return Again(why=problem.what, is_away=True)
         except DownloadError as problem:
             return GiveUp(why=problem.problem)
         return await self._finish() if stop is None else stop

@@ -28,7 +28,7 @@ from .._core.names import url_identity, url_scheme
 from .._core.picture import SAVE_AGAIN, FileType, PictureFacts, Plan, data_uri, data_uri_bytes, describe, plan
 from .._core.redaction import redact
 from .._core.sniff import examine
-from .retries import Retries
+from .retries import OUTAGE_PATIENCE, Retries
 from .transport import Transport
 from .uploads import upload
 
@@ -64,6 +64,7 @@ class ImageHost:
 
     `inline` sends local images within the request, as data: URIs, instead of uploading them: whether the service
     takes those is not documented. `allow_loopback`: the service runs on this machine and can fetch from it.
+    `patience`: see `Retries`.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class ImageHost:
         rng: random.Random,
         inline: bool = False,
         allow_loopback: bool = False,
+        patience: float = OUTAGE_PATIENCE,
     ) -> None:
         self._transport = transport
         self._random = rng
@@ -80,7 +82,7 @@ class ImageHost:
         self._allow_loopback = allow_loopback
         self._hosted: dict[str, HostedImage] = {}
         self._uploads: dict[str, _Sharing] = {}
-        self._retries = Retries()
+        self._retries = Retries(patience)
         self._slots = anyio.Semaphore(MAX_AT_ONCE)
         self._cpus = anyio.Semaphore(os.cpu_count() or 1)
 

@@ -59,7 +59,7 @@ async def upload(
 
     *Charges* nothing. *Cancellation* leaves at most an upload that nobody refers to.
     *Raises* `AuthError`, `InsufficientCreditsError`, `ConfigError` or another `ApiError` when a grant is refused;
-    `ProtocolError` for a grant that cannot be read; after five tries, the error of the last one.
+    `ProtocolError` for a grant that cannot be read; after five tries that count (`Tries`), the error of the last one.
     """
     grant: Grant | None = None
     tries = Tries(retries, MAX_TRIES)
@@ -73,7 +73,7 @@ async def upload(
             grant = None if setback.needs_grant else step
         else:
             setback = step
-        tries.add_failure()
+        tries.add_failure(is_away=not setback.needs_grant)
         if tries.is_over:
             raise setback.error
         await tries.pause(min(setback.wait, MAX_WAIT) + retry.backoff(tries.failed - 1, rng.random()))

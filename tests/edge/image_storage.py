@@ -79,7 +79,9 @@ def refusal(status: int, **body: object) -> Reply:
 def host_on(
     storage: MemoryStorage, *, inline: bool = False, allow_loopback: bool = False, seed: int = 1
 ) -> ImageHost:
-    return ImageHost(storage, inline=inline, allow_loopback=allow_loopback, rng=random.Random(seed))
+    """The images of one job, for which somebody waits; for those of a batch see `test_outages`."""
+    rng = random.Random(seed)
+    return ImageHost(storage, inline=inline, allow_loopback=allow_loopback, rng=rng, patience=0.0)
 
 
 async def hosted(host: ImageHost, image: str | os.PathLike[str] | bytes) -> HostedImage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from pixverse_async._core.errors import TransportError
 from pixverse_async._core.retry_budget import MOST_IN_A_ROW, PROBE_EVERY
 from pixverse_async._core.wire import Reply
 from pixverse_async._edge.images import MAX_AT_ONCE
-from pixverse_async._edge.retries import PATIENCE, Retries, Tries
+from pixverse_async._edge.retries import OUTAGE_PATIENCE, Retries, Tries
 from pixverse_async._edge.transport import MediaReply
 from pixverse_async.observe.tally import Phase, Tally
 from tests.memory import MemorySink, MemoryTransport, Scene, kinds, some_jobs
@@ -50,13 +51,14 @@ class StorageAway(MemoryTransport):
             raise TransportError("connection reset", sent=None)
 
 
-@pytest.mark.parametrize(("kind", "workers", "since"), [("put", MAX_AT_ONCE, 0.1), ("fetch", 8, 60.0)])
+@pytest.mark.parametrize("since", [0.1, 20.0, 60.0])
+@pytest.mark.parametrize(("kind", "workers"), [("put", MAX_AT_ONCE), ("fetch", 8)])
 async def test_storage_away_for_ten_minutes_costs_a_few_calls(
     tmp_path: Path, kind: str, workers: int, since: float
 ) -> None:
     """What was under way is retried at the shared pace, the rest waits, and all 200 jobs succeed.
 
-    Storage goes when there is most to upload, or to download: of two alone, one may have its five tries first.
+    Whether storage goes when there is most to upload, or to download, or when there is one call at a time.
     """
     scene = Scene.set(tmp_path)
     scene.transport = away = StorageAway(scene.cloud, kind=kind, since=since)
@@ -75,10 +77,10 @@ async def test_waiting_out_an_outage_counts_as_a_try_after_fifteen_minutes() -> 
         await retries.pause(0.0)
     tries, pauses = Tries(retries, most=1), 0
     while not tries.is_over:
-        tries.add_failure()
+        tries.add_failure(is_away=False)
         await tries.pause(0.0)
         pauses += 1
-    assert PATIENCE / PROBE_EVERY == pauses
+    assert OUTAGE_PATIENCE / PROBE_EVERY == pauses
 
 
 async def test_a_stall_is_told_once_and_never_sent_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -108,9 +110,39 @@ async def test_a_stall_is_told_once_and_never_sent_again(tmp_path: Path, caplog:
 async def test_a_try_that_brought_something_forgets_the_failures_before_it() -> None:
     """After one that got on, a call has as many tries in a row as it had at first."""
     tries = Tries(Retries(), most=2)
-    tries.add_failure()
+    tries.add_failure(is_away=False)
     tries.begin_anew()
-    tries.add_failure()
+    tries.add_failure(is_away=False)
     assert not tries.is_over
-    tries.add_failure()
+    tries.add_failure(is_away=False)
     assert tries.is_over
+
+
+async def tries_until_over(retries: Retries, *, is_away: bool, others_every: float = math.inf) -> int:
+    """How often a call is tried that never comes back, while others come back every so often."""
+    tries, count, next_at = Tries(retries, most=5), 0, anyio.current_time() + others_every
+    while not tries.is_over:
+        if anyio.current_time() >= next_at:
+            retries.succeeded()
+            next_at += others_every
+        tries.add_failure(is_away=is_away)
+        count += 1
+        await tries.pause(2.0)
+    return count
+
+
+async def test_a_call_alone_in_an_outage_goes_on_for_fifteen_minutes() -> None:
+    """Nobody else is there to show that storage is away: one call waits as long as many would, for few tries."""
+    began = anyio.current_time()
+    count = await tries_until_over(Retries(), is_away=True)
+    assert OUTAGE_PATIENCE < anyio.current_time() - began < OUTAGE_PATIENCE + 200.0
+    assert (
+        MOST_IN_A_ROW + OUTAGE_PATIENCE / PROBE_EVERY < count < MOST_IN_A_ROW + OUTAGE_PATIENCE / PROBE_EVERY + 8
+    )
+
+
+async def test_a_call_that_fails_alone_has_five_tries() -> None:
+    """While others come back, or when what came is wrong, or where somebody waits for this one call."""
+    assert 8 > await tries_until_over(Retries(), is_away=True, others_every=3.0)
+    assert 5 == await tries_until_over(Retries(), is_away=False)
+    assert 5 == await tries_until_over(Retries(patience=0.0), is_away=True)

@@ -142,7 +142,7 @@ async def test_one_job_by_hand(tmp_path: Path) -> None:
         async with Client(emulator.api_key, base_url=emulator.base_url) as client:
             handle = await client.submit(_jobs(1)[0])
             assert not (await handle.status()).stage.is_final
-            saved = await handle.save(tmp_path / "one.mp4")
+            saved = await handle.save(tmp_path / "one.mp4", poll_policy=FixedPolling(0.1))
             again = await client.attach(handle.request_id).save(tmp_path / "two.mp4")
             assert saved.sha256 == again.sha256
             outcome = await client.generate(_jobs(2)[1], tmp_path / "three.mp4")
