@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import random
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from decimal import Decimal
@@ -42,6 +42,10 @@ from .limits import (
     Limits,
     OnCancel,
     OnUnknown,
+    check_observer,
+    check_plural,
+    check_policy,
+    check_polls_per_second,
     read_budget,
     retry_before_utc,
 )
@@ -204,7 +208,7 @@ class Client:
         The arguments are those of `generate_many`. *Cancellation*, and leaving early: POSTs under way are heard out,
         accepted requests go on at the service, and the same call picks them up.
         """
-        _check_plural(jobs)
+        check_plural(jobs)
         async with self._outcomes(
             Limits(
                 max_in_flight=max_in_flight,
@@ -274,6 +278,9 @@ class Client:
         on_event: Observer | None = None,
     ) -> AsyncGenerator[AsyncIterator[Outcome]]:
         """A batch under way; of the jobs on record, and sending nothing, without `jobs`."""
+        check_observer(on_event)
+        check_policy(poll_policy)
+        check_polls_per_second(polls_per_second)
         budget = read_budget(budget_usd)
         transport = self._open_transport()
         async with AsyncExitStack() as stack:
@@ -323,12 +330,6 @@ class Client:
     ) -> ImageHost:
         is_local = self._endpoint.is_loopback
         return ImageHost(transport, inline=inline, allow_loopback=is_local, rng=self._rng, patience=patience)
-
-
-def _check_plural(jobs: object) -> None:
-    kind = type(jobs)
-    if issubclass(kind, Job | Mapping | str | bytes) or not issubclass(kind, Iterable | AsyncIterable):
-        raise ConfigError("jobs", f"a single {kind.__name__}", "Give a list of jobs, such as [job].")
 
 
 def _journal_path(journal: bool | str | os.PathLike[str], folder: Path | None) -> Path | None:

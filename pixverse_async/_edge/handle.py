@@ -29,7 +29,7 @@ from .download import download
 from .flight import Flight
 from .images import ImageHost, identify
 from .journal import NoJournal
-from .limits import Limits
+from .limits import Limits, check_policy
 from .poll import EMPTY_SUCCESS_LOOKS, failure_of
 from .reconcile import Reconciler
 from .run import Run, utc_now
@@ -133,6 +133,7 @@ class Handle:
 
     async def _looks(self, policy: PollPolicy) -> AsyncGenerator[Status]:
         """Statuses at the scheduler's pace, for ever."""
+        check_policy(policy)
         scheduler = policy.scheduler(polls_per_second=DEFAULT_POLLS_PER_SECOND, seed=self._rng.getrandbits(32))
         job_class = self.job.job_class if self.job is not None else _TYPICAL
         scheduler.submitted(0, job_class, anyio.current_time())

@@ -1,18 +1,25 @@
-"""How a batch behaves: the arguments of `generate_many` that are numbers or choices, checked in one place."""
+"""The arguments of `generate_many`: those that are numbers or choices, and what the others must be.
+
+All are checked before anything is sent, since not everybody has a type checker.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from inspect import iscoroutinefunction
+from numbers import Integral, Number, Real
 from typing import Any, Literal, TypeAlias, get_args
 
 import attrs
 
 from .._core.errors import ConfigError
 from .._core.frozen import frozen
+from .._core.job import Job
 from .._core.reconcile import RESUBMIT_AFTER
+from .._core.redaction import redact
 
 DEFAULT_MAX_IN_FLIGHT = 100
 """Requests at the service at once. No limit is published; a 429 slows the submits whatever this number is."""
@@ -21,6 +28,9 @@ DEFAULT_MAX_DOWNLOADS = 8
 DEFAULT_JOB_TIMEOUT = 1800.0
 """Seconds. PixVerse frees a stuck generation after 600; queues of this service were seen to stall for an hour."""
 
+MAX_POLLS_PER_SECOND = 1000.0
+"""What one process can send; anything near it is rude."""
+
 OnUnknown = Literal["reconcile", "hold", "resubmit"]
 OnCancel = Literal["detach", "cancel_queued"]
 
@@ -28,8 +38,13 @@ OnCancel = Literal["detach", "cancel_queued"]
 _Check: TypeAlias = Callable[[Any, "attrs.Attribute[Any]", Any], None]
 
 
-def _at_least(lowest: float) -> _Check:
+def _at_least(lowest: float, kind: type[Number] = Real) -> _Check:
+    """A number of this kind; of numpy's too, and no text that looks like one."""
+    noun = "whole number" if kind is Integral else "number"
+
     def check(_: object, attribute: attrs.Attribute[float], value: float) -> None:
+        if not isinstance(value, kind):
+            raise ConfigError(attribute.name, f"{value!r} is no {noun}", f"Use {lowest:g} or more.")
         if not value >= lowest:
             raise ConfigError(attribute.name, f"{value!r} is too small", f"Use {lowest:g} or more.")
 
@@ -48,8 +63,8 @@ def _one_of(choices: tuple[str, ...]) -> _Check:
 class Limits:
     """How a batch behaves: the arguments of `generate_many` that are numbers or choices. *Raises* `ConfigError`."""
 
-    max_in_flight: int = attrs.field(default=DEFAULT_MAX_IN_FLIGHT, validator=_at_least(1))
-    max_downloads: int = attrs.field(default=DEFAULT_MAX_DOWNLOADS, validator=_at_least(1))
+    max_in_flight: int = attrs.field(default=DEFAULT_MAX_IN_FLIGHT, validator=_at_least(1, Integral))
+    max_downloads: int = attrs.field(default=DEFAULT_MAX_DOWNLOADS, validator=_at_least(1, Integral))
     job_timeout: float = attrs.field(default=DEFAULT_JOB_TIMEOUT, validator=_at_least(0))
     on_unknown: OnUnknown = attrs.field(default="reconcile", validator=_one_of(get_args(OnUnknown)))
     on_cancel: OnCancel = attrs.field(default="detach", validator=_one_of(get_args(OnCancel)))
@@ -85,3 +100,40 @@ def read_budget(budget_usd: Decimal | float | str | None) -> Decimal | None:
             "budget_usd", f"{budget_usd!r} is no amount of money", "Give dollars, such as 25 or '9.50'."
         )
     return budget
+
+
+def check_plural(jobs: object) -> None:
+    """*Raises* `ConfigError` for what is not several jobs."""
+    kind = type(jobs)
+    if issubclass(kind, Job | Mapping | str | bytes) or not issubclass(kind, Iterable | AsyncIterable):
+        what = "None" if jobs is None else f"a single {kind.__name__}"
+        raise ConfigError("jobs", f"{what} instead of several jobs", "Give a list of jobs, such as [job].")
+
+
+def check_observer(on_event: object) -> None:
+    """*Raises* `ConfigError` for what cannot be told of an event: it would be noticed only once jobs are paid."""
+    if on_event is None:
+        return
+    remedy = "Give a plain function of one JobEvent; it may put the event into a queue that your coroutine reads."
+    if not callable(on_event):
+        raise ConfigError("on_event", f"{redact(repr(on_event), 60)} cannot be called", remedy)
+    if iscoroutinefunction(on_event) or iscoroutinefunction(getattr(on_event, "__call__", None)):  # noqa: B004 - its kind is asked for
+        raise ConfigError("on_event", "a coroutine function, which nobody would await", remedy)
+
+
+def check_policy(poll_policy: object) -> None:
+    """*Raises* `ConfigError` for what makes no scheduler."""
+    if isinstance(poll_policy, type):
+        problem = f"the class {poll_policy.__name__} instead of one of its objects"
+    elif not callable(getattr(poll_policy, "scheduler", None)):
+        problem = f"{redact(repr(poll_policy), 60)} is no poll policy"
+    else:
+        return
+    raise ConfigError("poll_policy", problem, "Use AdaptivePolling(), FixedPolling(5) or one of your own.")
+
+
+def check_polls_per_second(polls_per_second: object) -> None:
+    """*Raises* `ConfigError`."""
+    if not isinstance(polls_per_second, Real) or not 0 < float(polls_per_second) <= MAX_POLLS_PER_SECOND:
+        remedy = f"Use a number above 0, and not above {MAX_POLLS_PER_SECOND:g}."
+        raise ConfigError("polls_per_second", f"{polls_per_second!r} is out of range", remedy)

@@ -14,7 +14,14 @@ from .._core.result import BatchResult
 from .._core.schedule import DEFAULT_POLLS_PER_SECOND, PollPolicy
 from .client import DEFAULT_POLICY, Client
 from .flight import Observer
-from .limits import DEFAULT_JOB_TIMEOUT, DEFAULT_MAX_DOWNLOADS, DEFAULT_MAX_IN_FLIGHT, OnCancel, OnUnknown
+from .limits import (
+    DEFAULT_JOB_TIMEOUT,
+    DEFAULT_MAX_DOWNLOADS,
+    DEFAULT_MAX_IN_FLIGHT,
+    OnCancel,
+    OnUnknown,
+    check_observer,
+)
 from .plan import Jobs
 from .sinks import Sink
 
@@ -174,5 +181,6 @@ def _progress(
     # The one leaf that the package reaches for, and only when asked: everything else imports leaves by name.
     from ..observe import Progress
 
+    check_observer(on_event)
     total = len(jobs) if isinstance(jobs, Sized) else None
     return Progress(then=on_event, total=total, budget_usd=budget_usd)

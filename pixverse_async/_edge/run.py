@@ -72,6 +72,7 @@ class Run:
     polls: int = attrs.field(default=0, init=False)
     """Status calls that were answered, or failed."""
     backlog: int = attrs.field(default=0, init=False)
+    _has_observer_raised: bool = attrs.field(default=False, init=False)
     # anyio loads what is asked for, when it is
     _backlog_shrank: anyio.Event = attrs.field(factory=lambda: anyio.Event(), init=False)
     now: Callable[[], float] = attrs.field(init=False)
@@ -135,8 +136,10 @@ class Run:
         try:
             self.on_event(told)
         except Exception:
-            # An observer's mistake must not cost anybody a video.
-            logger.exception("on_event raised; the batch goes on")
+            # An observer's mistake must not cost anybody a video, nor fill the log with one traceback for each event.
+            if not self._has_observer_raised:
+                logger.exception("on_event raised; the batch goes on, and says so once")
+            self._has_observer_raised = True
 
     # -- outcomes ----------------------------------------------------------------------------------
 

@@ -17,7 +17,6 @@ from typing import Final
 
 import anyio
 
-from .._core.errors import ConfigError
 from .._core.schedule import PollPolicy, Scheduler
 
 TIMING_SUFFIX: Final = ".timing.json"
@@ -27,8 +26,6 @@ MAX_BYTES: Final = 64 * 1024
 """The scheduler writes 800 at most, with all the classes it keeps; a file beyond this is not its own."""
 WRITE_TIMEOUT: Final = 5.0
 """Seconds that the end of a run waits for it."""
-MAX_POLLS_PER_SECOND: Final = 1000.0
-"""What one process can send; anything near it is rude."""
 
 logger = logging.getLogger("pixverse_async")
 
@@ -38,9 +35,6 @@ async def warm_scheduler(
     policy: PollPolicy, polls_per_second: float, rng: random.Random, journal: Path | None
 ) -> AsyncGenerator[Scheduler]:
     """The scheduler of a run, warm from the last run over the same journal and kept for the next one."""
-    if not 0 < polls_per_second <= MAX_POLLS_PER_SECOND:
-        remedy = f"Use a number above 0, and not above {MAX_POLLS_PER_SECOND:g}."
-        raise ConfigError("polls_per_second", f"{polls_per_second!r} is out of range", remedy)
     timing = None if journal is None else journal.with_suffix(TIMING_SUFFIX)
     learned = None if timing is None else await read_timing(timing)
     scheduler = policy.scheduler(polls_per_second=polls_per_second, seed=rng.getrandbits(32), learned=learned)

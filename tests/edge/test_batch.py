@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import anyio
 import pytest
 
 from pixverse_async import (
+    AdaptivePolling,
     AuthError,
     BudgetExceededError,
     Client,
@@ -133,13 +135,51 @@ async def test_no_more_requests_are_in_flight_than_allowed(tmp_path: Path) -> No
     assert most == 7
 
 
-async def test_a_raising_observer_costs_nobody_a_video(tmp_path: Path) -> None:
-    """An exception in on_event is logged, and every job succeeds all the same."""
+async def test_a_raising_observer_costs_nobody_a_video(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """An exception in on_event is logged, once, and every job succeeds all the same."""
 
     def broken(event: JobEvent) -> None:
         raise ZeroDivisionError(event.name)
 
     assert ["Succeeded"] * 3 == kinds(await Scene.set(tmp_path).run(some_jobs(3), on_event=broken))
+    assert 1 == caplog.text.count("on_event raised")
+
+
+async def tell_later(_: JobEvent) -> None:
+    """An observer that nobody would await."""
+
+
+class TellsLater:
+    """Another one."""
+
+    async def __call__(self, _: JobEvent) -> None:
+        """Nothing."""
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("on_event", tell_later, "nobody would await"),
+        ("on_event", TellsLater(), "nobody would await"),
+        ("on_event", "print", "'print' cannot be called"),
+        ("poll_policy", AdaptivePolling, "the class AdaptivePolling instead"),
+        ("poll_policy", 5, "5 is no poll policy"),
+        ("polls_per_second", "10", "'10' is out of range"),
+        ("polls_per_second", math.nan, "nan is out of range"),
+        ("max_in_flight", "10", "'10' is no whole number"),
+        ("max_downloads", 2.5, "2.5 is no whole number"),
+        ("job_timeout", None, "None is no number"),
+        ("job_timeout", math.nan, "nan is too small"),
+    ],
+)
+async def test_an_argument_of_the_wrong_kind_is_refused_before_anything_is_sent(
+    tmp_path: Path, name: str, value: object, says: str
+) -> None:
+    """The error names the argument and what was given; nothing is uploaded or paid."""
+    scene = Scene.set(tmp_path)
+    with pytest.raises(ConfigError, match=f"^{name}: .*{says}"):
+        await scene.run(some_jobs(1), **{name: value})
+    assert not scene.transport.calls
 
 
 @pytest.mark.fault(11)
