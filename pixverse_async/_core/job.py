@@ -196,6 +196,11 @@ def _check_name(job: Job, _: object, name: object) -> None:
         raise _invalid(job, "name", name, "not usable as the name of a file", remedy)
 
 
+def _check_metadata(job: Job, _: object, metadata: object) -> None:
+    if not isinstance(metadata, Mapping):
+        raise _invalid(job, "metadata", metadata, "not a mapping", "Give a dict, such as {'shelf': 7}.")
+
+
 @attrs.frozen
 class Job:
     """One video to make: an image that becomes its first frame, and a prompt.
@@ -223,7 +228,9 @@ class Job:
     multi_clip: bool = attrs.field(default=False, kw_only=True, validator=_check_flag)
     seed: int | None = attrs.field(default=None, kw_only=True, validator=_check_seed)
     name: str | None = attrs.field(default=None, kw_only=True, validator=_check_name)
-    metadata: Mapping[str, object] = attrs.field(factory=dict[str, object], kw_only=True, eq=False, repr=False)
+    metadata: Mapping[str, object] = attrs.field(
+        factory=dict[str, object], kw_only=True, eq=False, repr=False, validator=_check_metadata
+    )
 
     @property
     def image_url(self) -> str | None:

@@ -53,6 +53,7 @@ BAD: list[tuple[str, object, str, str]] = [
     *(("duration", bad, "1 to 15", "1 to 15") for bad in (0, 16, -1, 5.0, "5", None, True, HUGE)),
     *(("quality", bad, "unknown", "1080p") for bad in ("480p", "720P", "", None, 720, ["540p"])),
     *(("audio", bad, "not a boolean", "True or False") for bad in (None, 0, 1, "yes")),
+    *(("metadata", bad, "not a mapping", "Give a dict") for bad in (None, 5, "shelf 7", [("shelf", 7)])),
     *(("multi_clip", bad, "not a boolean", "True or False") for bad in (None, 0, 1, "yes")),
     *(("seed", bad, "range", "2147483647") for bad in (-1, 2**31, 1.0, "7", True, HUGE)),
     *(
