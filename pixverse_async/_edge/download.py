@@ -104,6 +104,8 @@ def describe_os(problem: OSError) -> str:
         return _FULL[problem.errno]
     if isinstance(problem, FileExistsError):
         return f"another file is already at {problem.filename2 or problem.filename}; it was not replaced"
+    if problem.errno == errno.EBUSY:
+        return redact(f"{problem.strerror}: {problem.filename}")
     return redact(str(problem)) or type(problem).__name__
 
 

@@ -2,7 +2,8 @@
 
 A download has three files: the final name, `.part` beside it, and `.part.version`, a note of which version of the
 object the part's bytes are of.  Nothing planted under these names is followed or written through: a part is taken
-up only when it is a plain file with no other name.
+up only when it is a plain file with no other name.  And only one download at a time writes a part: it is locked from
+its opening until its name is gone, since two that append to one file would make a video of neither.
 
 A cancelled task cannot stop its thread, so a write may still run when the file is closed: a lock makes the
 closing wait for it, and what it wrote is counted by whoever opens the part next.
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from .._core.mp4 import Bytes
+from .locks import try_lock
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -42,6 +44,10 @@ WRITE_PIECES: Final = 64
 _FILE_MODE: Final = 0o644
 _NO_LINKS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK})
 # What file systems without hard links answer: FAT and exFAT, some network and FUSE mounts.
+_NO_LOCKS: Final = frozenset({errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.ENOLCK, errno.EINVAL})
+_IN_USE: Final = "another download is saving to the same name"
+_OPENINGS: Final = 100
+"""Each is in vain only when another download has published or removed the part at that very moment."""
 _NO_FOLLOW: Final = getattr(os, "O_NOFOLLOW", 0)
 
 
@@ -70,34 +76,57 @@ class PartFile(io.FileIO):
         return self.part_path.with_name(self.part_path.name + ".version")
 
     def _open_safely(self, path: str, flags: int) -> int:
+        for _ in range(_OPENINGS):
+            descriptor = self._opened(path, flags)
+            if descriptor is None:
+                continue
+            try:
+                _lock(descriptor, path)
+                if self._is_ours(descriptor) and self._take_up(descriptor):
+                    return descriptor
+            except BaseException:
+                os.close(descriptor)
+                raise
+            os.close(descriptor)
+        raise OSError(errno.EBUSY, _IN_USE, path)
+
+    def _opened(self, path: str, flags: int) -> int | None:
+        """The part, made if need be; None when it went in between, or was a planted link and is gone now."""
         with contextlib.suppress(FileExistsError):
-            return self._create(path, flags)
+            self._may_have_note = False
+            return os.open(path, flags | os.O_CREAT | os.O_EXCL | _NO_FOLLOW, _FILE_MODE)
         try:
-            return self._take_up(path, flags)
+            self._may_have_note = True
+            return os.open(path, flags & ~os.O_CREAT | _NO_FOLLOW)
+        except FileNotFoundError:
+            return None
         except OSError as problem:
             if problem.errno not in (errno.ELOOP, errno.EMLINK):
                 raise
-        self.part_path.unlink()
-        return self._create(path, flags)
+        self.part_path.unlink(missing_ok=True)
+        return None
 
-    def _create(self, path: str, flags: int) -> int:
-        return os.open(path, flags | os.O_CREAT | os.O_EXCL | _NO_FOLLOW, _FILE_MODE)
+    def _is_ours(self, descriptor: int) -> bool:
+        """The name still leads to the file that was opened: nobody has published or removed it since."""
+        try:
+            return os.path.samestat(os.fstat(descriptor), self.part_path.lstat())
+        except FileNotFoundError:
+            return False
 
-    def _take_up(self, path: str, flags: int) -> int:
-        descriptor = os.open(path, flags & ~os.O_CREAT | _NO_FOLLOW)
+    def _take_up(self, descriptor: int) -> bool:
+        """Begin with what an earlier try left; False, and the name is gone, when that is not a part."""
         facts = os.fstat(descriptor)
         if not stat.S_ISREG(facts.st_mode) or facts.st_nlink != 1:
             # Two names: a run was killed while it published, and these bytes are a finished video's.
-            os.close(descriptor)
-            raise OSError(errno.EMLINK, "not a plain file", path)
-        self._may_have_note = True
+            self.part_path.unlink()
+            return False
         self.validator = self._read_note()
         self.is_noted = self.validator is not None
         if not self.is_noted:
             os.ftruncate(descriptor, 0)
         else:
             self.received_bytes = facts.st_size
-        return descriptor
+        return True
 
     def _read_note(self) -> str | None:
         try:
@@ -167,8 +196,11 @@ class PartFile(io.FileIO):
         os.fsync(self.fileno())
 
     def publish(self, size_bytes: int, sha256: str) -> None:
-        """Close it and give it the final name, which nothing else may have, unless it is the very same file."""
-        self.close()
+        """Give it the final name, which nothing else may have, unless it is the very same file; and close it."""
+        if not self._is_ours(self.fileno()) or os.fstat(self.fileno()).st_size != size_bytes:
+            # Where there are no locks, as on some network file systems.
+            raise OSError(errno.EBUSY, _IN_USE, str(self.part_path))
+        self._close_on_windows()
         try:
             self._name()
         except FileExistsError:
@@ -187,11 +219,18 @@ class PartFile(io.FileIO):
             self.part_path.replace(self.final_path)
 
     def remove(self) -> None:
-        """Leave nothing of the part behind. The note goes first, as in `restart`."""
-        self.close()
-        if self._may_have_note:
-            self.note_path.unlink(missing_ok=True)
-        self.part_path.unlink(missing_ok=True)
+        """Leave nothing of the part behind. The note goes first, as in `restart`; the lock last."""
+        with self._busy:
+            self._close_on_windows()
+            if self._may_have_note:
+                self.note_path.unlink(missing_ok=True)
+            self.part_path.unlink(missing_ok=True)
+            self.close()
+
+    def _close_on_windows(self) -> None:
+        """Windows neither renames nor removes an open file."""
+        if os.name == "nt":
+            self.close()
 
 
 def _groups(lines: Iterable[ReadableBuffer]) -> Iterator[list[memoryview]]:
@@ -226,6 +265,18 @@ def rest_of(group: list[memoryview], written: int) -> list[memoryview]:
             return [view[written:], *group[number + 1 :]]
         written -= len(view)
     return []
+
+
+def _lock(descriptor: int, path: str) -> None:
+    """*Raises* `OSError` when another download holds it. Where there are no locks, `publish` looks at the size."""
+    try:
+        is_locked = try_lock(descriptor)
+    except OSError as problem:
+        if problem.errno not in _NO_LOCKS:
+            raise
+        return
+    if not is_locked:
+        raise OSError(errno.EBUSY, _IN_USE, path)
 
 
 def open_part(final_path: Path) -> PartFile:

@@ -27,6 +27,7 @@ from .._core.frozen import frozen
 from .._core.journal_format import Replay, compacted, header_line, read_journal
 from .._core.mounts import network_file_system
 from .._core.whose import without_account
+from .locks import try_lock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,9 +35,7 @@ if TYPE_CHECKING:
     from .._core.lifecycle import JobRecord
     from .._core.salvage import Salvage
 
-if sys.platform == "win32":
-    import msvcrt
-else:
+if sys.platform == "darwin":
     import fcntl
 
 logger = logging.getLogger("pixverse_async")
@@ -52,8 +51,6 @@ _FLAGS: Final = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(o
 _OWNER_ONLY: Final = 0o600
 MOUNTS = Path("/proc/self/mountinfo")
 """Where Linux keeps the table of its mounts; other systems have none."""
-_LOCKED_BYTE: Final = 2**20
-"""Windows locks bytes, and nobody else may read those; so one beyond the holder's name is locked."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -258,10 +255,8 @@ def _lock(path: Path) -> int:
     with ExitStack() as held:
         fd = os.open(path, _FLAGS, _OWNER_ONLY)
         held.callback(os.close, fd)
-        try:
-            _try_lock(fd)
-        except (BlockingIOError, PermissionError) as problem:
-            raise _held_by_another(path, os.read(fd, 4096)) from problem
+        if not try_lock(fd):
+            raise _held_by_another(path, os.read(fd, 4096))
         os.ftruncate(fd, 0)
         _write_all(fd, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode() + b"\n")
         held.pop_all()
@@ -282,23 +277,12 @@ def _warn_of_network(folder: Path) -> None:
         )
 
 
-def _try_lock(fd: int) -> None:
-    if sys.platform == "win32":
-        os.lseek(fd, _LOCKED_BYTE, os.SEEK_SET)
-        try:
-            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
-        finally:
-            os.lseek(fd, 0, os.SEEK_SET)
-    else:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
 def _held_by_another(path: Path, note: bytes) -> JournalError:
     try:
         holder = json.loads(note)
         who = f"process {holder['pid']} on {holder['host']}"
     except (ValueError, LookupError, TypeError):
-        who = "another process"
+        who = "another run"
     return JournalError(
         str(path),
         f"{who} is working on this folder",

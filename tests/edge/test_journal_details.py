@@ -142,7 +142,7 @@ async def test_a_system_without_a_table_of_mounts_opens_journals(
 
 
 @pytest.mark.parametrize(
-    ("note", "who"), [(b"", "another process"), (b'{"pid": 7, "host": "far"}\n', "process 7 on far")]
+    ("note", "who"), [(b"", "another run"), (b'{"pid": 7, "host": "far"}\n', "process 7 on far")]
 )
 async def test_the_holder_of_a_folder_is_named(tmp_path: Path, note: bytes, who: str) -> None:
     """Who holds the lock is told as far as it said so, with what to do."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import hashlib
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -22,6 +24,7 @@ from pixverse_async._core.errors import ConfigError
 from pixverse_async._core.integrity import Check
 from pixverse_async._core.mp4 import Bytes
 from pixverse_async._core.transfer import Again
+from pixverse_async._edge import folder as folder_edge
 from pixverse_async._edge.directory import DirectorySink, FolderSync
 from pixverse_async._edge.folder import WRITE_BYTES, PartFile
 
@@ -126,10 +129,82 @@ async def test_a_long_part_survives_a_kill(tmp_path: Path) -> None:
     part = await DirectorySink(tmp_path).open("cat.mp4")
     await part.restart('"v1"')
     await part.write([bytes(4 * 2**20)])
-    after_kill = await DirectorySink(tmp_path).open("cat.mp4")
+    left = shutil.copytree(tmp_path, tmp_path / "as a kill would leave it")
+    after_kill = await DirectorySink(left).open("cat.mp4")
     assert (after_kill.received_bytes, after_kill.validator) == (4 * 2**20, '"v1"')
     await after_kill.aclose()
     await part.aclose()
+
+
+async def save(place: Path, data: bytes) -> str:
+    """A download of its own, in pieces; the others get their turns in between."""
+    part = await DirectorySink(place).open("cat.mp4")
+    try:
+        await part.restart('"v1"')
+        for start in range(0, len(data), 1000):
+            await part.write([data[start : start + 1000]])
+        return await part.commit(len(data), hashlib.sha256(data).hexdigest())
+    finally:
+        await part.aclose()
+
+
+async def test_of_downloads_to_one_name_one_saves_it(tmp_path: Path) -> None:
+    """Two that append to one part would make a video of neither; who comes second is refused, or finds it there."""
+    saved: list[bytes] = []
+    problems: list[str] = []
+
+    async def one(data: bytes) -> None:
+        try:
+            await save(tmp_path, data)
+            saved.append(data)
+        except OSError as problem:
+            problems.append(str(problem.strerror))
+
+    async with anyio.create_task_group() as group:
+        for n in range(8):
+            group.start_soon(one, bytes([n]) * 20_000)
+    assert 1 == len(saved)
+    assert saved[0] == (tmp_path / "cat.mp4").read_bytes()
+    assert {"another download is saving to the same name", "File exists"} >= set(problems)
+    assert names(tmp_path) == ["cat.mp4"]
+
+
+async def test_where_there_are_no_locks_a_part_that_another_wrote_is_not_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on some network file systems, which cannot be mounted here: more came than was received, and it is left."""
+
+    def no_locks(_: int) -> bool:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(folder_edge, "try_lock", no_locks)
+    part = await DirectorySink(tmp_path).open("cat.mp4")
+    await part.write([DATA])
+    with (tmp_path / "cat.mp4.part").open("ab") as other:
+        other.write(b"of another")
+    with pytest.raises(OSError, match="another download"):
+        await part.commit(len(DATA), SHA256)
+    await part.aclose()
+    assert "cat.mp4" not in names(tmp_path)
+
+
+async def test_a_part_that_was_published_while_it_was_opened_is_left_alone(tmp_path: Path) -> None:
+    """A thousand openings beside another download's ends: no saved video is cut, and each opening has a part."""
+    for n in range(100):
+        name = f"{n}.mp4"
+        part = await DirectorySink(tmp_path).open(name)
+        await part.write([DATA])
+
+        async def open_again(name: str = name) -> None:
+            for _ in range(10):
+                with contextlib.suppress(OSError):
+                    await (await DirectorySink(tmp_path).open(name)).aclose()
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(open_again)
+            await part.commit(len(DATA), SHA256)
+        await part.aclose()
+        assert DATA == (tmp_path / name).read_bytes()
 
 
 async def test_the_note_of_a_long_part_goes_with_it(tmp_path: Path) -> None:
@@ -264,6 +339,7 @@ def test_a_file_system_without_links_still_replaces_nothing(tmp_path: Path) -> N
     second.write(b"other")
     with pytest.raises(FileExistsError):
         second.publish(5, hashlib.sha256(b"other").hexdigest())
+    second.close()
     assert (tmp_path / "cat.mp4").read_bytes() == DATA
 
 
