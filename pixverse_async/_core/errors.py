@@ -138,6 +138,18 @@ class ApiError(PixverseError):
 
 
 @attrs.define(eq=False, slots=False, repr=False)
+class NoSuchRequestError(ApiError):
+    """404 or 410 for a request's id.
+
+    >>> print(NoSuchRequestError(404, "not found"))
+    the service answered 404: not found. Check the id; a request belongs to the key and organisation that sent it.
+    """
+
+    def _advice(self) -> str:
+        return "Check the id; a request belongs to the key and organisation that sent it."
+
+
+@attrs.define(eq=False, slots=False, repr=False)
 class AuthError(ApiError):
     """401 or 403: the key is wrong, expired or lacks rights. Stops the batch.
 

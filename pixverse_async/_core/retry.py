@@ -22,6 +22,7 @@ from .errors import (
     AuthError,
     ConfigError,
     InsufficientCreditsError,
+    NoSuchRequestError,
     PixverseError,
     ProtocolError,
     RateLimitedError,
@@ -150,7 +151,7 @@ def judge_status(answer: Reply | TransportError, request_id: str, now_utc: float
         return judge_record(answer, request_id)
     match answer.status:
         case 404 | 410:
-            return Gone(error=ApiError(answer.status, replies.read_error(answer)))
+            return Gone(error=NoSuchRequestError(answer.status, replies.read_error(answer)))
         case 401 | 403 | 405:
             return Denied(error=api_error(answer, now_utc))
         case _:

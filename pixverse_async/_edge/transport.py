@@ -25,7 +25,7 @@ import attrs
 from yarl import URL
 
 from .._core.config import Endpoint, is_public_address
-from .._core.errors import DownloadError, TransportError
+from .._core.errors import ConfigError, DownloadError, TransportError
 from .._core.redaction import redact
 from .._core.wire import Call, Reply
 
@@ -160,6 +160,7 @@ class AiohttpTransport:
 
     async def call(self, call: Call) -> Reply:
         """See `Transport.call`."""
+        self._check_open()
         # No trace watches a read, and nothing but words depends on what became of it.
         fate = None if call.method == "GET" else SimpleNamespace(sent=False)
         try:
@@ -211,6 +212,10 @@ class AiohttpTransport:
         # Outside the try: an OSError of the caller's own, such as a full disk, is not the network's.
         async with response:
             yield _AiohttpMedia(response)
+
+    def _check_open(self) -> None:
+        if self._reads.closed:
+            raise ConfigError("Client", "closed", "Use its handles inside `async with Client(...) as client:`.")
 
     def _check_link(self, url: str) -> None:
         if urlsplit(url).scheme != "https" and not self._endpoint.is_loopback:

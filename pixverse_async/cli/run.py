@@ -37,11 +37,12 @@ from .arguments import program
 from .codes import Exit
 from .ending import Ended, report, resume_line
 from .failures import code_of, code_of_batch, message
-from .manifest import CSV, JSON_LINES, check_manifests, outcome_row, write_manifests
+from .found import Found
+from .manifest import CSV, JSON_LINES, check_manifests, write_manifests
 from .page import report_at_end
 from .preview import show_jobs
 from .room import warning
-from .say import answer_json, dollars, tell
+from .say import dollars, tell
 from .settings import BatchSettings, RunSettings, read_run_file, write_run_file
 from .signals import Interrupts
 from .sources import JobLike, as_job, read_sources, with_whole_path
@@ -158,34 +159,34 @@ def _carry_out(batch: _Batch, options: Namespace) -> int:
 
 
 async def _until_end(batch: _Batch, options: Namespace) -> Ended:
-    found: list[Outcome] = []
+    found = Found()
     error: PixverseError | None = None
     has_begun = False
     again = resume_line(batch.folder)
     with (
         anyio.CancelScope() as scope,
         Interrupts(scope, again) as interrupts,
-        _display(options, batch) as on_event,
+        _display(options, batch) as display,
     ):
+        found.then = display
         async with Client() as client:
             if not _is_all_there(batch):
                 await _check(client)
             if not options.quiet:
                 tell(batch.opening)
             try:
-                async with batch.start(client, on_event) as outcomes:
+                async with batch.start(client, found) as outcomes:
                     has_begun = True
                     batch.on_start()
                     async for outcome in outcomes:
-                        found.append(outcome)
-                        if options.json:
-                            answer_json({"type": "outcome", **outcome_row(outcome)})
+                        found.answer(outcome, as_json=options.json)
             except PixverseError as problem:
                 if not has_begun:
                     raise
                 error = problem
-    in_order = sorted(found, key=lambda one: one.index)
-    return Ended(outcomes=in_order, signum=interrupts.signum, error=error, has_begun=has_begun)
+    for outcome in found.unanswered():
+        found.answer(outcome, as_json=options.json)
+    return Ended(outcomes=found.in_order(), signum=interrupts.signum, error=error, has_begun=has_begun)
 
 
 def _is_all_there(batch: _Batch) -> bool:

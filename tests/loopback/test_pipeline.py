@@ -12,6 +12,7 @@ import anyio
 import pytest
 
 from pixverse_async import (
+    ApiError,
     AuthError,
     BatchResult,
     Client,
@@ -149,6 +150,17 @@ async def test_one_job_by_hand(tmp_path: Path) -> None:
             assert isinstance(outcome, Succeeded)
             assert tmp_path / "three.mp4" == outcome.path
         assert 2 == len(emulator.ledger.committed)
+
+
+async def test_a_handle_says_what_is_wrong_with_it() -> None:
+    """An id that the service does not know, and a client that is closed."""
+    async with Emulator(film=tiny_film) as emulator:
+        async with Client(emulator.api_key, base_url=emulator.base_url) as client:
+            stray = client.attach("5a7a5466-0000-4000-8000-000000000000")
+            with pytest.raises(ApiError, match="request belongs to the key and organisation"):
+                await stray.status()
+        with pytest.raises(ConfigError, match="Client: closed"):
+            await stray.status()
 
 
 async def test_one_lost_reply_by_hand_is_found() -> None:
