@@ -169,10 +169,23 @@ async def test_of_downloads_to_one_name_one_saves_it(tmp_path: Path) -> None:
     assert names(tmp_path) == ["cat.mp4"]
 
 
+def append(part: Path) -> None:
+    """What another download does to a part that it shares."""
+    with part.open("ab") as file:
+        file.write(b"of another")
+
+
+def supplant(part: Path) -> None:
+    """What it does when it has removed that part, and made its own."""
+    part.unlink()
+    part.write_bytes(bytes(len(DATA)))
+
+
+@pytest.mark.parametrize("meddle", [append, supplant])
 async def test_where_there_are_no_locks_a_part_that_another_wrote_is_not_published(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, meddle: Callable[[Path], None]
 ) -> None:
-    """As on some network file systems, which cannot be mounted here: more came than was received, and it is left."""
+    """As on some network file systems, which cannot be mounted here: it is not what was received, and is left."""
 
     def no_locks(_: int) -> bool:
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
@@ -180,12 +193,24 @@ async def test_where_there_are_no_locks_a_part_that_another_wrote_is_not_publish
     monkeypatch.setattr(folder_edge, "try_lock", no_locks)
     part = await DirectorySink(tmp_path).open("cat.mp4")
     await part.write([DATA])
-    with (tmp_path / "cat.mp4.part").open("ab") as other:
-        other.write(b"of another")
+    meddle(tmp_path / "cat.mp4.part")
     with pytest.raises(OSError, match="another download"):
         await part.commit(len(DATA), SHA256)
     await part.aclose()
     assert "cat.mp4" not in names(tmp_path)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux tells which files are open")
+async def test_a_refused_opening_leaves_no_file_open(tmp_path: Path) -> None:
+    """A batch of thousands would run out of them."""
+    part = await DirectorySink(tmp_path).open("cat.mp4")
+    await part.write([DATA])
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(5):
+        with pytest.raises(OSError, match="another download"):
+            await DirectorySink(tmp_path).open("cat.mp4")
+    assert before == len(list(Path("/proc/self/fd").iterdir()))
+    await part.aclose()
 
 
 async def test_a_part_that_was_published_while_it_was_opened_is_left_alone(tmp_path: Path) -> None:
