@@ -8,6 +8,7 @@ Plain http and private addresses are for a service on this machine alone, such a
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from urllib.parse import urlsplit
@@ -107,6 +108,22 @@ def is_loopback_host(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
+
+
+def may_be_public_host(host: str) -> bool:
+    """False for this machine, and for the address of any other that is not on the open internet; a name may lead there.
+
+    >>> [may_be_public_host(host) for host in ("storage.example", "8.8.8.8", "10.0.0.1", "localhost.", "127.1", "")]
+    [True, True, False, False, False, False]
+    """
+    host = host.rstrip(".")
+    if is_loopback_host(host):
+        return False
+    try:
+        return is_public_address(host)
+    except ValueError:
+        # What ends in a number is an address, in whatever spelling (WHATWG, URL, 3.5).
+        return bool(host) and not re.fullmatch(r"\d+|0x[0-9a-f]*", host.rpartition(".")[2])
 
 
 def is_public_address(address: str) -> bool:

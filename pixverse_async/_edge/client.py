@@ -68,8 +68,8 @@ class Client:
     """A connection to the service, for as long as its `async with` block.
 
     `api_key`, `base_url` and `org_id` default to GMI_API_KEY, GMI_BASE_URL and GMI_ORG_ID.
-    `transport`: another way to reach the service, for tests. *Raises* `ConfigError` at once when the key is missing
-    or the base is wrong; nothing is sent before the first call.
+    HTTPS_PROXY and NO_PROXY are heeded. `transport`: another way to reach the service, for tests.
+    *Raises* `ConfigError` at once when the key is missing or the base is wrong; nothing is sent before the first call.
 
     >>> import asyncio
     >>> from pixverse_async import FixedPolling

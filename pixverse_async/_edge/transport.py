@@ -4,6 +4,8 @@
 queue's session carries the key, talks to one origin and follows no redirect: aiohttp would send a paid POST
 again to wherever a 307 points.  The storage session carries nothing of ours, and refuses addresses that are not
 on the open internet at the socket itself, after DNS and after redirects, unless the queue is on this machine.
+Where the environment names a proxy, that one connects and knows the addresses; names and literals of this machine or a
+private network are refused here all the same.
 
 It repeats nothing and judges nothing: what it raises says only whether the request may have been received.
 """
@@ -24,10 +26,11 @@ import anyio
 import attrs
 from yarl import URL
 
-from .._core.config import Endpoint, is_public_address
+from .._core.config import Endpoint, is_public_address, may_be_public_host
 from .._core.errors import ConfigError, DownloadError, TransportError
 from .._core.redaction import redact
 from .._core.wire import Call, Reply
+from .proxies import Proxies
 
 MAX_REPLY_BYTES = 64 * 2**20
 """A reply of the queue is a few kB, unless it echoes a data: URI (20 MB of image are 27 MB of base64)."""
@@ -35,7 +38,7 @@ CONNECT_TIMEOUT = 15.0
 """Seconds. From mainland China the storage host was seen to take 21 s to fail: better to fail sooner."""
 STALL_TIMEOUT = 60.0
 """Seconds until storage begins to answer, or between two bytes of an upload, before the connection is given up."""
-_NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+_NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError, aiohttp.ConnectionTimeoutError)
 CLOSE_TIMEOUT = 5.0
 """Seconds. Closing sends a goodbye at most; nothing of value waits for it."""
 _PUT_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT, sock_read=STALL_TIMEOUT)
@@ -120,6 +123,9 @@ class AiohttpTransport:
     _reads: aiohttp.ClientSession
     """The queue's session without the trace, which a read has no use for: a fifth of what a poll costs."""
     _storage: aiohttp.ClientSession
+    _proxied: aiohttp.ClientSession
+    """Storage's, for links that a proxy fetches: its own address may be a private one."""
+    _proxies: Proxies
     _base: URL = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -127,7 +133,9 @@ class AiohttpTransport:
 
     @classmethod
     def open(cls, endpoint: Endpoint) -> AiohttpTransport:
-        """The sessions, on the running loop."""
+        """The sessions, on the running loop. *Raises* `ConfigError` for a proxy that cannot be used."""
+        # What is on this machine is not reached through another one.
+        proxies = Proxies() if endpoint.is_loopback else Proxies.read()
         trace = aiohttp.TraceConfig()
         trace.on_request_headers_sent.append(_mark_sent)
         queue = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE)
@@ -138,24 +146,26 @@ class AiohttpTransport:
                 connector_owner=bool(traces),
                 trace_configs=traces,
                 cookie_jar=aiohttp.DummyCookieJar(),
+                proxy=proxies.of(endpoint.base_url),
             )
             for traces in ([trace], [])
         )
-        storage = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=0, socket_factory=_any_socket if endpoint.is_loopback else _public_socket
-            ),
-            auto_decompress=False,
-            read_bufsize=READ_BUFFER_BYTES,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            skip_auto_headers=("Content-Type", "User-Agent"),
+        storage, proxied = (
+            aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, socket_factory=factory),
+                auto_decompress=False,
+                read_bufsize=READ_BUFFER_BYTES,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                skip_auto_headers=("Content-Type", "User-Agent"),
+            )
+            for factory in (_any_socket if endpoint.is_loopback else _public_socket, _any_socket)
         )
-        return cls(endpoint, api, reads, storage)
+        return cls(endpoint, api, reads, storage, proxied, proxies)
 
     async def aclose(self) -> None:
         """Close every connection, also when cancelled: an open one would outlive its loop."""
         with anyio.move_on_after(CLOSE_TIMEOUT, shield=True):
-            for session in (self._reads, self._api, self._storage):
+            for session in (self._reads, self._api, self._storage, self._proxied):
                 await session.close()
 
     async def call(self, call: Call) -> Reply:
@@ -181,10 +191,11 @@ class AiohttpTransport:
 
     async def put(self, url: str, body: bytes, content_type: str) -> Reply:
         """See `Transport.put`."""
-        self._check_link(url)
+        session, proxy = self._way_to(url)
         try:
-            async with self._storage.put(
+            async with session.put(
                 url,
+                proxy=proxy,
                 data=body,
                 headers={"Content-Type": content_type},
                 allow_redirects=False,
@@ -197,12 +208,13 @@ class AiohttpTransport:
     @asynccontextmanager
     async def fetch(self, url: str, headers: Mapping[str, str]) -> AsyncGenerator[MediaReply]:
         """See `Transport.fetch`."""
-        self._check_link(url)
+        session, proxy = self._way_to(url)
         try:
             with anyio.fail_after(STALL_TIMEOUT):
                 # A public object answers by itself; a redirect could only lead to another scheme or a private host.
-                response = await self._storage.get(
+                response = await session.get(
                     url,
+                    proxy=proxy,
                     headers={"Accept-Encoding": "identity", **headers},
                     allow_redirects=False,
                     timeout=_FETCH_TIMEOUT,
@@ -217,9 +229,17 @@ class AiohttpTransport:
         if self._reads.closed:
             raise ConfigError("Client", "closed", "Use its handles inside `async with Client(...) as client:`.")
 
-    def _check_link(self, url: str) -> None:
-        if urlsplit(url).scheme != "https" and not self._endpoint.is_loopback:
+    def _way_to(self, url: str) -> tuple[aiohttp.ClientSession, str | None]:
+        """The session for a link, and the proxy. *Raises* `DownloadError` for a link that is refused."""
+        parts = urlsplit(url)
+        if parts.scheme != "https" and not self._endpoint.is_loopback:
             raise DownloadError("the service gave a link that is not https")
+        proxy = self._proxies.of(url)
+        if proxy is None:
+            return self._storage, None
+        if not may_be_public_host(parts.hostname or ""):
+            raise DownloadError("the service gave a link to a host that is not on the open internet")
+        return self._proxied, proxy
 
     def _link(self, path: str) -> URL:
         """The address of a call, put together from parts: to parse each anew is a twentieth of the barest poll."""
