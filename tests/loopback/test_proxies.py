@@ -12,7 +12,7 @@ from pixverse_async import Client, ConfigError, TransportError
 from pixverse_async._core.errors import DownloadError
 from pixverse_async._core.wire import Call, list_call
 from pixverse_async._edge.transport import AiohttpTransport
-from pixverse_async.emulator import Emulator
+from pixverse_async.emulator import Emulator, tiny_film
 from tests.loopback.raw_server import Answer, head, raw_server, sends
 from tests.loopback.test_storage_faults import transport
 
@@ -85,7 +85,7 @@ async def test_a_tunnel_is_used_for_tls(monkeypatch: pytest.MonkeyPatch) -> None
 
 async def test_no_proxy_is_heeded(monkeypatch: pytest.MonkeyPatch) -> None:
     """A host that NO_PROXY names is reached without, by name; and this machine is in any case."""
-    async with raw_server(FORBIDDEN) as proxy, Emulator() as emulator:
+    async with raw_server(FORBIDDEN) as proxy, Emulator(film=tiny_film) as emulator:
         monkeypatch.setenv("HTTPS_PROXY", proxy.origin)
         monkeypatch.setenv("HTTP_PROXY", proxy.origin)
         async with Client(emulator.api_key, base_url=emulator.base_url) as client:
