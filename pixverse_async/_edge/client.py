@@ -116,7 +116,9 @@ class Client:
             await opened.aclose()
 
     def __repr__(self) -> str:
-        return f"<Client of {self._endpoint.base_url}>"
+        opened = self._transport
+        way = " through a proxy" if isinstance(opened, AiohttpTransport) and opened.is_proxied else ""
+        return f"<Client of {self._endpoint.base_url}{way}>"
 
     async def check(self) -> None:
         """Ask once for the list of requests: the service is there, and takes the key. *Charges* nothing.

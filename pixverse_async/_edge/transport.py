@@ -162,6 +162,11 @@ class AiohttpTransport:
         )
         return cls(endpoint, api, reads, storage, proxied, proxies)
 
+    @property
+    def is_proxied(self) -> bool:
+        """The queue is reached through a proxy."""
+        return self._proxies.of(self._endpoint.base_url) is not None
+
     async def aclose(self) -> None:
         """Close every connection, also when cancelled: an open one would outlive its loop."""
         with anyio.move_on_after(CLOSE_TIMEOUT, shield=True):

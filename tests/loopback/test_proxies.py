@@ -83,6 +83,16 @@ async def test_a_tunnel_is_used_for_tls(monkeypatch: pytest.MonkeyPatch) -> None
     assert b"queue.example" in greetings[0]
 
 
+async def test_a_client_says_that_it_goes_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So `doctor` does, which shows it; without the proxy's address, which may hold a password."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:secret@proxy.example:3128")
+    async with Client("key", base_url="https://queue.example/apikey") as client:
+        assert "<Client of https://queue.example/apikey through a proxy>" == repr(client)
+    monkeypatch.setenv("NO_PROXY", "queue.example")
+    async with Client("key", base_url="https://queue.example/apikey") as client:
+        assert "<Client of https://queue.example/apikey>" == repr(client)
+
+
 async def test_no_proxy_is_heeded(monkeypatch: pytest.MonkeyPatch) -> None:
     """A host that NO_PROXY names is reached without, by name; and this machine is in any case."""
     async with raw_server(FORBIDDEN) as proxy, Emulator(film=tiny_film) as emulator:
