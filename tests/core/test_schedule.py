@@ -302,6 +302,43 @@ def test_jobs_that_never_end_are_not_polled_to_death() -> None:
     assert len(service.polls) < 3600.0 / 18
 
 
+def test_after_a_burst_single_jobs_cost_what_they_did_before() -> None:
+    """The last of a batch may be asked more often; a job that is alone later is no last of that batch."""
+    fresh, used = (AdaptivePolling().scheduler(polls_per_second=20.0, seed=16) for _ in range(2))
+    finish_after(60.0, 45, fresh)
+    for job in range(40):
+        used.submitted(job, CLASSES[0], 0.0)
+    now, left = 0.0, set(range(40))
+    while left:
+        wakeup = used.next_wakeup()
+        assert wakeup is not None
+        now = max(now, wakeup)
+        job = used.take(now)
+        if job is not None:
+            is_over = now >= 60.0
+            used.observed(job, Stage.SUCCEEDED if is_over else Stage.PROCESSING, now, now + 0.1)
+            left -= {job} if is_over else set()
+    before = sum(finish_after(60.0, 10, fresh, first=100, start=5000.0))
+    assert sum(finish_after(60.0, 10, used, first=100, start=5000.0)) < 1.5 * before
+
+
+def test_a_few_early_refusals_do_not_hide_the_starts() -> None:
+    """Five jobs that are refused at once say nothing of whether the service tells starts."""
+    forecast = Forecast(300.0)
+    jobs = [Watched(k, CLASSES[0], forecast.starts.place(k, 0.0), 0.5) for k in range(35)]
+    for job in jobs[5:]:
+        forecast.answered(job, Stage.QUEUED, 1.0, 1.2)
+    for job in jobs[:5]:
+        forecast.answered(job, Stage.FAILED, 2.0, 2.2)
+    assert not forecast.starts.opaque
+
+
+def test_no_ceiling_is_refused() -> None:
+    """Without one a job that outlives all that is believed would never be asked again."""
+    with pytest.raises(ValueError, match="ceiling"):
+        AdaptivePolling(ceiling=math.inf)
+
+
 def test_learned_timing_is_a_few_hundred_bytes_and_makes_the_next_run_sharper() -> None:
     """A scheduler that starts from an earlier run's timing pays less for its first three jobs, from under 800 bytes."""
     first = AdaptivePolling().scheduler(polls_per_second=20.0, seed=9)
@@ -314,9 +351,35 @@ def test_learned_timing_is_a_few_hundred_bytes_and_makes_the_next_run_sharper() 
     assert sum(finish_after(200.0, 3, second)) < sum(cold[:3])
 
 
-@pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"version": 99}', '{"version": 1}', '{"version":1,"pace":"x"}', "\x00", "1e999"]
-)
+def timing(pace: str = "0.1", offset: str = "0.1", spreads: str = "0.1,0.1,0.2,0.2,0.2,0.1,0.1") -> str:
+    """What an earlier run may have left, and what a disk may have made of it."""
+    head = f'{{"version":4,"pace":{pace},"spreads":[{spreads}],"early":0.01,"wait":[10,8]'
+    return f'{head},"classes":{{"360p/5/0":[{offset},0.01]}}}}'
+
+
+DAMAGED = [
+    *(
+        "",
+        "{",
+        "[]",
+        '{"version": 99}',
+        '{"version": 1}',
+        '{"version":1,"pace":"x"}',
+        "\x00",
+        "1e999",
+        "[" * 60_000,
+    ),
+    *(timing(pace=pace) for pace in ("800", "-800", "NaN", "1" * 400)),
+    *(timing(offset="1e4"), timing(spreads="0.5,0.5", pace="2.0"), timing(spreads=",".join(["1e308"] * 7))),
+]
+
+
+def test_whole_timing_is_used() -> None:
+    """The text that the next test damages is one that is taken."""
+    assert () == AdaptivePolling().scheduler(polls_per_second=5.0, seed=10, learned=timing()).notes
+
+
+@pytest.mark.parametrize("text", DAMAGED, ids=lambda text: text[:60])
 def test_foreign_timing_is_ignored_with_a_note(text: str) -> None:
     """What is not ours changes no decision and is mentioned once."""
     plain = Service(AdaptivePolling().scheduler(polls_per_second=5.0, seed=10), ["processing"] * 5)

@@ -13,6 +13,10 @@ choice, is what one poll is worth to you in seconds of delay.
 An example with kappa 0.5: a job ends within a minute, at any moment alike. After t seconds the average delay is
 t * t / 120, at 7.5 s 0.47 s; the chance that it runs on is 0.875, its root 0.94; 0.47 / 0.94 is 0.5: ask at 7.5 s.
 
+Where it is departed from: answers that teach about many jobs and the last few jobs of a batch may cost less than kappa;
+while a job may start at any moment, the interval comes from the chance that it does; a line is followed by one scout;
+and nobody goes unasked for longer than the ceiling allows.
+
 For a job that is as likely to end in the next second however long it has run this means a fixed interval; for one
 that takes about a minute it means silence for most of the minute, then a few quick looks.
 
@@ -33,7 +37,7 @@ Read `rule` first, then `typical`, `evidence`, `hypotheses` and `belief`, `start
 
 Constants are of three kinds. *First guesses* (20 to 100 s a clip, from published figures; 20% spread and 10 s of
 waiting, assumed) matter only until a few jobs have finished. *Memories* (100 jobs, 30 starts, 200 answers) trade
-steadiness for speed in noticing change. *Limits* (0.25 s between two polls, a look within five minutes) bound the harm
+steadiness for speed in noticing change. *Limits* (0.25 s between two polls, a running job asked within five minutes) bound the harm
 of a wrong belief. The reason stands beside each; where none does, the value was chosen on the worlds of
 benchmarks/polling.py. "Within 2%" means that the mean cost moved by no more over a fourfold range, which leaves
 nothing to offer the user; "half and twice" were tried in worlds a, c, e1, e4, f and u, on one seed (six for f), those

@@ -9,6 +9,7 @@ while jobs wait in line, one poll every so often finds the line's front, so that
 from __future__ import annotations
 
 import heapq
+import math
 
 import attrs
 
@@ -21,7 +22,8 @@ from .rule import SOONEST
 _JITTER = 0.15
 """Part by which the price differs from poll to poll, so that two processes do not march in step; costs under 1%."""
 _LAST, _LAST_PART = 4.0, 0.1
-"""The last four jobs (or tenth, if fewer) of a batch keep all of it waiting: their polls may cost less.
+"""The last four jobs (or tenth, if fewer) of a batch keep all of it waiting: their polls may cost less. A batch is all
+that was sent since nothing was in flight.
 Two or eight cost the same within 1%, and with the square in the place of the cube the last is known twice as late."""
 _LOOK_PART, _LOOK_LEAST = 0.85, 5.0
 """How far on the way to the due time the next look is, and the seconds below which there is none. A look costs
@@ -65,6 +67,7 @@ class _Adaptive:
 
     def submitted(self, job: int, job_class: JobClass, sent_at: float) -> None:
         if not self._jobs:
+            self._most = 0
             self._scout_at = max(self._scout_at, sent_at + _SCOUT_AFTER)
         watched = Watched(job, job_class, self._forecast.starts.place(job, sent_at), self._price())
         self._jobs[job] = watched
@@ -282,7 +285,9 @@ class AdaptivePolling:
     """
 
     kappa: float = attrs.field(default=0.5, validator=attrs.validators.gt(0))
-    ceiling: float = attrs.field(default=300.0, validator=attrs.validators.gt(SOONEST))
+    ceiling: float = attrs.field(
+        default=300.0, validator=[attrs.validators.gt(SOONEST), attrs.validators.lt(math.inf)]
+    )
 
     def scheduler(self, *, polls_per_second: float, seed: int, learned: str | None = None) -> Scheduler:
         """See `PollPolicy`."""

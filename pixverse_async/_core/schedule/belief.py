@@ -5,8 +5,8 @@
 The first three are what is typical of a class: `typical`.  Around it durations scatter by chance, as `evidence` says;
 how much, and whether the service has changed of late, is in `hypotheses`.  Every answer moves all three.
 
-An example: 50 s are guessed for 720p and 90 s for 1080p.  A job of 720p still runs after 60 s: now 93 s are expected,
-and 159 s for 1080p, for both may be slow by one cause; after 80 s, 109 and 184 s.  It ends after 100 s: 91 and 157 s,
+An example: 50 s are guessed for 720p and 90 s for 1080p.  A job of 720p still runs after 60 s: now 92 s are expected,
+and 159 s for 1080p, for both may be slow by one cause; after 80 s, 108 and 184 s.  It ends after 100 s: 91 and 157 s,
 give or take 30 and 39%.  Had nobody asked on the way, the same would be believed: what a job says takes the place of
 what it had said before, its `Said`, which is taken back first.  Else a job that is asked twice as often would count
 twice.
@@ -43,6 +43,8 @@ _DRIFT = 2.5e-5
 and twice that were measured the same within 3%."""
 _LEAST = 1e-9
 """No answer is ever quite impossible."""
+_LONGEST_SILENCE = 600.0
+"""Seconds: a longer one counts for these, after which nearly anything is thought possible anyhow."""
 _STALE, _STALE_SPREAD, _STALE_EARLY = 0.08, 0.048, 0.002
 """A class's curve is built anew when its middle has moved by this part of its spread, its spread has changed by that
 part, or the share of early ends by this much: less cannot be seen."""
@@ -113,7 +115,9 @@ class Belief:
         self.endings = Endings()
         self.finished_count = 0
         self.hypotheses = Hypotheses()
-        self._now, self._changes = 0.0, 0
+        self._now: float | None = None
+        """When time was last seen to pass; the clock's zero means nothing."""
+        self._changes = 0
         self._curves: dict[JobClass, _Kept] = {}
         self._checked: set[JobClass] = set()
         """Classes whose curve was looked at since the last answer."""
@@ -179,6 +183,10 @@ class Belief:
         self.endings.saw(verdict.early, verdict.late)
         return verdict.early > 0.5
 
+    def forget_time(self) -> None:
+        """What was told so far was told in another clock's time."""
+        self._now = None
+
     def explain(self, job_class: JobClass, starts: Sequence[Start], since: float, until: float) -> Sequence[Start]:
         """Of the starts that are possible, how probable each is for a job that ended between the two."""
         if len(starts) == 1:
@@ -192,8 +200,10 @@ class Belief:
         return [Start(at, weight / whole) for at, weight in parts if weight > _LIKELY * whole]
 
     def _advance(self, now: float) -> None:
-        """Time passes: the pace drifts, or may have changed. A long silence counts for ten minutes."""
-        passed = min(600.0, now - self._now)
+        """Time passes: the pace drifts, or may have changed."""
+        if self._now is None:
+            self._now = now
+        passed = min(_LONGEST_SILENCE, now - self._now)
         if passed < 1.0:
             return
         self._now = now
@@ -227,7 +237,8 @@ class Belief:
 
         What was said has faded since as the pace drifted, and no more is taken back than was ever learned.
         """
-        fade = math.exp(-_DRIFT * (self._now - said.until) / var)
+        passed = 0.0 if self._now is None else self._now - said.until
+        fade = math.exp(-_DRIFT * passed / var)
         most = max(0.0, 1.0 / var - 1.0 / MOST_VAR)
         part = min(fade, most / said.precision) if said.precision > 0.0 else fade
         precision = 1.0 / var - part * said.precision

@@ -16,7 +16,7 @@ _APART = 0.002
 
 
 def calls_at_once(call_seconds: float) -> int:
-    """How many status calls may be under way, when one takes so long: enough for 500 a second and more.
+    """How many status calls may be under way, when one takes so long: enough for 500 a second up to a quarter of one.
 
     >>> calls_at_once(0.005), calls_at_once(0.2), calls_at_once(5.0)
     (16, 100, 128)

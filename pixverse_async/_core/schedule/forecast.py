@@ -97,10 +97,11 @@ class Forecast:
     def _search(self, watched: Watched, unit: float, wait: float, waiting: float) -> float:
         """The best interval for a job that starts at any time, with the same small chance each second.
 
-        Asking every D seconds costs kappa / D a second, and a start is followed by D**2 / 2 of lateness less
-        the running time S, or by the watching that comes after "processing", worth about 2.55 sqrt(kappa
-        spread); half or twice that factor moved the cost of three worlds by less than 1%.  The least cost a start is
-        at D**2 = S**2 + 2 (kappa / chance + S x watching).
+        Asking every D seconds costs kappa / (chance x D) for each start, which falls anywhere in an interval: the news
+        of its end is late by (D - S)**2 / (2 D) on average, S being the running time, and with chance S / D it still
+        runs when it is seen, which costs the watching from there on, about 2.55 sqrt(kappa spread); half or twice that
+        factor moved the cost of three worlds by less than 1%.  The sum is least at
+        D**2 = S**2 + 2 (kappa / chance + S x watching).
         """
         chance = max(1e-9, (1.0 - waiting) / min(wait, HORIZON * unit))
         watching = 2.55 * math.sqrt(watched.kappa * self._service.spread * unit)
@@ -181,7 +182,7 @@ class Forecast:
         early = self._service.finished(watched.job_class, believed, last, received, watched.said)
         if place.first_seen < math.inf:
             return
-        if starts.seen_direct_end():
+        if not early and starts.seen_direct_end():
             self._relearn()
         starts.seen_started(place, began, received, told=False, in_turn=not early)
 
@@ -190,6 +191,7 @@ class Forecast:
         self._service = Belief(_guess)
         for job_class, since, until in self._totals:
             self._service.finished(job_class, [Start(0.0, 1.0)], since, until)
+        self._service.forget_time()
 
     # -- from run to run
 

@@ -36,7 +36,7 @@ class Place:
         self.overtaken = False
         """It waited when one behind it had started: for this job there is no line."""
         self.loose = False
-        """It is no witness of the queue: sent back to it, or ended without running."""
+        """It is no witness of the queue: sent back to it, or no longer waited for."""
 
 
 class Line:

@@ -7,17 +7,19 @@ ours is ignored, and the reason returned.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from typing import cast
 
 from ..job import JobClass
 from .belief import Belief
+from .hypotheses import SPREADS
 from .starts import Starts
 
 _VERSION = 4
 _DOUBT = 0.2
 """By how much the pace is thought to differ from one run to the next: two times in three by less than 20%."""
+_MOST_PACE, _MOST_OFFSET, _MOST_WAIT = 5.0, 3.0, 1e5
+"""A factor of 150, one of 20, and a day of waiting: beyond them it is no timing of this service."""
 _LEAST = 0.002
 """No spread is ever less probable to begin with: chance may have changed, too."""
 
@@ -50,28 +52,29 @@ def recall(text: str, belief: Belief, starts: Starts) -> str | None:
         data = cast("Mapping[str, object]", found)
         if data.get("version") != _VERSION:
             return f"learned timing ignored: version {data.get('version')!r}, not {_VERSION}"
-        pace, early = (_number(data[key]) for key in ("pace", "early"))
-        spreads, (mean_wait, usual_wait) = _numbers(data["spreads"]), _numbers(data["wait"])
+        pace, early = _number(data["pace"], _MOST_PACE), _number(data["early"], 0.5)
+        mean_wait, usual_wait = _numbers(data["wait"], _MOST_WAIT)
+        spreads = [p for p, _ in zip(_numbers(data["spreads"], 1.0), SPREADS, strict=True)]
         classes = cast("Mapping[str, object]", data["classes"])
-        pairs = {_class(name): _numbers(pair) for name, pair in classes.items()}
+        pairs = {_class(name): _numbers(pair, _MOST_OFFSET) for name, pair in classes.items()}
         offsets = {c: (offset, var) for c, (offset, var) in pairs.items()}
-        belief.recall(pace, _DOUBT, [max(_LEAST, p) for p in spreads], min(0.5, max(0.0, early)), offsets)
-    except (ValueError, KeyError, TypeError, AttributeError) as problem:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as problem:
         return f"learned timing ignored: {type(problem).__name__}: {problem}"
+    belief.recall(pace, _DOUBT, [max(_LEAST, p) for p in spreads], max(0.0, early), offsets)
     starts.waits.recall(max(0.1, mean_wait), max(0.3, usual_wait))
     return None
 
 
-def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{value!r} is not a number")
+def _number(value: object, most: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= most:
+        raise ValueError(f"{value!r} is not a number of at most {most:g}")
     return float(value)
 
 
-def _numbers(values: object) -> list[float]:
+def _numbers(values: object, most: float) -> list[float]:
     if not isinstance(values, list):
         raise TypeError(f"{values!r} is not a list")
-    return [_number(value) for value in cast("list[object]", values)]
+    return [_number(value, most) for value in cast("list[object]", values)]
 
 
 def _name(job_class: object) -> str:

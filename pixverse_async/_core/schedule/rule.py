@@ -56,7 +56,7 @@ class Curve:
         if x >= _LAST:
             f = self.share[-1]
             return f, self.below[-1] + f * (x - _LAST)
-        k = int(math.log(x) / STEP + HALF)
+        k = min(KNOTS - 2, int(math.log(x) / STEP + HALF))  # the logarithm may round up to the last knot
         left, share = X[k], self.share
         f, over = share[k], x - left
         rise = (share[k + 1] - f) * over / (left * _RATIO)

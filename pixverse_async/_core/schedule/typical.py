@@ -101,5 +101,5 @@ class Typical:
     def recall(self, pace: float, doubt: float, offsets: Mapping[JobClass, tuple[float, float]]) -> None:
         """Begin with what an earlier run knew; `doubt` is the spread of the pace since."""
         self._classes, self._values, self._vars = [], [pace], [[doubt**2]]
-        for job_class, (offset, var) in offsets.items():
+        for job_class, (offset, var) in list(offsets.items())[:_MOST_CLASSES]:
             self._add(job_class, offset, min(CLASS_VAR, max(_LEAST_VAR, var)))
