@@ -37,11 +37,11 @@ Read `rule` first, then `typical`, `evidence`, `hypotheses` and `belief`, `start
 
 Constants are of three kinds. *First guesses* (20 to 100 s a clip, from published figures; 20% spread and 10 s of
 waiting, assumed) matter only until a few jobs have finished. *Memories* (100 jobs, 30 starts, 200 answers) trade
-steadiness for speed in noticing change. *Limits* (0.25 s between two polls, a running job asked within five minutes) bound the harm
-of a wrong belief. The reason stands beside each; where none does, the value was chosen on the worlds of
-benchmarks/polling.py. "Within 2%" means that the mean cost moved by no more over a fourfold range, which leaves
-nothing to offer the user; "half and twice" were tried in worlds a, c, e1, e4, f and u, on one seed (six for f), those
-of `belief` in a, a4, b, d, s and u, on twenty.
+steadiness for speed in noticing change. *Limits* (0.25 s between two polls, a running job asked within five minutes)
+bound the harm of a wrong belief. The reason stands beside each; where none does, the value was chosen on the worlds of
+benchmarks/polling.py. "Within 2%" means that the mean cost moved by no more over a fourfold range, which leaves nothing
+to offer the user; "half and twice" were tried in worlds a, c, e1, e4, f and u, on one seed (six for f), those of
+`belief` in a, a4, b, d, s and u, on twenty.
 """
 
 from .adaptive import AdaptivePolling
