@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixverse_async._core.job import JobClass
-from pixverse_async._core.schedule.belief import Belief
+from pixverse_async._core.schedule.belief import Belief, Said
 from pixverse_async._core.schedule.budget import Budget
 from pixverse_async._core.schedule.line import Line, Place
 from pixverse_async._core.schedule.rule import Curve, Outlook, Start, X
@@ -108,6 +108,15 @@ def test_asking_twice_as_often_teaches_no_more() -> None:
     (once, once_var), (often, often_var) = beliefs
     assert often == pytest.approx(once, abs=0.1)
     assert often_var == pytest.approx(once_var, rel=0.3)
+
+
+def test_the_answer_that_shows_a_change_is_not_taken_back_from_what_follows() -> None:
+    """Twenty jobs, asked every 20 s, run ten times as long as was guessed: at most five times their age is expected."""
+    belief, said = Belief(lambda _: math.log(30.0)), dict[int, Said]()
+    for age in range(20, 300, 20):
+        for job in range(20):
+            said[job] = belief.survived(SMALL, [Start(0.0, 1.0)], age + 1.0 * job, said.get(job))
+            assert belief.unit(SMALL) < 5.0 * (age + job)
 
 
 def test_what_the_clock_says_at_first_is_no_silence() -> None:

@@ -416,7 +416,7 @@ async def test_asyncio_style_timeout_leaves_the_accepted_running(tmp_path: Path)
 
 
 async def test_the_second_run_starts_warm(tmp_path: Path) -> None:
-    """What a run learned of the service's pace lies beside its journal, and spares the next run polls."""
+    """What a run learned of the service's pace lies beside its journal, and spares the next one polls; both hear soon."""
     scene = Scene.set(tmp_path, generation_median=300.0, generation_sigma=0.05)
     first = await scene.run(some_jobs(20))
     (timing,) = tmp_path.glob("*.timing.json")
@@ -424,6 +424,8 @@ async def test_the_second_run_starts_warm(tmp_path: Path) -> None:
     second = await scene.run([Job(tiny_png(n), "another scene") for n in range(20, 40)])
     assert ["Succeeded"] * 20 == kinds(second)
     assert sum(one.timings.polls for one in second) < sum(one.timings.polls for one in first)
+    for batch in (first, second):
+        assert sum(one.timings.detected_late_by or 0.0 for one in batch) / 20 < 30.0
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[1, 2]", "not json", "\0" * 100_000])

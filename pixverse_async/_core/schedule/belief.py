@@ -168,10 +168,10 @@ class Belief:
     ) -> Said:
         """A job still ran at `until`. Returns what its answers have said; `said`, if it was asked before."""
         self._advance(until)
-        before, verdict = self._learn(job_class, starts, running(starts, until), said)
-        at, var = before
+        changes = self._changes  # of the answer that shows a change, too: what it says is of before
+        (at, var), verdict = self._learn(job_class, starts, running(starts, until), said)
         precision, pull = 1.0 / verdict.var - 1.0 / var, verdict.at / verdict.var - at / var
-        return Said(until, precision, pull, self._changes)
+        return Said(until, precision, pull, changes)
 
     def finished(
         self, job_class: JobClass, starts: Sequence[Start], since: float, until: float, said: Said | None = None
