@@ -416,7 +416,7 @@ async def test_asyncio_style_timeout_leaves_the_accepted_running(tmp_path: Path)
 
 
 async def test_the_second_run_starts_warm(tmp_path: Path) -> None:
-    """What a run learned of the service's pace lies beside its journal, and spares the next one polls; both hear soon."""
+    """What a run learned of the service lies beside its journal, and spares the next one polls; both hear soon."""
     scene = Scene.set(tmp_path, generation_median=300.0, generation_sigma=0.05)
     first = await scene.run(some_jobs(20))
     (timing,) = tmp_path.glob("*.timing.json")
