@@ -13,6 +13,7 @@ import hashlib
 import os
 import random
 import stat
+import threading
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -39,6 +40,9 @@ MAX_AT_ONCE: Final = 16
 _PILLOW_REMEDY: Final = (
     "Install the converter: pip install 'pixverse-async[{}]'; or save it as an upright JPEG or PNG."
 )
+_LOADING: Final = threading.Lock()
+# Without Pillow the import fails at every image, and a thread that imports while it fails on another may be handed
+# the module of that other one, with nothing in it.
 _SOURCES: Final = "Give a path, an https URL, a data: URI or bytes."
 
 
@@ -200,7 +204,8 @@ def _prepare(job: Job, identity: str) -> _Ready:
 def _ready(job: Job, data: bytes, facts: PictureFacts, needed: Plan) -> _Ready:
     as_it_is = _Ready(body=data, file_type="png" if facts.format == "png" else "jpeg")
     try:
-        from . import pixels
+        with _LOADING:
+            from . import pixels
     except ImportError as missing:
         if needed.steps:
             remedy = _PILLOW_REMEDY.format("heic" if facts.format == "heic" else "images")

@@ -39,6 +39,39 @@ anyio.run(main)
 """
 
 
+CROWDED = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pixverse_async._core.job import Job
+from pixverse_async._core.picture import plan
+from pixverse_async._core.sniff import examine
+from pixverse_async._edge import images
+
+def is_loading(frame):
+    while frame is not None and frame.f_code.co_name != "_find_and_load":
+        frame = frame.f_back
+    return frame is not None
+
+class NoPillow:
+    together = 0
+    def find_spec(self, name, path=None, target=None):
+        if name == "PIL":
+            self.together = max(self.together, sum(map(is_loading, sys._current_frames().values())))
+            raise ModuleNotFoundError(name=name)
+
+def prepare(_):
+    return images._ready(Job(data, "x"), data, facts, plan(facts, len(data))).file_type
+
+absent = NoPillow()
+sys.meta_path.insert(0, absent)
+sys.setswitchinterval(1e-5)
+data = open(sys.argv[1], "rb").read()
+facts = examine(data)
+with ThreadPoolExecutor(16) as threads:
+    print(*set(threads.map(prepare, range(300))), absent.together)
+"""
+
+
 def run_without(absent: tuple[str, ...], *paths: Path) -> list[str]:
     code = WITHOUT.format(absent=absent)
     command = [sys.executable, "-c", code, *map(str, paths)]
@@ -73,3 +106,12 @@ def test_without_pillow_heif_a_heic_names_the_extra(tmp_path: Path, heic: Path) 
     said = run_without(("pillow_heif",), heic, webp)
     assert "pip install 'pixverse-async[heic]'" in said[0]
     assert said[1] == "https://s.example/p"
+
+
+def test_without_pillow_one_thread_at_a_time_finds_that_out(tmp_path: Path) -> None:
+    """A failing import is never met by another thread, which could be handed the module without its contents."""
+    good = tmp_path / "a.jpg"
+    good.write_bytes(JPEG)
+    command = [sys.executable, "-c", CROWDED, str(good)]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert said.split() == ["jpeg", "1"]
