@@ -34,6 +34,15 @@ _AFTER_FAILURE = {
 }
 
 
+def _fetch(request_id: str | None) -> str:
+    """How to get a video that is paid for: a new submit would be paid again."""
+    code, line = ("ID", "ID") if request_id is None else (repr(request_id), request_id)
+    return (
+        "A batch with a journal fetches it when it is run again. By itself: "
+        f"client.attach({code}).save('other.mp4'), or `pixverse-async attach {line} --out other.mp4`."
+    )
+
+
 class PixverseError(Exception):
     """The root. Never raised itself.
 
@@ -280,11 +289,13 @@ class GenerationError(PixverseError):
 
 @attrs.define(eq=False, slots=False, repr=False)
 class DownloadError(PixverseError):
-    """The video did not arrive whole. It is paid for: the next run downloads it again, at no charge.
+    """The video did not arrive whole. It is paid for: the next run of a batch downloads it again, at no charge.
 
     >>> error = DownloadError("the disk is full", received_bytes=4096, expected_bytes=9000)
     >>> str(error).partition(").")[0]
     'the video was made but not saved: the disk is full (4096 of 9000 bytes'
+    >>> print(str(DownloadError("cat.mp4 exists").about(request_id="5a7a5466")).partition("By itself: ")[2])
+    client.attach('5a7a5466').save('other.mp4'), or `pixverse-async attach 5a7a5466 --out other.mp4`.
     """
 
     problem: str
@@ -292,11 +303,9 @@ class DownloadError(PixverseError):
     expected_bytes: int | None = None
 
     def describe(self) -> str:
-        expected = "?" if self.expected_bytes is None else self.expected_bytes
-        return (
-            f"the video was made but not saved: {self.problem} ({self.received_bytes} of {expected} bytes). "
-            "Run it again to download it; nothing is paid twice."
-        )
+        got = "" if self.expected_bytes is None else f" ({self.received_bytes} of {self.expected_bytes} bytes)"
+        problem = f"{_sentence(self.problem)}{got}"
+        return f"the video was made but not saved: {problem}. It is paid for. {_fetch(self.request_id)}"
 
 
 @attrs.define(eq=False, slots=False, repr=False)
@@ -312,8 +321,8 @@ class DeadlineExceededError(PixverseError, TimeoutError):
 
     def describe(self) -> str:
         return (
-            f"still {self.state} after {self.timeout:g} s. It may finish and be billed; run it again "
-            "to pick it up by its id, or wait longer (job_timeout, --job-timeout)."
+            f"still {self.state} after {self.timeout:g} s. It may finish and be billed. {_fetch(self.request_id)} "
+            "Or wait longer from the start (job_timeout, --job-timeout)."
         )
 
 

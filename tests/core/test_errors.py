@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 import pixverse_async
 from pixverse_async._core.errors import (
     ApiError,
+    DeadlineExceededError,
+    DownloadError,
     GenerationError,
     InsufficientCreditsError,
     PixverseError,
@@ -140,6 +142,15 @@ def test_a_failure_that_may_be_billed_is_not_sent_again_unseen(kind_of_failure: 
     """Whatever the kind, the advice for a failure that may be billed is to look first."""
     error = GenerationError("boom", kind_of_failure).about(may_be_billed=True)
     assert "console before sending it again" in str(error)
+
+
+@pytest.mark.parametrize("error", [DownloadError("cat.mp4 exists"), DeadlineExceededError(5, "queued")])
+def test_a_paid_video_is_fetched_by_its_id_and_not_sent_anew(error: PixverseError) -> None:
+    """Whoever keeps no journal would pay again by running it again; and bytes that nobody counted are not told."""
+    text = str(error.about(request_id="r-1"))
+    assert "A batch with a journal fetches it when it is run again" in text
+    assert "client.attach('r-1').save('other.mp4'), or `pixverse-async attach r-1 --out other.mp4`" in text
+    assert "?" not in text
 
 
 # -- redact ------------------------------------------------------------------------------------------

@@ -70,7 +70,11 @@ def test_an_example_is_read_at_a_glance(path: Path) -> None:
 
 
 async def run_there(*args: str, cwd: Path) -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-W", "error", str(EXAMPLES / "batch_folder.py"), *args]
+    return await run_example("batch_folder.py", *args, cwd=cwd)
+
+
+async def run_example(name: str, *args: str, cwd: Path) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-W", "error", str(EXAMPLES / name), *args]
     return await anyio.run_process(command, cwd=cwd, check=False)
 
 
@@ -139,9 +143,14 @@ async def test_an_interrupted_folder_is_finished_by_the_same_command(
 
 async def test_one_video(folder: Path, emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
     """A submit, a look and a save: one charge and one file."""
-    await example("one_video.py")(quick_jobs(folder)[0])
+    await example("one_video.py")(quick_jobs(folder)[0], folder / "picture-0.mp4")
     assert (1, True) == (emulator.ledger.accepted, (folder / "picture-0.mp4").is_file())
     assert "is accepted, seed" in capsys.readouterr().out
+    ran = await run_example("one_video.py", "picture-0.png", "it snows", cwd=folder)
+    assert (1, 1) == (ran.returncode, emulator.ledger.accepted), (
+        "a name that is taken is found before it is paid for"
+    )
+    assert b"picture-0.mp4 exists: move it away first. Nothing was sent." in ran.stderr
 
 
 async def test_own_polling(folder: Path, emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
