@@ -48,6 +48,7 @@ from ._edge.handle import Handle
 from ._edge.inputs import jobs_from_folder, jobs_from_images
 from ._edge.many import generate_many, resume
 from ._edge.one_piece import OnePieceSink
+from ._edge.preflight import check_image
 from ._edge.record import JournalRepair, forget_account, jobs_on_record, repair_journal, resolve
 from ._edge.sinks import Part, Sink
 
@@ -103,6 +104,7 @@ __all__ = [
     "TransportError",
     "UnexpectedError",
     "Unknown",
+    "check_image",
     "estimate",
     "forget_account",
     "generate_many",

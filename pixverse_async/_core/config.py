@@ -110,20 +110,28 @@ def is_loopback_host(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
+_LOCAL_DOMAINS = frozenset({"local", "localdomain", "internal", "intranet", "lan", "home", "corp"})
+"""Set apart for local networks (RFC 6762, ICANN 2024), or never delegated because so many of them use it."""
+
+
 def may_be_public_host(host: str) -> bool:
-    """False for this machine, and for the address of any other that is not on the open internet; a name may lead there.
+    """False for this machine, and for what is surely not on the open internet: an address or a name of a local network.
 
     >>> [may_be_public_host(host) for host in ("storage.example", "8.8.8.8", "10.0.0.1", "localhost.", "127.1", "")]
     [True, True, False, False, False, False]
+    >>> [may_be_public_host(host) for host in ("nas.local", "nas", "files.internal", "local.example")]
+    [False, False, False, True]
     """
-    host = host.rstrip(".")
+    host = host.rstrip(".").lower()
     if is_loopback_host(host):
         return False
     try:
         return is_public_address(host)
     except ValueError:
         # What ends in a number is an address, in whatever spelling (WHATWG, URL, 3.5).
-        return bool(host) and not re.fullmatch(r"\d+|0x[0-9a-f]*", host.rpartition(".")[2])
+        last = host.rpartition(".")[2]
+        is_local_name = "." not in host or last in _LOCAL_DOMAINS or host.endswith(".home.arpa")
+        return not is_local_name and not re.fullmatch(r"\d+|0x[0-9a-f]*", last)
 
 
 def is_public_address(address: str) -> bool:

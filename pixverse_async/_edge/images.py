@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import anyio
 import attrs
 
-from .._core.config import is_loopback_host, is_public_address
+from .._core.config import is_loopback_host, may_be_public_host
 from .._core.errors import ApiError, ConfigError, InvalidJobError, ProtocolError, TransportError
 from .._core.frozen import frozen
 from .._core.job import Job
@@ -59,7 +59,7 @@ async def identify(job: Job) -> str:
 
     *Raises* `InvalidJobError` for what cannot be read; it names the path and the remedy.
     """
-    web_url = _web_url(job)
+    web_url = web_url_of(job)
     return url_identity(web_url) if web_url is not None else await asyncio.to_thread(_digest, job)
 
 
@@ -99,9 +99,9 @@ class ImageHost:
         `InsufficientCreditsError`, `ConfigError` or another `ApiError` as the service refuses; `TransportError`
         or `ProtocolError` when the upload fails five times.
         """
-        web_url = _web_url(job)
+        web_url = web_url_of(job)
         if web_url is not None:
-            _check_fetchable(job, web_url, allow_loopback=self._allow_loopback)
+            check_fetchable(job, web_url, allow_loopback=self._allow_loopback)
             return HostedImage(url=web_url)
         if self._inline:
             return await self._prepared_inline(job, identity)
@@ -154,7 +154,7 @@ class ImageHost:
 
     async def _prepared(self, job: Job, identity: str) -> _Ready:
         async with self._cpus:
-            return await asyncio.to_thread(_prepare, job, identity)
+            return await asyncio.to_thread(prepare, job, identity)
 
 
 @attrs.define(eq=False, repr=False)
@@ -191,9 +191,10 @@ def _digest(job: Job) -> str:
         raise _unreadable(job, problem) from problem
 
 
-def _prepare(job: Job, identity: str) -> _Ready:
+def prepare(job: Job, identity: str | None) -> _Ready:
+    """The image as it goes out; `identity` None: it is whatever is there. *Raises* `InvalidJobError`."""
     data = _content(job)
-    if hashlib.sha256(data).hexdigest() != identity:
+    if identity is not None and hashlib.sha256(data).hexdigest() != identity:
         raise _invalid(job, "the file changed after the job was planned", "Leave it alone, and run again.")
     facts = examine(data)
     if facts.problem is not None:
@@ -266,7 +267,10 @@ def _checked_path(job: Job) -> Path:
 
 def _unreadable(job: Job, problem: OSError) -> InvalidJobError:
     if isinstance(problem, FileNotFoundError | NotADirectoryError):
-        return _invalid(job, "no such file", "Check the path; a relative one starts from the working directory.")
+        remedy = (
+            "Check the path; a relative one starts from the table's folder, without a table from the working one."
+        )
+        return _invalid(job, "no such file", remedy)
     if isinstance(problem, PermissionError):
         return _invalid(
             job, "no permission to read it", "Give yourself the right to read the file and its folders."
@@ -284,25 +288,19 @@ def _invalid(job: Job, problem: str, remedy: str) -> InvalidJobError:
 # -- links ---------------------------------------------------------------------------------------
 
 
-def _web_url(job: Job) -> str | None:
+def web_url_of(job: Job) -> str | None:
+    """The link that the service is to fetch the image from; None for what is uploaded."""
     url = job.image_url
     return url if url is not None and url_scheme(url) != "data" else None
 
 
-def _check_fetchable(job: Job, url: str, *, allow_loopback: bool) -> None:
+def check_fetchable(job: Job, url: str, *, allow_loopback: bool) -> None:
     """*Raises* `InvalidJobError` for a link that the service could not fetch, or only over an open wire."""
     host = urlsplit(url).hostname or ""
     if allow_loopback and (is_loopback_host(host) or url_scheme(url) == "https"):
         return
     if url_scheme(url) != "https":
         raise _invalid(job, "plain http", "Use an https URL; or download the image and give its path.")
-    if not _is_public_host(host):
-        remedy = "Give the image's path instead; it is then uploaded."
-        raise _invalid(job, "the service cannot reach an address of this machine or network", remedy)
-
-
-def _is_public_host(host: str) -> bool:
-    try:
-        return is_public_address(host)
-    except ValueError:
-        return not is_loopback_host(host)
+    if not may_be_public_host(host):
+        problem = f"the service cannot reach {host or 'it'}, which is of this machine or network"
+        raise _invalid(job, problem, "Give the image's path instead; it is then uploaded.")
