@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,6 +12,9 @@ from typing import Final, NamedTuple, NoReturn
 
 from .codes import Exit, table
 from .texts import ATTACH_EPILOG, EPILOG, ESTIMATE_EPILOG, RESOLVE_EPILOG, RESUME_EPILOG, RUN_EPILOG, STATUS_EPILOG
+
+MONEY: Final = r"[0-9]+\.?[0-9]*|\.[0-9]+"
+"""Dollars as they may be typed."""
 
 
 def program() -> str:
@@ -184,7 +188,12 @@ def _job_options(parser: argparse.ArgumentParser) -> None:
 
 def _batch_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("the batch").add_argument
-    add("--budget", metavar="USD", help="what all runs into this folder may cost together; nothing beyond is sent")
+    add(
+        "--budget",
+        type=_money,
+        metavar="USD",
+        help="what all runs into this folder may cost together; nothing beyond is sent",
+    )
     add("--max-in-flight", type=_whole, metavar="N", help="requests at the service at once (default: 100)")
     add("--max-downloads", type=_whole, metavar="N", help="videos being saved at once (default: 8)")
     add("--job-timeout", type=_positive, metavar="SECONDS", help="how long to wait for one video (default: 1800)")
@@ -214,6 +223,13 @@ def _whole(text: str) -> int:
         return int(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+
+
+def _money(text: str) -> str:
+    """As it was typed: the library makes exact money of it."""
+    if not re.fullmatch(MONEY, text.strip()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no amount of money. Give dollars, such as 25 or 9.50")
+    return text.strip()
 
 
 def _positive(text: str) -> float:

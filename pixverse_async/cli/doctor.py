@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-import os
 import platform
 import shutil
 from argparse import Namespace
@@ -14,11 +13,11 @@ from typing import Final, NamedTuple
 
 import anyio
 
-from pixverse_async import Client, DirectorySink, JournalError, PixverseError, jobs_on_record
+from pixverse_async import Client, JournalError, PixverseError, jobs_on_record
 
 from .codes import Exit
 from .failures import code_of, message
-from .room import existing
+from .room import existing, folder_problem
 from .say import answer
 
 EXTRAS: Final = {
@@ -83,15 +82,11 @@ async def _service() -> Finding:
 
 
 async def _folder(folder: Path) -> Finding:
+    problem = await folder_problem(folder)
+    if problem is not None:
+        return Finding("FAIL", message(problem), code_of(problem))
     if not await anyio.Path(folder).is_dir():
-        parent = existing(folder)
-        if parent.is_dir() and os.access(parent, os.W_OK):
-            return Finding("ok", f"{folder} does not exist yet, and can be made")
-        return Finding("FAIL", f"{folder} cannot be made: {parent} is not a folder to write to", Exit.INVALID)
-    try:
-        await DirectorySink(folder).prepare()
-    except PixverseError as error:
-        return Finding("FAIL", message(error), code_of(error))
+        return Finding("ok", f"{folder} does not exist yet, and can be made")
     return Finding("ok", f"{folder} can be written to")
 
 

@@ -19,6 +19,7 @@ from pixverse_async import (
     Outcome,
     PixverseError,
     RecordedJob,
+    RejectedError,
     State,
     jobs_on_record,
 )
@@ -77,8 +78,9 @@ def _hints(batch: BatchResult, again: str) -> Iterator[str]:
     errors = [one.error for one in batch.failed]
     short = sum(isinstance(error, BudgetExceededError) for error in errors)
     wrong = sum(isinstance(error, InvalidJobError) for error in errors)
-    refused = sum(isinstance(error, GenerationError) for error in errors)
-    rest = len(errors) - short - wrong - refused + len(batch.pending)
+    refused = sum(isinstance(error, RejectedError) for error in errors)
+    failed = sum(isinstance(error, GenerationError) for error in errors)
+    rest = len(errors) - short - wrong - refused - failed + len(batch.pending)
     if rest:
         yield f"{rest} can still be had, and {'are' if rest > 1 else 'is'} paid once; go on with\n  {again}"
     if short:
@@ -86,7 +88,11 @@ def _hints(batch: BatchResult, again: str) -> Iterator[str]:
     if wrong:
         yield f"{wrong} not sent because of {'their' if wrong > 1 else 'its'} input; when it is mended\n  {again}"
     if refused:
-        yield f"{refused} failed at the service; sent again by\n  {again} --retry-failed"
+        its = "their" if refused > 1 else "its"
+        yield f"{refused} refused by the service, at no charge; when {its} input is corrected\n  {again}"
+        yield f"or, if it was the service's mistake, as before\n  {again} --retry-failed"
+    if failed:
+        yield f"{failed} failed at the service; sent again by\n  {again} --retry-failed"
 
 
 def resume_line(folder: Path) -> str:

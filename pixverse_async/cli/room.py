@@ -1,13 +1,19 @@
-"""Whether the videos fit on the disk, said before they are paid for. A guess from below, and so only a warning."""
+"""Whether the videos have a place, looked at before they are paid for.
+
+That they fit on the disk is a guess from below, and so only a warning.
+"""
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from pixverse_async import Job, PixverseError, State, jobs_on_record
+import anyio
+
+from pixverse_async import ConfigError, DirectorySink, Job, PixverseError, State, jobs_on_record
 
 LEAST_BYTES_PER_SECOND: Final[Mapping[str, int]] = {
     "360p": 150_000,
@@ -22,6 +28,21 @@ are rounded down: a still scene compresses well, and a needless warning would be
 def existing(folder: Path) -> Path:
     """The folder, or the nearest one above it that exists."""
     return next(path for path in (folder, *folder.absolute().parents) if path.exists())
+
+
+async def folder_problem(folder: Path) -> PixverseError | None:
+    """Why no video could be saved there; nothing is made where there is no folder yet."""
+    if not await anyio.Path(folder).is_dir():
+        parent = existing(folder)
+        if parent.is_dir() and os.access(parent, os.W_OK):
+            return None
+        problem = f"{str(folder)!r} cannot be made: {parent} is not a folder to write to"
+        return ConfigError("output_dir", problem, "Choose another folder.")
+    try:
+        await DirectorySink(folder).prepare()
+    except PixverseError as error:
+        return error
+    return None
 
 
 def warning(folder: Path, jobs: Sequence[Job]) -> str | None:

@@ -12,6 +12,7 @@ import shlex
 from argparse import Namespace
 from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from contextlib import AbstractAsyncContextManager
+from decimal import Decimal
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -42,7 +43,7 @@ from .manifest import CSV, JSON_LINES, check_manifests, write_manifests
 from .page import report_at_end
 from .preview import show_jobs
 from .room import warning
-from .say import dollars, tell
+from .say import counted, dollars, tell
 from .settings import BatchSettings, RunSettings, read_run_file, write_run_file
 from .signals import Interrupts
 from .sources import JobLike, as_job, read_sources, with_whole_path
@@ -78,7 +79,7 @@ def run(options: Namespace) -> int:
     settings = RunSettings.from_options(options)
     items = read_sources(settings.sources, settings.given())
     if options.dry_run:
-        return show_jobs(items, Path(settings.out), as_json=options.json)
+        return show_jobs(items, Path(settings.out), budget=settings.batch.budget, as_json=options.json)
     return _carry_out(_sending(settings, items), options)
 
 
@@ -108,12 +109,12 @@ def _sending(settings: RunSettings, found: Sequence[JobLike]) -> _Batch:
     how = settings.arguments()
     jobs = [job for job, _ in map(as_job, items) if job is not None]
     price = dollars(estimate(jobs).total_usd)
-    cap = "" if settings.batch.budget is None else f" The budget is ${settings.batch.budget}."
+    cap = "" if settings.batch.budget is None else f" The budget is {dollars(Decimal(settings.batch.budget))}."
     return _Batch(
         folder=Path(settings.out),
         items=items,
         total=len(items),
-        opening=f"{len(items)} videos, at most {price}; what is there already costs nothing.{cap}",
+        opening=f"{counted(len(items), 'video')}, at most {price}; what is there already costs nothing.{cap}",
         start=lambda client, on_event: client.as_completed(
             items, output_dir=settings.out, on_event=on_event, **how
         ),
@@ -131,7 +132,7 @@ def _fetching(folder: Path, batch: BatchSettings) -> _Batch:
         folder=folder,
         items=None,
         total=sent,
-        opening=f"{sent} videos were sent before; nothing new is sent. Jobs never sent need the run's own line.",
+        opening=f"{counted(sent, 'job')} sent before; nothing new is sent. Jobs never sent need the run's own line.",
         start=lambda client, on_event: client.resume(folder, on_event=on_event, **how),
     )
 

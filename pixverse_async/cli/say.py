@@ -15,7 +15,7 @@ from typing import TextIO
 from pixverse_async._words import clean, dollars
 from pixverse_async.observe.words import cells, wrapped
 
-__all__ = ["answer", "answer_json", "columns", "dollars", "surviving", "tell", "width_of"]
+__all__ = ["answer", "answer_json", "columns", "counted", "dollars", "surviving", "tell", "width_of"]
 
 
 def tell(text: str) -> None:
@@ -54,6 +54,15 @@ def columns(rows: Sequence[Sequence[str]]) -> str:
     lines = ("  ".join(cell + " " * (width - cells(cell)) for cell, width in zip(row, widths, strict=True))
              for row in shown)  # fmt: skip
     return "\n".join(line.rstrip() for line in lines)
+
+
+def counted(count: int, noun: str) -> str:
+    """So many of them.
+
+    >>> counted(1, "video"), counted(2, "video")
+    ('1 video', '2 videos')
+    """
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _plain(value: object) -> object:

@@ -17,6 +17,7 @@ import attrs
 
 from pixverse_async import ConfigError, FixedPolling
 
+from .arguments import MONEY
 from .files import replace_file
 from .sources import absolute
 
@@ -45,7 +46,9 @@ class JobSettings:
 class BatchSettings:
     """How the batch behaves; None leaves it to the library."""
 
-    budget: str | None = None
+    budget: str | None = attrs.field(
+        default=None, validator=attrs.validators.optional(attrs.validators.matches_re(MONEY))
+    )
     max_in_flight: int | None = None
     max_downloads: int | None = None
     job_timeout: float | None = None

@@ -47,6 +47,9 @@ CAT = write("in/cat.png", tiny_png(1))
         ("run in --prompt p --quality 4k", 6, "--quality '4k': unknown. Use one of 360p", (CAT,)),
         ("run in --prompt p --seed -1", 6, "--seed -1: not a whole number in range", (CAT,)),
         (f"run in --prompt {'x' * 5001}", 6, "5001 characters long. Shorten it", (CAT,)),
+        ("run in --prompt p --budget lots", 6, "--budget: 'lots' is no amount of money. Give dollars", (CAT,)),
+        ("run in --prompt p --budget $25", 6, "--budget: '$25' is no amount of money. Give dollars", (CAT,)),
+        ("run in --prompt p --budget -1", 6, "--budget: '-1' is no amount of money. Give dollars", (CAT,)),
         # sources
         ("run nowhere", 6, "'nowhere' does not exist. Give a folder", ()),
         ("run in --prompt p", 6, "no image in 'in'. Put images into it", (write("in/notes.md", "x"),)),
@@ -147,7 +150,6 @@ def test_a_host_that_is_not_the_queue_is_said_once(cli: Command, serve: Service,
     [
         (Settings(credits_usd=Decimal(0)), (), 4, "add credit in the console"),
         (Settings(), ("--budget", "0.01"), 4, "not sent: it needs $0.025 and the budget has $0.01 left"),
-        (Settings(), ("--budget", "lots"), 6, "--budget: 'lots' is no amount of money"),
         (Settings(), ("--max-in-flight", "0"), 6, "--max-in-flight: 0 is too small"),
         (Settings(rules=(Rule(on="submit", fault="moderation"),)), (), 5, "Change the prompt or the image"),
         (Settings(rules=(Rule(on="submit", fault="stuck_queued"),)), ("--job-timeout", "1"), 2, "resume videos"),
@@ -162,6 +164,46 @@ def test_a_batch_that_cannot_succeed_says_why(
     serve(settings)
     said = cli("run", "photos", "--prompt", "p", *QUICK, *options)
     assert (code, True) == (said.code, says in said.err + said.out), said
+
+
+def test_a_dry_run_approves_nothing_that_a_run_refuses(cli: Command, tmp_path: Path) -> None:
+    """A damaged image, a link that leads nowhere, a small budget, the same twice: each is said, for free."""
+    write("in/cat.png", tiny_png(1))(tmp_path)
+    write("in/torn.png", tiny_png(2)[:60])(tmp_path)
+    links = "".join(
+        f"{link},p\n" for link in ("https://192.168.1.9/a.jpg", "http://x.example/a.jpg", "in/cat.png")
+    )
+    write("t.csv", f"image,prompt\n{links}")(tmp_path)
+    said = cli("run", "in", "t.csv", "--prompt", "p", "--budget", "0.30", "--dry-run")
+    assert 6 == said.code
+    for words in (
+        *(
+            "row 2: job 'torn': image=",
+            "row 3: job 'a': image='https://192.168.1.9/a.jpg': the service cannot reach",
+        ),
+        *("row 4: job 'a': image='http://x.example/a.jpg': plain http", "at most $0.35"),
+        *("The budget of $0.30 is $0.05 short of that", "1 job asks for the same as another one, such as cat"),
+    ):
+        assert words in said.out, said.out
+    assert not (tmp_path / "videos").exists()
+
+
+def test_a_dry_run_looks_at_the_folder(cli: Command, tmp_path: Path) -> None:
+    """Where no video could be saved the run would end at once, and so the dry run says it."""
+    CAT(tmp_path)
+    said = cli("run", "in", "--prompt", "p", "--dry-run", "--out", "in/cat.png")
+    assert (6, True) == (said.code, "--out: 'in/cat.png' cannot be made" in said.err), said
+
+
+def test_a_job_that_the_service_refused_is_not_offered_for_ever(
+    cli: Command, serve: Service, photos: Path
+) -> None:
+    """A resume alone would report the refusal again: the way out is another input, or --retry-failed."""
+    serve(Settings(rules=(Rule(on="submit", fault="image_unreachable"),)))
+    said = cli("run", photos, "--prompt", "p", *QUICK)
+    assert "can still be had" not in said.err, said
+    assert "3 refused by the service, at no charge; when their input is corrected" in said.err
+    assert "resume videos --retry-failed" in said.err
 
 
 @pytest.fixture

@@ -98,11 +98,11 @@ def test_a_wrong_row_is_told_and_stops_no_other(cli: Command, tmp_path: Path) ->
     assert 6 == said.code
     for line in (
         "row 2: job 'cat': duration='long': not a whole number",
-        "row 3: image=none.png: No such file or directory",
+        "row 3: job 'none': image='none.png': no such file. Check the path; a relative one starts from the table's",
         "row 4: image=...: missing",
-        "row 5: image=.: Is a directory",
-        "row 6: image=empty.png: an empty file",
-        "1 videos, 5 seconds: at most $0.175",
+        "image='.': a folder, not a file",
+        "row 6: job 'empty': image='empty.png': the file is empty",
+        "1 video, 5 seconds: at most $0.175",
         "Nothing was sent.",
     ):
         assert line in said.out
