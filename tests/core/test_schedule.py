@@ -434,6 +434,17 @@ def test_a_policy_of_ones_own_is_a_function() -> None:
     assert waits == pytest.approx([10.0, 2.0], rel=0.05)
 
 
+@pytest.mark.parametrize("factor", [1.0, 1.5, 1e6, 1e300])
+def test_a_backoff_ends_at_its_ceiling_however_fast_it_grows(factor: float) -> None:
+    """After a hundred answers the interval is the ceiling, or the first one if it does not grow."""
+    policy = ExponentialPolling(first=2.0, factor=factor, ceiling=30.0)
+    service = Service(policy.scheduler(polls_per_second=20.0, seed=1), ["processing"] * 100)
+    service.run(1)
+    times = [at for at, _ in service.polls]
+    expected = 30.0 if factor > 1.0 else 2.0
+    assert times[-1] - times[-2] - service.trip == pytest.approx(expected, rel=0.05)
+
+
 @pytest.mark.parametrize(
     "make",
     [

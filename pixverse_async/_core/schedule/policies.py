@@ -251,4 +251,7 @@ class ExponentialPolling:
         return _Intervals(self._interval, polls_per_second, seed)
 
     def _interval(self, look: Look) -> float:
-        return min(self.first * self.factor ** min(look.answers, 64), self.ceiling)
+        try:
+            return min(self.first * self.factor**look.answers, self.ceiling)
+        except OverflowError:  # larger than any float
+            return self.ceiling
