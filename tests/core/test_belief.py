@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pixverse_async._core.job import JobClass
+from pixverse_async._core.job import JobClass, Stage
 from pixverse_async._core.schedule.belief import Belief, Said
 from pixverse_async._core.schedule.budget import Budget
 from pixverse_async._core.schedule.line import Line, Place
@@ -264,10 +264,10 @@ def test_being_overtaken_ends_the_trust_in_a_line() -> None:
     places = [starts.place(k, 0.1 * k) for k in range(40)]
     for k in range(39, 19, -1):
         place, now = places[k], 10.0 + 3.0 * (40 - k)
-        starts.vote(place, EXPONENTIAL, 60.0, now, waits=False, ended=False)
+        starts.weigh(place, EXPONENTIAL, 60.0, Stage.PROCESSING, now)
         starts.seen_started(place, [Start(now - 1.0, 1.0)], now, told=True, in_turn=True)
         other = places[k - 20]
-        starts.vote(other, EXPONENTIAL, 60.0, now + 2.0, waits=True, ended=False)
+        starts.weigh(other, EXPONENTIAL, 60.0, Stage.QUEUED, now + 2.0)
         starts.seen_waiting(other, now + 2.0)
     assert not starts.in_line
 

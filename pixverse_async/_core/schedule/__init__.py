@@ -8,7 +8,7 @@ T is when the job ends, which nobody knows; s is when it was last known not to h
 moment at which this holds. E[...] is the average delay of the news at t: t - T for an end before t, nothing for one
 after it, over all ends still possible after s, each counted by how probable it is. P(...) is the chance that the job
 runs on past t; its root asks a little sooner as that falls, which makes up for polls that find nothing. kappa, your
-choice, is what one poll is worth to you in seconds of delay.
+choice, is what one poll is worth to you in seconds of delay: at 0.5 a poll is sent once it probably saves half a second.
 
 An example with kappa 0.5: a job ends within a minute, at any moment alike. After t seconds the average delay is
 t * t / 120, at 7.5 s 0.47 s; the chance that it runs on is 0.875, its root 0.94; 0.47 / 0.94 is 0.5: ask at 7.5 s.
@@ -28,6 +28,7 @@ Everything else serves to know T, which is start + running time:
 * `starts` and `line`: when a waiting job starts. Either any may start at any time, or they start in order;
   whichever predicts the answers better is believed. In a line one scout finds the front, and nobody behind it is
   asked.
+* A *weight*, wherever one stands, is a probability, or becomes one once it is divided by the sum of its fellows.
 * `forecast` puts both together for one job, `rule` solves the formula for t, `budget` limits how many polls leave,
   `adaptive` keeps the jobs in a heap and hands out the next, `memory` carries what was learned to the next run.
 * `policies`: what a schedule is, and the simple ones that learn nothing.

@@ -1,9 +1,10 @@
 """The schedule that learns: all jobs in one heap, one budget, the most valuable poll first.
 
-`forecast` says when one job is due. The heap is by the time of the next *look*: most of the way to the due time,
-since other jobs' answers may have moved it; a look asks the service nothing. What is due is *ready*, and while the
-budget is short goes in the order of what it is worth. Beside the polls that pay for themselves there are *scouts*:
-while jobs wait in line, one poll every so often finds the line's front, so that nobody behind it need be asked.
+`forecast` says when one job is due. The heap is by the time of the next *review*: most of the way to the due time
+that time is reckoned again, since other jobs' answers may have moved it; the service is asked nothing. What is due is
+*ready*, and while the budget is short goes in the order of what it is worth. Beside the polls that pay for themselves
+there are *scouts*: while jobs wait in line, one poll every so often finds the line's front, so that nobody behind it
+need be asked.
 """
 
 from __future__ import annotations
@@ -21,17 +22,21 @@ from .rule import SOONEST
 
 _JITTER = 0.15
 """Part by which the price differs from poll to poll, so that two processes do not march in step; costs under 1%."""
-_LAST, _LAST_PART = 4.0, 0.1
+_SHORTER = 0.075
+"""Part by which the longest interval is shortened at most, for the same reason."""
+_LAST, _LAST_PART, _LAST_POWER = 4.0, 0.1, 3
 """The last four jobs (or tenth, if fewer) of a batch keep all of it waiting: their polls may cost less. A batch is all
-that was sent since nothing was in flight.
-Two or eight cost the same within 1%, and with the square in the place of the cube the last is known twice as late."""
-_LOOK_PART, _LOOK_LEAST = 0.85, 5.0
-"""How far on the way to the due time the next look is, and the seconds below which there is none. A look costs
+that was sent since nothing was in flight. With k of four left a poll must be worth the cube of k / 4 of its price. Two or
+eight cost the same within 1%, and with the square in the place of the cube the last is known twice as late."""
+_REVIEW_PART, _REVIEW_LEAST = 0.85, 5.0
+"""How far on the way to the due time the next review is, and the seconds below which there is none. A review costs
 only CPU."""
-_LOOK_EACH = 0.002
-"""Seconds for each look when all must be looked at, so that 50,000 do not hold up the loop."""
+_REVIEW_EACH = 0.002
+"""Seconds from one review to the next when all must be reviewed, so that 50,000 do not hold up the loop."""
 _DEARER = 16.0
 """When polls are short, jobs go in the order in which they would be due if a poll cost this many times more."""
+_FAR = 3600.0
+"""Seconds after which that order no longer matters."""
 _SCOUT_FROM = 3
 """Waiting jobs that make a line worth a scout."""
 _SCOUT_AFTER, _SCOUT_AGAIN = 5.0, 0.25
@@ -55,7 +60,7 @@ class _Adaptive:
         self._forecast = Forecast(policy.ceiling)
         self._budget, self._jitter = Budget(polls_per_second), Jitter(seed)
         self._jobs: dict[int, Watched] = {}
-        self._looks: list[Entry] = []
+        self._reviews: list[Entry] = []
         self._ready: list[Entry] = []
         self._serial = self._most = 0
         self._scout: int | None = None
@@ -89,7 +94,7 @@ class _Adaptive:
         if starts.in_line:
             self._replan(range(front + 1, starts.line.front), received)
         elif was_in_line:
-            self._look_at_all(received)
+            self._review_all(received)
         if stage.is_final:
             self._hurry(received)
         else:
@@ -116,7 +121,7 @@ class _Adaptive:
 
     def next_wakeup(self) -> float | None:
         self._forget_void()
-        times = [self._looks[0][0]] if self._looks else []
+        times = [self._reviews[0][0]] if self._reviews else []
         if self._ready:
             times.append(self._budget.free_at())
         if self._scouts():
@@ -124,7 +129,7 @@ class _Adaptive:
         return min(times) if times else None
 
     def take(self, now: float) -> int | None:
-        self._look(now)
+        self._review(now)
         if now < self._budget.free_at():
             return None
         watched = None
@@ -165,23 +170,23 @@ class _Adaptive:
     def _price(self) -> float:
         """What the next poll of a job must be worth: kappa, less for the last few jobs, a little jitter on it."""
         left = max(1, len(self._jobs)) / max(1.0, min(_LAST, _LAST_PART * self._most))
-        return self._policy.kappa * min(1.0, left) ** 3 * (1.0 + _JITTER * self._jitter.next())
+        return self._policy.kappa * min(1.0, left) ** _LAST_POWER * (1.0 + _JITTER * self._jitter.next())
 
     def _plan(self, watched: Watched, now: float) -> None:
-        """Reckon the due time and when to look again. The longest interval is jittered like the price."""
-        self._forecast.set_due(watched, 1.0 - 0.25 * _JITTER * (1.0 + self._jitter.next()))
-        self._push(watched, self._next_look(watched, now))
+        """Reckon the due time and when to review it."""
+        self._forecast.set_due(watched, 1.0 - 0.5 * _SHORTER * (1.0 + self._jitter.next()))
+        self._push(watched, self._next_review(watched, now))
 
-    def _next_look(self, watched: Watched, now: float) -> float:
+    def _next_review(self, watched: Watched, now: float) -> float:
         wait = watched.due - now
-        if wait < _LOOK_LEAST:
+        if wait < _REVIEW_LEAST:
             return max(watched.due, now)
-        return now + min(max(_LOOK_LEAST, _LOOK_PART * wait), self._policy.ceiling)
+        return now + min(max(_REVIEW_LEAST, _REVIEW_PART * wait), self._policy.ceiling)
 
     def _push(self, watched: Watched, at: float) -> None:
         self._serial += 1
         watched.serial = self._serial
-        heapq.heappush(self._looks, (at, self._serial, watched.job))
+        heapq.heappush(self._reviews, (at, self._serial, watched.job))
 
     def _replan(self, indexes: range, now: float) -> None:
         """The line's front has passed these: they have started, and are due sooner than was thought."""
@@ -191,11 +196,11 @@ class _Adaptive:
             if not watched.flying:
                 self._plan(watched, now)
 
-    def _look_at_all(self, now: float) -> None:
-        """There is no line after all: whoever was left alone because of it is looked at again, one after the other."""
+    def _review_all(self, now: float) -> None:
+        """There is no line after all: whoever was left alone because of it is reviewed, one after the other."""
         for k, watched in enumerate(self._jobs.values()):
             if not watched.flying:
-                self._push(watched, max(now + k * _LOOK_EACH, watched.wait_until))
+                self._push(watched, max(now + k * _REVIEW_EACH, watched.wait_until))
 
     def _hurry(self, now: float) -> None:
         """One job fewer: the last few are worth asking sooner."""
@@ -212,14 +217,14 @@ class _Adaptive:
         return watched if watched is not None and watched.serial == entry[1] else None
 
     def _forget_void(self) -> None:
-        for heap in (self._looks, self._ready):
+        for heap in (self._reviews, self._ready):
             while heap and self._valid(heap[0]) is None:
                 heapq.heappop(heap)
 
-    def _look(self, now: float) -> None:
-        """Move what is due to `ready`, and what is not to its next look."""
-        while self._looks and self._looks[0][0] <= now:
-            entry = heapq.heappop(self._looks)
+    def _review(self, now: float) -> None:
+        """Move what is due to `ready`, and what is not to its next review."""
+        while self._reviews and self._reviews[0][0] <= now:
+            entry = heapq.heappop(self._reviews)
             watched = self._valid(entry)
             if watched is None:
                 continue
@@ -228,17 +233,17 @@ class _Adaptive:
             if watched.due <= now + _DUE:
                 heapq.heappush(self._ready, (self._order(watched, now), entry[1], watched.job))
             else:
-                self._push(watched, self._next_look(watched, now))
+                self._push(watched, self._next_review(watched, now))
 
     def _order(self, watched: Watched, now: float) -> float:
         """Rank among those that are ready: due time, or while polls are short the due time if they cost more.
 
-        An hour ends the search: who is not due by then comes last.
+        Who would not be due within an hour comes last.
         """
         if not self._ready or now >= self._budget.free_at():
             return watched.due
         waited = now - watched.last
-        return self._forecast.outlook(watched).due(_DEARER * watched.kappa, 3600.0, 2.0 * waited)
+        return self._forecast.outlook(watched).due(_DEARER * watched.kappa, _FAR, 2.0 * waited)
 
     def _most_valuable(self) -> Watched | None:
         """The first of those that are ready."""

@@ -6,7 +6,10 @@ _SLOWER, _FASTER = 0.7, 1.01
 """A refusal takes 30% of the rate, once a pause; each answer gives 1% back, so 36 answers undo one."""
 _SLOWEST = 0.05
 """Share of the configured rate below which refusals do not press it."""
-
+_BURST_SECONDS = 0.5
+"""The polls of so many seconds may leave at once."""
+_GRACE = 1e-6
+"""Seconds added to the instant at which a token is whole, so that rounding does not find it a little less."""
 
 LEAST_CALLS, _MOST_CALLS = 16, 128
 """Status calls under way at once. With 32 of a few milliseconds, all of whose answers may come in one turn of the loop,
@@ -29,7 +32,7 @@ class Budget:
 
     def __init__(self, rate: float, burst: float | None = None) -> None:
         self._most = self._rate = rate
-        self._burst = max(1.0, 0.5 * rate) if burst is None else burst
+        self._burst = max(1.0, _BURST_SECONDS * rate) if burst is None else burst
         self._tokens, self._at = self._burst, 0.0
         self._paused_until = float("-inf")
 
@@ -43,7 +46,7 @@ class Budget:
     def free_at(self) -> float:
         """The earliest instant at which a poll may leave."""
         lacking = max(0.0, 1.0 - self._tokens)
-        ready = self._at + lacking / self._rate + 1e-6 if lacking else self._at
+        ready = self._at + lacking / self._rate + _GRACE if lacking else self._at
         return max(self._paused_until, ready)
 
     def spend(self, now: float) -> None:

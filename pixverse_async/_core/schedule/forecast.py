@@ -18,7 +18,9 @@ from .starts import HORIZON, Place, Starts, mean
 
 _GUESS = {"360p": 25.0, "540p": 35.0, "720p": 50.0, "1080p": 90.0}
 """Seconds for a clip of 5 s; published figures lie between 20 and 100. One finished job leaves only the ratios."""
-_LENGTH_POWER = 0.8
+_GUESS_OTHER = 50.0
+"""For a quality that is new to this list."""
+_CLIP_SECONDS, _LENGTH_POWER = 5, 0.8
 """A longer clip takes longer, a little less than in proportion: a guess, which each class's own jobs correct."""
 _RUNNING_LEAST, _RUNNING_PART = 60.0, 0.25
 """A running job is asked after a minute or a quarter of its age, whatever is believed, the ceiling at the latest."""
@@ -26,14 +28,28 @@ _WAITING_PART = 0.05
 """A waiting job is asked after the ceiling, or this part of its age: after a day minutes do not matter."""
 _TEACHING = 0.7
 """How much cheaper an answer may be while it teaches; 0.5 and 1 were measured the same within 2%."""
+_HINT = 0.3
+"""Part of the typical duration at which the search for a first due time begins: it decides only how soon it ends."""
 _MOSTLY_WAITING = 0.5
 """A job that more probably than not will still wait when due is being searched for rather than watched."""
+_WATCHING = 2.55
+"""What watching a job to its end costs, over the root of kappa x spread; half and twice that moved the cost of three
+worlds by less than 1%."""
+_LEAST_CHANCE = 1e-9
+"""Chance a second to start, at the least: it divides."""
+_REST, _REST_LEAST, _REST_MOST = 2.3, 1.0, 60.0
+"""How long a front that was found is left alone: the factor in `Forecast.rest`, measured; and its bounds in seconds,
+lest a scout follow a fast line at each turn, or a line that has stood still not be seen to move on."""
+_TOTALS = 32
+"""Jobs whose time from submission to end is kept, for a service that proves to tell no starts."""
 _STALL_SECONDS, _STALL_TIMES = 600.0, 3.0
 """Stalled: running for ten minutes, which PixVerse calls stuck, and three times as long as any that ended."""
 
 
 def _guess(job_class: JobClass) -> float:
-    return math.log(_GUESS.get(job_class.quality, 50.0) * (job_class.duration / 5) ** _LENGTH_POWER)
+    return math.log(
+        _GUESS.get(job_class.quality, _GUESS_OTHER) * (job_class.duration / _CLIP_SECONDS) ** _LENGTH_POWER
+    )
 
 
 class Watched:
@@ -69,7 +85,7 @@ class Forecast:
         self._service = Belief(_guess)
         self._ceiling = ceiling
         self._longest_run = 0.0
-        self._totals: deque[tuple[JobClass, float, float]] = deque(maxlen=32)
+        self._totals: deque[tuple[JobClass, float, float]] = deque(maxlen=_TOTALS)
 
     # -- when to ask
 
@@ -85,7 +101,7 @@ class Forecast:
         less then, by a power of the part of the spread that is chance. Without, 200 jobs at once cost a tenth more.
         """
         outlook = self.outlook(watched)
-        hint = watched.due - watched.last if watched.due > watched.last else 0.3 * outlook.unit
+        hint = watched.due - watched.last if watched.due > watched.last else _HINT * outlook.unit
         kappa = watched.kappa * self._service.chance_share(watched.job_class) ** _TEACHING
         due = outlook.due(kappa, share * self._longest(watched), hint)
         if watched.stage is Stage.QUEUED and not self.starts.in_line:
@@ -99,12 +115,11 @@ class Forecast:
 
         Asking every D seconds costs kappa / (chance x D) for each start, which falls anywhere in an interval: the news
         of its end is late by (D - S)**2 / (2 D) on average, S being the running time, and with chance S / D it still
-        runs when it is seen, which costs the watching from there on, about 2.55 sqrt(kappa spread); half or twice that
-        factor moved the cost of three worlds by less than 1%.  The sum is least at
+        runs when it is seen, which costs the watching from there on.  The sum is least at
         D**2 = S**2 + 2 (kappa / chance + S x watching).
         """
-        chance = max(1e-9, (1.0 - waiting) / min(wait, HORIZON * unit))
-        watching = 2.55 * math.sqrt(watched.kappa * self._service.spread * unit)
+        chance = max(_LEAST_CHANCE, (1.0 - waiting) / min(wait, HORIZON * unit))
+        watching = _WATCHING * math.sqrt(watched.kappa * self._service.spread * unit)
         return math.sqrt(unit * unit + 2.0 * (watched.kappa / chance + unit * watching))
 
     def _longest(self, watched: Watched) -> float:
@@ -126,12 +141,12 @@ class Forecast:
         """Seconds for which a front of the line that has been found is left alone.
 
         A start known within R spreads the end by R / sqrt(12), one poll each R is shared by R / gap jobs: the
-        best R grows with the third root of the gap; the factor is measured, and 2x either way costs 2%.  (Values
+        best R grows with the third root of the gap; 2x either way costs 2%.  (Values
         spread evenly over R lie on average R / sqrt(12) from their middle, taken as a root of mean squares.)
         """
         spread = self._service.spread * self._service.unit(watched.job_class)
-        rest = 2.3 * kappa ** (1 / 6) * self.starts.line.gap ** (1 / 3) * math.sqrt(spread)
-        return min(60.0, max(1.0, rest))
+        rest = _REST * kappa ** (1 / 6) * self.starts.line.gap ** (1 / 3) * math.sqrt(spread)
+        return min(_REST_MOST, max(_REST_LEAST, rest))
 
     def is_stalled(self, watched: Watched, now: float) -> bool:
         """It has run far longer than any job that has ended."""
@@ -150,19 +165,19 @@ class Forecast:
         """Learn from a status answer."""
         place, starts = watched.place, self.starts
         curve, unit = self._service.curve(watched.job_class)
-        starts.vote(place, curve, unit, sent, waits=stage is Stage.QUEUED, ended=stage.is_final)
+        starts.weigh(place, curve, unit, stage, sent)
         if stage.is_final:
-            self._ended(watched, unit, received)
+            self._ended(watched, received)
             return
         if stage is Stage.PROCESSING:
-            self._runs(watched, unit, sent, received)
+            self._runs(watched, sent, received)
         else:
             if watched.stage is Stage.PROCESSING:
                 starts.back(place, sent)
             starts.seen_waiting(place, sent)
         watched.stage, watched.last = stage, max(watched.last, sent)
 
-    def _runs(self, watched: Watched, unit: float, sent: float, received: float) -> None:
+    def _runs(self, watched: Watched, sent: float, received: float) -> None:
         place = watched.place
         if self.starts.opaque:  # starts are told after all: what was learned were waits and runs together
             self.starts.opaque, self._service = False, Belief(_guess)
@@ -173,7 +188,7 @@ class Forecast:
             self.starts.seen_started(place, believed, received, told=True, in_turn=True)
         watched.said = self._service.survived(watched.job_class, believed, sent, watched.said)
 
-    def _ended(self, watched: Watched, unit: float, received: float) -> None:
+    def _ended(self, watched: Watched, received: float) -> None:
         place, last, starts = watched.place, watched.last, self.starts
         self._totals.append((watched.job_class, last - place.submitted, received - place.submitted))
         believed = starts.past(place, received)

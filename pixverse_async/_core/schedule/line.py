@@ -20,6 +20,23 @@ _PLACES = 20
 """Places over which the pace of the line is measured: the last ones, since the pace may change."""
 
 
+_LEAST_GAP = 0.02
+"""Seconds from one start to the next at the least, for it divides; so fast a line need not be followed."""
+_CLEARLY = 1.0
+"""Seconds by which one behind must have started sooner to have overtaken: two answers may be under way at once."""
+_FRONT_DOUBT, _FRONT_DOUBT_MOST = 0.3, 10.0
+"""How unsure the front's own start is: this part of the seconds, at most so many, from its believed start to the answer
+that told it; values spread evenly over a width lie 0.29 of it from their middle."""
+_PACE_DOUBT = 0.1
+"""The line's pace may be wrong by this part."""
+_NARROWEST = 0.1
+"""Seconds: the time between two answers counts for no less, for it divides."""
+_PINNED = 1.5
+"""The front is known well enough if it moves to the job known to wait in so many rests."""
+_STEEP, _FAR = 1.7, 30.0
+"""What turns a logistic curve into a bell curve's, and where nothing is left of either."""
+
+
 class Place:
     """What is known of one job's start."""
 
@@ -84,7 +101,7 @@ class Line:
         self._queued.append(place.index)
         self._queued_at.append(place.queued_at)
         k = bisect_right(self._started, place.index)
-        return k < len(self._started) and self._started_at[k] < place.queued_at - 1.0
+        return k < len(self._started) and self._started_at[k] < place.queued_at - _CLEARLY
 
     def seen_started(self, place: Place) -> None:
         """It had started at `first_seen`, probably at `middle`."""
@@ -98,7 +115,7 @@ class Line:
         places, seconds = place.index - self._started[k], self._middle[-1] - self._middle[k]
         if places < _PLACES:
             places, seconds = places + _GAP_WEIGHT, seconds + _GAP_WEIGHT * _GAP
-        self.gap = max(0.02, seconds / places)
+        self.gap = max(_LEAST_GAP, seconds / places)
 
     def bracket(self, place: Place) -> tuple[float, float]:
         """The line's bounds on the start."""
@@ -112,24 +129,25 @@ class Line:
         """When the line will have come to this job: mean and spread.
 
         The spread has three parts: chance, which partly cancels over many places and so grows as their root; a pace
-        that may be wrong by a tenth; and doubt about when the front itself started.
+        that may be wrong; and doubt about when the front itself started.
         """
         ahead, gap = place.index - self.front, self.gap
         if self._middle:
-            first, unsure = self._middle[-1], 0.3 * min(10.0, self._started_at[-1] - self._middle[-1])
+            first = self._middle[-1]
+            unsure = _FRONT_DOUBT * min(_FRONT_DOUBT_MOST, self._started_at[-1] - first)
         else:
             first, unsure = place.submitted + _GAP, _GAP
         mean = first + ahead * gap
         k = bisect_right(self._queued, place.index) - 1
         if k >= 0:
             mean = max(mean, self._queued_at[k] + gap * (place.index - self._queued[k] + 0.5))
-        return max(mean, place.submitted), gap * math.sqrt(ahead) + 0.1 * ahead * gap + unsure
+        return max(mean, place.submitted), gap * math.sqrt(ahead) + _PACE_DOUBT * ahead * gap + unsure
 
     def chance(self, place: Place) -> Callable[[float], float]:
         """P(started by t)."""
         low, high = self.bracket(place)
         if high < math.inf:
-            width = max(0.1, high - low)
+            width = max(_NARROWEST, high - low)
             return lambda t: min(1.0, max(0.0, (t - low) / width))
         mean, spread = self.expected(place)
         before = _logistic((low - mean) / spread)
@@ -148,7 +166,7 @@ class Line:
         k = max(bisect_right(self._queued, front), bisect_right(self._queued_at, now - rest))
         if k < len(self._queued):
             pinned = self._queued[k]
-            if pinned - front <= max(1.0, 1.5 * rest / self.gap):
+            if pinned - front <= max(1.0, _PINNED * rest / self.gap):
                 return None, self._queued_at[k] + rest
             target = min(target, pinned - 1)
         return max(front + 1, target), now
@@ -156,4 +174,4 @@ class Line:
 
 def _logistic(z: float) -> float:
     """The share of a bell curve below z, to within 0.01, and cheap."""
-    return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, 1.7 * z))))
+    return 1.0 / (1.0 + math.exp(-max(-_FAR, min(_FAR, _STEEP * z))))

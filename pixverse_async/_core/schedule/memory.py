@@ -20,8 +20,12 @@ _DOUBT = 0.2
 """By how much the pace is thought to differ from one run to the next: two times in three by less than 20%."""
 _MOST_PACE, _MOST_OFFSET, _MOST_WAIT = 5.0, 3.0, 1e5
 """A factor of 150, one of 20, and a day of waiting: beyond them it is no timing of this service."""
+_MOST_EARLY = 0.5
+"""With more jobs that end at once than others, nothing could be said of how long a job takes."""
 _LEAST = 0.002
 """No spread is ever less probable to begin with: chance may have changed, too."""
+_LEAST_MEAN, _LEAST_USUAL = 0.1, 0.3
+"""Seconds: no wait is taken up that is shorter, for the time between two answers is divided by it."""
 
 
 def remember(belief: Belief, starts: Starts) -> str | None:
@@ -52,7 +56,7 @@ def recall(text: str, belief: Belief, starts: Starts) -> str | None:
         data = cast("Mapping[str, object]", found)
         if data.get("version") != _VERSION:
             return f"learned timing ignored: version {data.get('version')!r}, not {_VERSION}"
-        pace, early = _number(data["pace"], _MOST_PACE), _number(data["early"], 0.5)
+        pace, early = _number(data["pace"], _MOST_PACE), _number(data["early"], _MOST_EARLY)
         mean_wait, usual_wait = _numbers(data["wait"], _MOST_WAIT)
         spreads = [p for p, _ in zip(_numbers(data["spreads"], 1.0), SPREADS, strict=True)]
         classes = cast("Mapping[str, object]", data["classes"])
@@ -61,7 +65,7 @@ def recall(text: str, belief: Belief, starts: Starts) -> str | None:
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as problem:
         return f"learned timing ignored: {type(problem).__name__}: {problem}"
     belief.recall(pace, _DOUBT, [max(_LEAST, p) for p in spreads], max(0.0, early), offsets)
-    starts.waits.recall(max(0.1, mean_wait), max(0.3, usual_wait))
+    starts.waits.recall(max(_LEAST_MEAN, mean_wait), max(_LEAST_USUAL, usual_wait))
     return None
 
 

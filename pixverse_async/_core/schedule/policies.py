@@ -24,6 +24,11 @@ ERROR_PAUSE = 1.0
 LONGEST_PAUSE = 60.0
 """No failure, and no Retry-After, silences a poll for longer."""
 _GOLDEN = 0.6180339887498949
+"""The golden ratio, less one: its multiples, whole parts dropped, spread most evenly over the unit interval."""
+_MOST_DOUBLINGS = 10
+"""A pause is doubled no further: 2**10 s are beyond the longest."""
+_APART = 0.05
+"""Part by which an interval differs from poll to poll."""
 
 
 class Scheduler(Protocol):
@@ -110,7 +115,7 @@ def pause_after(errors: int, retry_after: float | None) -> float:
     """Seconds to leave a job alone after its `errors`-th failed poll in a row."""
     if retry_after is not None and retry_after > 0:
         return min(retry_after, LONGEST_PAUSE)
-    return min(ERROR_PAUSE * 2.0 ** min(errors - 1, 10), LONGEST_PAUSE)
+    return min(ERROR_PAUSE * 2.0 ** min(errors - 1, _MOST_DOUBLINGS), LONGEST_PAUSE)
 
 
 class Look(NamedTuple):
@@ -202,7 +207,7 @@ class _Intervals:
 
     def _push(self, job: int, now: float) -> None:
         wait = max(0.0, self._interval(self._jobs[job].look))
-        heapq.heappush(self._due, (now + wait * (1.0 + 0.05 * self._jitter.next()), job))
+        heapq.heappush(self._due, (now + wait * (1.0 + _APART * self._jitter.next()), job))
 
 
 @attrs.frozen

@@ -31,9 +31,15 @@ _FIRST, _LAST, _RATIO = X[0], X[-1], math.expm1(STEP)
 _HALVES = [0.5 * (b - a) for a, b in pairwise(X)]
 SOONEST = 0.25
 """Seconds between two polls of one job at the least: an answer takes about as long to come back."""
-_GROW, _SHRINK, _EXACT = 1.7, 0.55, 0.05
-"""Steps of the search for the due time, up and down, which decide only how soon it is found; and its precision: 5%
-of the interval costs nothing measurable."""
+_GROW, _SHRINK, _KEEP_OFF = 1.7, 0.55, 0.08
+"""Steps of the search for the due time, up and down, and the part of a bracket within which no guess comes near its
+ends: they decide only how soon it is found."""
+_EXACT, _EXACT_SECONDS = 0.05, 0.05
+"""Its precision: 5% of the interval, or of the price, costs nothing measurable; nor does a twentieth of a second."""
+_OVER = 1e-9
+"""A job less likely than this to be running is believed to have ended long ago."""
+_LEAST_ALIVE = 1e-6
+"""The chance to run on counts for no less: it stands under the line of a fraction."""
 
 
 class Curve:
@@ -64,7 +70,7 @@ class Curve:
 
 
 class Start(NamedTuple):
-    """A job may have started, or may yet start, at this instant, with this probability."""
+    """A job may have started, or may yet start, at this instant, with this probability: its *weight*."""
 
     at: float
     weight: float
@@ -96,17 +102,17 @@ class Outlook:
         `late` and `alive` sum over the possible starts and still have to be divided by P(T > s), `self._alive`:
         (late / A) / sqrt(alive / A) is late / sqrt(alive x A).
         """
-        if self._alive < 1e-9:
+        if self._alive < _OVER:
             return 0.0  # believed long over, and yet not: left to the longest interval
-        unit, wait, look = self.unit, t - self._since, self.curve.at
+        unit, wait, ended_by = self.unit, t - self._since, self.curve.at
         late, alive = 0.0, self._rest
         for at, weight, f0, h0 in self._parts:
             if t > at:
-                f, h = look((t - at) / unit)
+                f, h = ended_by((t - at) / unit)
                 late += weight * (unit * (h - h0) - f0 * wait)
                 weight -= weight * f
             alive += weight
-        return late / math.sqrt(max(alive, 1e-6) * self._alive)
+        return late / math.sqrt(max(alive, _LEAST_ALIVE) * self._alive)
 
     def waiting(self, t: float) -> float:
         """P(not started by `t`)."""
@@ -119,10 +125,10 @@ class Outlook:
         """
         low, v_low, high, v_high = self._bracket(kappa, longest, min(longest, max(SOONEST, hint)))
         root = math.sqrt(kappa)
-        while v_high >= kappa > v_low and high - low > max(0.05, _EXACT * high):
+        while v_high >= kappa > v_low and high - low > max(_EXACT_SECONDS, _EXACT * high):
             # The value grows about as the square of time: interpolate so, and keep off the ends.
             share = (root - math.sqrt(v_low)) / (math.sqrt(v_high) - math.sqrt(v_low))
-            middle = low + min(0.92, max(0.08, share)) * (high - low)
+            middle = low + min(1.0 - _KEEP_OFF, max(_KEEP_OFF, share)) * (high - low)
             value = self.value(self._since + middle)
             if abs(value - kappa) < _EXACT * kappa:
                 return self._since + middle

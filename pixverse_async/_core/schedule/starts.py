@@ -2,8 +2,9 @@
 
 *Alone*: each job waits by itself, see `waits`. *Line*: the service takes jobs in the order of submission, so an answer
 about one bounds all ahead of it and behind it. Every answer about a waiting job moves the odds between the two: they
-are multiplied by the chance which *line* had given to that answer over the chance which *alone* had given to it. Kept
-are the logarithms, so that evidence adds up: 0 is even, 3 is twenty to one for the line. Where nothing is ever seen to
+are multiplied by the chance which *line* had given to that answer over the chance which *alone* had given to it, so
+that whichever predicts better is believed. Kept are the logarithms, which add up: 0 is even, 3 is twenty to one for
+the line. Where nothing is ever seen to
 start, a job counts as started when it was submitted, and what is learned is the time from there.
 """
 
@@ -13,6 +14,7 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
+from ..job import Stage
 from .line import Line, Place
 from .rule import Curve, Start
 from .waits import Chance, Waits
@@ -24,8 +26,9 @@ HORIZON = _AHEAD[-1]
 """Typical durations beyond which no start is looked for."""
 _BETWEEN = (0.15, 0.5, 0.85, 1.0)
 """The same for a start known to lie between two answers."""
-_LINE_ODDS = math.log(0.05)
+_LINE_SHARE = 0.05
 """Before anything is known, one queue in twenty is a line; a dozen answers tell."""
+_LINE_ODDS = math.log(_LINE_SHARE)
 _FADE = 0.995
 """What the answers said is forgotten over 200 of them, so that a changed queue is noticed."""
 _SURPRISE = 0.03
@@ -38,8 +41,11 @@ _MOST_ODDS = 8.0
 _ENOUGH, _SHARE_ENOUGH, _PART_ENOUGH = 1e-4, 0.02, 0.01
 """Left out, to save work: chances below this, an explanation less probable than this, and of a start that is past the
 intervals that hold less than this part of it."""
-_RULES = 0.95
-"""A line so probable says where a start is looked for."""
+_NOTHING = 1e-6
+"""A start so improbable by both explanations is one that neither allows."""
+_RULES, _KEPT_APART = 0.95, 0.1
+"""A line so probable says where a start is looked for, but leaves the other explanation this part of the time between
+two answers."""
 _DIRECT_ENDS, _WAITING_ANSWERS = 5, 10
 """So many ends without a word of a start, and answers "queued" before them, show a service that tells no starts."""
 _SHORT = 1.0
@@ -59,7 +65,7 @@ class Starts:
         self.waiting = 0
         self.opaque = False
         """The service never says that a job has started: believed once five jobs have ended without a word of it."""
-        self.line_share = 0.05
+        self.line_share = _LINE_SHARE
         """The probability that jobs start in the order of submission."""
         self._odds = _LINE_ODDS
         self._direct_ends = self._waiting_answers = 0
@@ -87,7 +93,7 @@ class Starts:
         place.queued_at = sent
         if not place.loose and self.line.seen_waiting(place):
             place.overtaken = True
-            self._weigh(-_OVERTAKEN)
+            self._move(-_OVERTAKEN)
 
     def seen_started(self, place: Place, began: Sequence[Start], now: float, *, told: bool, in_turn: bool) -> None:
         """First answer that it had started, as believed in `began`: in so many words (`told`), or by its end.
@@ -125,23 +131,20 @@ class Starts:
         place.loose, place.first_seen = True, math.inf
         place.submitted = place.queued_at = sent
 
-    def vote(self, place: Place, curve: Curve, unit: float, sent: float, *, waits: bool, ended: bool) -> None:
-        """Weigh the explanations by one answer about a job that had not been seen to start."""
+    def weigh(self, place: Place, curve: Curve, unit: float, stage: Stage, sent: float) -> None:
+        """Weigh the explanations by one answer about a job that had not been seen to start.
+
+        `unit` x `curve`: how long such a job runs.
+        """
         told = place.first_seen < math.inf or sent <= place.queued_at
-        if told or self.opaque or place.loose or place.overtaken:
+        if told or self.opaque or _is_free(place):
             return
-        edges = self._edges(place, sent - place.queued_at, _BETWEEN)
-        done = [curve.at((sent - 0.5 * (a + b)) / unit)[0] for a, b in pairwise(edges)]
+        edges = self._between(place, sent - place.queued_at)
+        ended = [curve.at((sent - 0.5 * (a + b)) / unit)[0] for a, b in pairwise(edges)]
+        line, alone = (_foretold(stage, by(place), edges, ended) for by in (self.line.chance, self.waits.chance))
+        self._move(math.log((line + _SURPRISE) / (alone + _SURPRISE)))
 
-        def score(chance: Chance) -> float:
-            at = [chance(t) for t in edges]
-            over = sum((b - a) * f for a, b, f in zip(at, at[1:], done, strict=False))
-            return 1.0 - at[-1] if waits else over if ended else max(0.0, at[-1] - over)
-
-        line, alone = score(self.line.chance(place)), score(self.waits.chance(place))
-        self._weigh(math.log((line + _SURPRISE) / (alone + _SURPRISE)))
-
-    def _weigh(self, evidence: float) -> None:
+    def _move(self, evidence: float) -> None:
         odds = _LINE_ODDS + _FADE * (self._odds - _LINE_ODDS) + evidence
         self._odds = min(_MOST_ODDS, max(-_MOST_ODDS, odds))
         self.line_share = 1.0 / (1.0 + math.exp(-self._odds))
@@ -154,7 +157,7 @@ class Starts:
             return [Start(place.submitted, 1.0)]
         if place.first_seen < math.inf:
             return place.began
-        return [s for s in self._spread(place, self._edges(place, unit, _AHEAD)) if s.weight > _ENOUGH]
+        return [s for s in self._spread(place, self._ahead(place, unit)) if s.weight > _ENOUGH]
 
     def past(self, place: Place, until: float) -> Sequence[Start]:
         """The same for a job known to have started by `until`."""
@@ -163,15 +166,15 @@ class Starts:
         if place.first_seen < math.inf:
             return place.began
         width = max(0.0, until - place.queued_at)
-        parts = self._spread(place, self._edges(place, width, _BETWEEN)) if width > _SHORT else []
+        parts = self._spread(place, self._between(place, width)) if width > _SHORT else []
         whole = sum(weight for _, weight in parts)
-        if whole < 1e-6:  # too short to matter, or neither explanation allows it: somewhere in between
+        if whole < _NOTHING:  # too short to matter, or neither explanation allows it: somewhere in between
             return [Start(place.queued_at + 0.5 * width, 1.0)]
         return [Start(at, weight / whole) for at, weight in parts if weight > _PART_ENOUGH * whole]
 
     def _spread(self, place: Place, edges: list[float]) -> list[Start]:
         """P(start) in each interval, put at its middle."""
-        line = 0.0 if place.loose or place.overtaken else self.line_share
+        line = 0.0 if _is_free(place) else self.line_share
         at = [0.0] * len(edges)
         for share, chance in ((line, self.line.chance), (1.0 - line, self.waits.chance)):
             if share > _SHARE_ENOUGH:
@@ -182,15 +185,38 @@ class Starts:
             for (s, t), (a, b) in zip(pairwise(edges), pairwise(at), strict=True)
         ]
 
-    def _edges(self, place: Place, width: float, cuts: tuple[float, ...]) -> list[float]:
-        """Ends of the intervals; where the line rules, they begin where it says that it may have started."""
+    def _ahead(self, place: Place, unit: float) -> list[float]:
+        """Ends of the intervals in which a start to come is looked for."""
+        low = self.line.bracket(place)[0] if self._is_ruled(place) else place.queued_at
+        return [low, *(low + unit * c for c in _AHEAD)]
+
+    def _between(self, place: Place, width: float) -> list[float]:
+        """The same for a start within `width` seconds of when it was last known to wait."""
         low = place.queued_at
-        if self.line_share > _RULES and not place.loose and not place.overtaken:
-            bound, high = self.line.bracket(place)
-            if cuts is _AHEAD:
-                low = bound
-            else:
-                until = low + width
-                low = min(bound, low + 0.9 * width)
-                width = max(0.1 * width, min(until, high) - low)
-        return [low, *(low + width * c for c in cuts)]
+        if self._is_ruled(place):
+            (bound, high), until = self.line.bracket(place), low + width
+            low = min(bound, low + (1.0 - _KEPT_APART) * width)
+            width = max(_KEPT_APART * width, min(until, high) - low)
+        return [low, *(low + width * c for c in _BETWEEN)]
+
+    def _is_ruled(self, place: Place) -> bool:
+        """The line says where to look for the start of this job."""
+        return self.line_share > _RULES and not _is_free(place)
+
+
+def _is_free(place: Place) -> bool:
+    """The line says nothing of this job."""
+    return place.loose or place.overtaken
+
+
+def _foretold(stage: Stage, started_by: Chance, edges: Sequence[float], ended: Sequence[float]) -> float:
+    """The chance that an explanation had given to an answer.
+
+    `started_by`: what it says of the start; `edges`: ends of the intervals of starts; `ended`: of jobs that
+    started in each, the part that has ended.
+    """
+    at = [started_by(t) for t in edges]
+    if stage is Stage.QUEUED:
+        return 1.0 - at[-1]
+    over = sum((b - a) * f for (a, b), f in zip(pairwise(at), ended, strict=True))
+    return over if stage.is_final else max(0.0, at[-1] - over)

@@ -20,8 +20,8 @@ _WEIGHT = 2.0
 """What these guesses are worth in starts: little, so that the first few outweigh them."""
 _MEMORY = 30.0
 """Starts that are remembered: enough for a mean, few enough for a queue that fills and empties."""
-_LEAST = 0.3
-"""Seconds: no wait is usually shorter, and none that was seen counts as shorter; an answer takes about as long."""
+_LEAST, _LEAST_SEEN = 0.3, 0.05
+"""Seconds: no wait is usually shorter; and a start adds at least so much to what was waited, lest the mean be zero."""
 _POWER = 1.5
 """How alike the waits are: half of them lie between 0.5 and 2 times the usual one."""
 
@@ -55,7 +55,7 @@ class Waits:
         """The job started at about `at`."""
         keep = 1.0 - 1.0 / _MEMORY
         self._count = keep * self._count + 1.0
-        self._waited = keep * self._waited + max(0.05, at - place.queued_at)
+        self._waited = keep * self._waited + max(_LEAST_SEEN, at - place.queued_at)
         self._weight = min(_MEMORY, self._weight + 1.0)
         part = self._part(place, max(at, place.submitted + _LEAST))
         self._move(part - self._part(place, place.queued_at) - (1.0 - part))
