@@ -27,6 +27,10 @@ _MEMORY = 100.0
 """Finished jobs that are remembered by the share of early ends."""
 _SHORTEST, _INSTANT = 0.2, 0.1
 """Seconds. No job takes less; and two answers of one instant leave that much between them for its end."""
+_LEAST_AGE = 1e-9
+"""Seconds: the age of a job that has just started, whose logarithm is taken."""
+_FAR = 12.0
+"""Spreads from the middle of a bell curve beyond which nothing is left of it."""
 _ROOT_HALF, _PEAK = 0.7071067811865476, 0.3989422804014327
 
 
@@ -84,13 +88,15 @@ class Span(NamedTuple):
 
 def running(starts: Sequence[Start], until: float) -> list[Span]:
     """For a job that still ran at `until`."""
-    return [Span(max(1e-9, until - at), math.inf, weight) for at, weight in starts]
+    return [Span(max(_LEAST_AGE, until - at), math.inf, weight) for at, weight in starts]
 
 
 def ended(starts: Sequence[Start], since: float, until: float) -> list[Span]:
     """For a job that had not ended at `since` and had at `until`."""
-    low, high = _SHORTEST, _SHORTEST + _INSTANT
-    return [Span(max(low, since - at), max(high, until - at), weight) for at, weight in starts]
+    lows = [max(_SHORTEST, since - at) for at, _ in starts]
+    return [
+        Span(low, max(low + _INSTANT, until - at), weight) for low, (at, weight) in zip(lows, starts, strict=True)
+    ]
 
 
 class Cut(NamedTuple):
@@ -131,8 +137,8 @@ def cut_share(at: float, whole: float, spans: Sequence[Span]) -> float:
 
 
 def _place(seconds: float, at: float, whole: float) -> float:
-    """Where it lies on the bell curve; beyond twelve spreads nothing is left of it."""
-    return min(12.0, max(-12.0, (math.log(seconds) - at) / whole)) if seconds < math.inf else 12.0
+    """Where it lies on the bell curve, in spreads from its middle."""
+    return min(_FAR, max(-_FAR, (math.log(seconds) - at) / whole)) if seconds < math.inf else _FAR
 
 
 def late_share(unit: float, spans: Sequence[Span], never: float) -> float:
