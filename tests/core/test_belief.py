@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from pixverse_async._core.job import JobClass, Stage
 from pixverse_async._core.schedule.belief import Belief, Said
 from pixverse_async._core.schedule.budget import Budget
+from pixverse_async._core.schedule.evidence import ended
 from pixverse_async._core.schedule.line import Line, Place
 from pixverse_async._core.schedule.rule import Curve, Outlook, Start, X
 from pixverse_async._core.schedule.starts import Starts
@@ -243,6 +245,30 @@ def test_a_reply_that_comes_late_does_not_change_the_order_of_the_line() -> None
     assert [0, 1, 4, 2, 3] == [line.places[index].job for index in range(5)]
     assert line.bracket(fourth)[0] == fourth.submitted
     assert line.bracket(fifth)[0] == 9.0
+
+
+def test_a_long_run_does_not_remember_every_start() -> None:
+    """After forty thousand jobs the line takes no more room than after ten thousand, and follows its pace."""
+    line, sizes = Line(), list[int]()
+    for k in range(40_000):
+        place = line.join(k, 2.0 * k)
+        place.queued_at = place.submitted + 1.0
+        line.seen_waiting(place)
+        place.first_seen = place.middle = place.submitted + 1.5
+        line.seen_started(place)
+        line.leave(place)
+        if k + 1 in (10_000, 40_000):
+            sizes.append(len(pickle.dumps(line)))
+    assert sizes[1] < 1.3 * sizes[0]
+    assert line.front == 39_999
+    assert line.gap == pytest.approx(2.0, rel=0.01)
+
+
+@pytest.mark.parametrize("start", [0.0, 49.95, 50.0, 60.0])
+def test_two_answers_of_one_instant_leave_a_moment_for_the_end(start: float) -> None:
+    """A job known to run and to have ended at the same instant ended in a tenth of a second, wherever it started."""
+    (span,) = ended([Start(start, 1.0)], 50.0, 50.0)
+    assert 0.1 <= span.high - span.low + 1e-9 < 0.3
 
 
 def test_in_a_line_one_answer_bounds_all_the_others() -> None:

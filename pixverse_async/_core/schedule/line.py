@@ -20,6 +20,8 @@ _PLACES = 20
 """Places over which the pace of the line is measured: the last ones, since the pace may change."""
 
 
+_KEPT = 1000
+"""Starts and waits that are remembered at the least: far more than ever lie between the front and a job in flight."""
 _LEAST_GAP = 0.02
 """Seconds from one start to the next at the least, for it divides; so fast a line need not be followed."""
 _CLEARLY = 1.0
@@ -100,6 +102,7 @@ class Line:
             self._queued_at.pop()
         self._queued.append(place.index)
         self._queued_at.append(place.queued_at)
+        _forget(self._queued, self._queued_at)
         k = bisect_right(self._started, place.index)
         return k < len(self._started) and self._started_at[k] < place.queued_at - _CLEARLY
 
@@ -111,6 +114,7 @@ class Line:
         self._started.append(place.index)
         self._started_at.append(place.first_seen)
         self._middle.append(min(high, max(low, place.middle)))
+        _forget(self._started, self._started_at, self._middle)
         k = bisect_left(self._started, place.index - _PLACES)
         places, seconds = place.index - self._started[k], self._middle[-1] - self._middle[k]
         if places < _PLACES:
@@ -170,6 +174,13 @@ class Line:
                 return None, self._queued_at[k] + rest
             target = min(target, pinned - 1)
         return max(front + 1, target), now
+
+
+def _forget(*columns: list[int] | list[float]) -> None:
+    """Drop the oldest rows now and then. What is left bounds as truly, if less narrowly, those far ahead of it."""
+    if len(columns[0]) > 2 * _KEPT:
+        for column in columns:
+            del column[:-_KEPT]
 
 
 def _logistic(z: float) -> float:
