@@ -8,7 +8,7 @@ T is when the job ends, which nobody knows; s is when it was last known not to h
 moment at which this holds. E[...] is the average delay of the news at t: t - T for an end before t, nothing for one
 after it, over all ends still possible after s, each counted by how probable it is. P(...) is the chance that the job
 runs on past t; its root asks a little sooner as that falls, which makes up for polls that find nothing. kappa, your
-choice, is what one poll is worth to you in seconds of delay: at 0.5 a poll is sent once it probably saves half a second.
+choice, is what one poll is worth to you in seconds of delay: at 0.5 you would send two to know one second sooner.
 
 An example with kappa 0.5: a job ends within a minute, at any moment alike. After t seconds the average delay is
 t * t / 120, at 7.5 s 0.47 s; the chance that it runs on is 0.875, its root 0.94; 0.47 / 0.94 is 0.5: ask at 7.5 s.

@@ -25,9 +25,9 @@ _JITTER = 0.15
 _SHORTER = 0.075
 """Part by which the longest interval is shortened at most, for the same reason."""
 _LAST, _LAST_PART, _LAST_POWER = 4.0, 0.1, 3
-"""The last four jobs (or tenth, if fewer) of a batch keep all of it waiting: their polls may cost less. A batch is all
-that was sent since nothing was in flight. With k of four left a poll must be worth the cube of k / 4 of its price. Two or
-eight cost the same within 1%, and with the square in the place of the cube the last is known twice as late."""
+"""The last four jobs (or tenth, if fewer) of a batch keep all of it waiting: their polls may cost less, with k of four
+left (k / 4) cubed of the price. A batch is all that was sent since nothing was in flight. Two or eight cost the same
+within 1%, and with the square in the place of the cube the last is known twice as late."""
 _REVIEW_PART, _REVIEW_LEAST = 0.85, 5.0
 """How far on the way to the due time the next review is, and the seconds below which there is none. A review costs
 only CPU."""
@@ -197,9 +197,9 @@ class _Adaptive:
                 self._plan(watched, now)
 
     def _review_all(self, now: float) -> None:
-        """There is no line after all: whoever was left alone because of it is reviewed, one after the other."""
+        """There is no line after all: whoever was left alone because of it is reviewed, and who is due stays due."""
         for k, watched in enumerate(self._jobs.values()):
-            if not watched.flying:
+            if not watched.flying and watched.due > now:
                 self._push(watched, max(now + k * _REVIEW_EACH, watched.wait_until))
 
     def _hurry(self, now: float) -> None:
