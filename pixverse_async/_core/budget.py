@@ -83,10 +83,14 @@ class Budget:
         """What may still be promised; None without a limit."""
         return None if self.limit_usd is None else self.limit_usd - self.spent_usd - self.reserved_usd
 
+    def has_room(self, usd: Decimal) -> bool:
+        """Whether `usd` may still be promised."""
+        left = self.left_usd
+        return left is None or usd <= left
+
     def reserve(self, usd: Decimal) -> bool:
         """Promise `usd`; False, and nothing changed, when there is no room."""
-        left = self.left_usd
-        if left is not None and usd > left:
+        if not self.has_room(usd):
             return False
         self.reserved_usd += usd
         return True

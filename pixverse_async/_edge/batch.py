@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import aclosing
 from decimal import Decimal
 
 import anyio
@@ -24,7 +25,7 @@ import attrs
 
 from .._core import retry, wire
 from .._core.budget import Budget
-from .._core.errors import DownloadError, PixverseError
+from .._core.errors import DownloadError, PixverseError, UnexpectedError
 from .._core.job import Stage
 from .._core.lifecycle import DownloadAbandoned, GenerationSucceeded, JobRecord, LinkExpired, Saved, State
 from .._core.outcome import Outcome
@@ -32,13 +33,13 @@ from .._core.retry import Seen
 from .._core.schedule import Scheduler
 from .._core.whose import Whose
 from .._core.wire import Status
-from .calls import answer_to, flat_task_group
-from .download import download, is_for_want_of_room
+from .calls import answer_to, flat_task_group, is_being_cancelled
+from .download import download, is_for_want_of_a_name, is_for_want_of_room
 from .flight import Flight, Observer
 from .images import ImageHost
 from .journal import EventLog
 from .limits import Limits
-from .plan import SUFFIX, Jobs, OnRecord, Planner, each, failed_earlier
+from .plan import SUFFIX, Item, Jobs, OnRecord, Planner, each, failed_earlier
 from .poll import Poller
 from .reconcile import Reconciler
 from .retries import Retries
@@ -51,6 +52,8 @@ SUBMIT_WORKERS = 64
 """Jobs being uploaded and sent at once, at most. Submits were seen to block for a minute: a few are not enough."""
 MAX_FRESH_LINKS = 3
 """Fresh links asked for when a link does not serve, before the download is left to the next run."""
+MAX_RENAMINGS = 3
+"""Names that may turn out to be taken by others' files before a download is left to the next run."""
 FRESH_LINK_WAIT = 2.0
 """Seconds before a fresh link is asked for: storage was seen to answer 404 for a moment after the success."""
 CANCEL_GRACE = 5.0
@@ -127,7 +130,8 @@ class Batch:
 
         *Charges* for each job that succeeds. *Cancellation*: POSTs under way are heard out, then everything stops;
         what is accepted goes on at the service and is picked up by the next run.
-        *Raises* `JournalError`, `AuthError`, `ConfigError`, and whatever the iterable of jobs raises.
+        *Raises* `JournalError`, `AuthError`, `ConfigError`, whatever the iterable of jobs raises, and
+        `UnexpectedError` when code of the caller's raised a cancellation that ended the batch.
         """
         limits = self._run.limits
         try:
@@ -148,6 +152,9 @@ class Batch:
                 with anyio.move_on_after(CANCEL_GRACE, shield=True):
                     await self._cancel_queued()
         fatal = self._run.fatal
+        if fatal is None and not self._is_done.is_set():
+            # Never a part of the outcomes that looks like all of them.
+            raise UnexpectedError("end: the batch was ended by a cancellation that nobody asked for")
         if fatal is not None:
             # A copy: the original knows the job that met it first, and speaks for the batch here.
             raise attrs.evolve(fatal) from fatal
@@ -155,19 +162,33 @@ class Batch:
     # -- in ----------------------------------------------------------------------------------------
 
     async def _plan_all(self, jobs: Jobs | Iterable[OnRecord]) -> None:
-        index = 0
-        async for item in each(jobs):
-            if self._run.fatal is not None:
-                break
-            self._open += 1
-            flight, problem = self._planner.flight(index, item)
-            index += 1
-            if problem is not None:
-                await self._run.fail(flight, problem)
-            else:
-                await self._run.guard(flight, self._enter)
+        async with aclosing(each(jobs)) as items:
+            index = 0
+            while (pulled := await self._pulled(items)) is not None:
+                self._open += 1
+                flight, problem = self._planner.flight(index, *pulled)
+                index += 1
+                if problem is not None:
+                    await self._run.fail(flight, problem)
+                else:
+                    await self._run.guard(flight, self._enter)
         self._is_planned = True
         self._check_done()
+
+    async def _pulled(self, items: AsyncIterator[Item]) -> tuple[Item] | None:
+        """The next item, if there is one. Not waited for once no job could be sent: that may take for ever."""
+        if self._run.fatal is not None:
+            return None
+        with anyio.CancelScope() as self._run.pull:
+            try:
+                return (await anext(items),)
+            except StopAsyncIteration:
+                return None
+            except asyncio.CancelledError as stray:
+                if is_being_cancelled():
+                    raise
+                raise UnexpectedError("CancelledError from the iterable of jobs") from stray
+        return None
 
     async def _enter(self, flight: Flight) -> None:
         """Put the flight where it belongs."""
@@ -244,7 +265,7 @@ class Batch:
 
     async def _download(self, flight: Flight) -> None:
         run = self._run
-        started_at = run.now()
+        started_at, renamings = run.now(), 0
         while flight.media is not None:
             event = await download(
                 run.transport,
@@ -262,6 +283,9 @@ class Batch:
                 case Saved():
                     await run.succeed(flight, event)
                     return
+                case DownloadAbandoned() if is_for_want_of_a_name(event) and renamings < MAX_RENAMINGS:
+                    renamings += 1
+                    await self._planner.rename(flight)
                 case DownloadAbandoned(problem=problem):
                     if is_for_want_of_room(event):
                         run.halt(DownloadError(problem))

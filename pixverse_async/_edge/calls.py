@@ -6,6 +6,7 @@ instead of a group around it.
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -30,6 +31,15 @@ async def answer_to(transport: Transport, call: Call) -> Reply | TransportError:
         return await transport.call(call)
     except TransportError as error:
         return error
+
+
+def is_being_cancelled() -> bool:
+    """Whether somebody has cancelled the current task; else a `CancelledError` in it is a mistake like any other.
+
+    Code of the caller's may raise one at any time: so does `result()` of a future that was cancelled.
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 @asynccontextmanager

@@ -6,6 +6,7 @@ order, and outcomes are handed out.  A `Client` belongs to the event loop in whi
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import secrets
@@ -100,6 +101,8 @@ class Client:
         self._given = transport
         self._transport = transport
         self._rng = random.SystemRandom() if rng is None else rng
+        self._loop: asyncio.AbstractEventLoop | None = None
+        """In which the block was entered."""
 
     async def __aenter__(self) -> Self:
         if self._given is None:
@@ -108,6 +111,7 @@ class Client:
                     "Client", "open already", "Make another one: leaving one block would close both."
                 )
             self._transport = AiohttpTransport.open(self._endpoint)
+        self._loop = asyncio.get_running_loop()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -325,6 +329,9 @@ class Client:
     def _open_transport(self) -> Transport:
         if self._transport is None:
             raise ConfigError("Client", "not open", "Use it inside `async with Client(...) as client:`.")
+        if self._loop not in (None, asyncio.get_running_loop()):
+            remedy = "Make one for each event loop, as each asyncio.run() makes its own."
+            raise ConfigError("Client", "opened in another event loop", remedy)
         return self._transport
 
     def _images(

@@ -230,6 +230,9 @@ class DirectoryPart:
             raise
         try:
             file.publish(size_bytes, sha256)
+        except FileExistsError:
+            file.remove()  # under another name it is fetched anew
+            raise
         except OSError:
             self._is_kept = True
             raise

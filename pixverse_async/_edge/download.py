@@ -59,6 +59,7 @@ CLOSE_TIMEOUT: Final = 10.0
 """Seconds that a cancelled download may take to close its part."""
 MIN_PROGRESS_BYTES: Final = 64 * 2**10
 """A try that brought less than one minute at the minimum speed counts as fruitless."""
+_TAKEN: Final = "another file is already at"
 _FULL: Final = {errno.ENOSPC: "the disk is full (ENOSPC)", errno.EDQUOT: "the disk quota is used up (EDQUOT)"}
 
 
@@ -103,7 +104,7 @@ def describe_os(problem: OSError) -> str:
     if problem.errno in _FULL:
         return _FULL[problem.errno]
     if isinstance(problem, FileExistsError):
-        return f"another file is already at {problem.filename2 or problem.filename}; it was not replaced"
+        return f"{_TAKEN} {problem.filename2 or problem.filename or problem}; it was not replaced"
     if problem.errno == errno.EBUSY:
         return redact(f"{problem.strerror}: {problem.filename}")
     return redact(str(problem)) or type(problem).__name__
@@ -112,6 +113,11 @@ def describe_os(problem: OSError) -> str:
 def is_for_want_of_room(end: DownloadAbandoned) -> bool:
     """Whether the place is full: the next video would not fit either, whatever is paid for it."""
     return end.problem in _FULL.values()
+
+
+def is_for_want_of_a_name(end: DownloadAbandoned) -> bool:
+    """Whether another file has the name: under another one the video can be saved."""
+    return end.problem.startswith(_TAKEN)
 
 
 @attrs.define(eq=False, repr=False)

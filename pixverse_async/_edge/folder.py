@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from .._core.mp4 import Bytes
-from .locks import try_lock
+from .locks import release, try_lock, unlock
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -68,6 +68,7 @@ class PartFile(io.FileIO):
         """Whether there may be one at all; a disk that fills up leaves an empty one."""
         self._link = link
         self._busy = threading.RLock()
+        self._opened_by = os.getpid()
         super().__init__(str(self.part_path), "a+", opener=self._open_safely)
 
     @property
@@ -85,9 +86,9 @@ class PartFile(io.FileIO):
                 if self._is_ours(descriptor) and self._take_up(descriptor):
                     return descriptor
             except BaseException:
-                os.close(descriptor)
+                release(descriptor)
                 raise
-            os.close(descriptor)
+            release(descriptor)
         raise OSError(errno.EBUSY, _IN_USE, path)
 
     def _opened(self, path: str, flags: int) -> int | None:
@@ -162,6 +163,8 @@ class PartFile(io.FileIO):
     def close(self) -> None:
         """Wait for a write that still runs, and release the file."""
         with self._busy:
+            if not self.closed and os.getpid() == self._opened_by:  # a forked child has the same lock, not its own
+                unlock(self.fileno())
             super().close()
 
     def restart(self, validator: str | None) -> None:

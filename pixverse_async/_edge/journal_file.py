@@ -27,7 +27,7 @@ from .._core.frozen import frozen
 from .._core.journal_format import Replay, compacted, header_line, read_journal
 from .._core.mounts import network_file_system
 from .._core.whose import without_account
-from .locks import try_lock
+from .locks import release, try_lock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -96,7 +96,7 @@ def open_journal(path: Path) -> tuple[JournalFile, Replay]:
         with ExitStack() as held:
             path.parent.mkdir(parents=True, exist_ok=True)
             _warn_of_network(path.parent)
-            held.callback(os.close, _lock(path.with_name(f"{path.name}.lock")))
+            held.callback(release, _lock(path.with_name(f"{path.name}.lock")))
             replay = _prepare(path)
             fd = os.open(path, _FLAGS | os.O_APPEND, _OWNER_ONLY)
             held.callback(os.close, fd)
@@ -144,7 +144,7 @@ def repair_file(path: Path) -> Repaired:
 
     try:
         with ExitStack() as held:
-            held.callback(os.close, _lock(path.with_name(f"{path.name}.lock")))
+            held.callback(release, _lock(path.with_name(f"{path.name}.lock")))
             data = path.read_bytes()
             found = salvage(data)
             if found is None:

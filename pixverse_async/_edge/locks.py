@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import Final
@@ -15,8 +16,21 @@ _LOCKED_BYTE: Final = 2**30
 """Windows locks bytes, and nobody else may read those: so one that lies behind any content."""
 
 
+def unlock(descriptor: int) -> None:
+    """Give the lock back. Closing the file is not enough: a child that was forked meanwhile holds it open."""
+    if sys.platform != "win32":  # where no child inherits it
+        with contextlib.suppress(OSError):  # where there are no locks
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+
+def release(descriptor: int) -> None:
+    """Give the lock back and close the file."""
+    unlock(descriptor)
+    os.close(descriptor)
+
+
 def try_lock(descriptor: int) -> bool:
-    """Lock an open file until it is closed; False when somebody else holds it.
+    """Lock an open file until `unlock`; False when somebody else holds it.
 
     *Raises* any other `OSError`, such as that of a file system which knows no locks.
     """

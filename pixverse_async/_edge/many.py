@@ -52,6 +52,7 @@ async def generate_many(
     """Make a video of every job; all outcomes, in input order. One job's failure never raises.
 
     `jobs`: jobs, or mappings of `Job`'s parameters (a wrong row then fails alone), from any iterable, pulled lazily.
+    Each has an outcome, one that the budget refuses too: a source without end keeps the call waiting for ever.
     `output_dir`: where the videos go, with the journal beside them; or `sink`, anything with the `Sink` protocol.
     `max_in_flight`: requests at the service at once. `max_downloads`: videos being saved at once.
     `polls_per_second`: status calls, all jobs together; 16 at once, and up to 128 where answers are slow.

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping
+from contextlib import AsyncExitStack
 from typing import TypeAlias
 
 import attrs
@@ -47,11 +48,18 @@ class OnRecord:
     job: Job
 
 
-async def each(jobs: Jobs | Iterable[OnRecord]) -> AsyncIterator[JobLike | OnRecord]:
-    """The jobs of either kind of iterable, pulled one by one."""
+Item: TypeAlias = "JobLike | OnRecord"
+"""What a batch takes in."""
+
+
+async def each(jobs: Jobs | Iterable[OnRecord]) -> AsyncGenerator[Item]:
+    """The jobs of either kind of iterable, pulled one by one; an async generator is closed with this one."""
     if isinstance(jobs, AsyncIterable):
-        async for job in jobs:
-            yield job
+        async with AsyncExitStack() as held:
+            if isinstance(jobs, AsyncGenerator):
+                held.push_async_callback(jobs.aclose)
+            async for job in jobs:
+                yield job
     else:
         for job in jobs:
             yield job
@@ -71,7 +79,7 @@ class Planner:
         records = self._run.log.records.items()
         return [OnRecord(key, job_asked(sent)) for key, record in records if (sent := record.started) is not None]
 
-    def flight(self, index: int, item: JobLike | OnRecord) -> tuple[Flight, PixverseError | None]:
+    def flight(self, index: int, item: Item) -> tuple[Flight, PixverseError | None]:
         """A flight, and why it is none, if it is none."""
         if isinstance(item, OnRecord):
             return Flight(job=item.job, index=index, name=item.job.stem, key=item.key), None
@@ -101,6 +109,11 @@ class Planner:
             name = self._stems.take(wished)
             if not await self._sink.exists(name + SUFFIX):
                 return name
+
+    async def rename(self, flight: Flight) -> None:
+        """Another file has taken the name meanwhile: it is left alone, and what is paid is saved beside it."""
+        taken, flight.name = flight.name + SUFFIX, await self._free_name(flight.name)
+        flight.notes += (f"{taken} was taken by another file meanwhile",)
 
     async def enter(self, flight: Flight) -> State:
         """Bring what an earlier run left into a state from which this run goes on; the state."""

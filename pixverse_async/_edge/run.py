@@ -38,6 +38,7 @@ from .._core.outcome import Failed, Outcome, Pending, Succeeded, Timings, Unknow
 from .._core.pace import Pacer
 from .._core.redaction import redact
 from .._core.whose import Whose
+from .calls import is_being_cancelled
 from .flight import Flight, JobEvent, Observer
 from .journal import EventLog
 from .limits import Limits
@@ -67,6 +68,8 @@ class Run:
     pacer: Pacer = attrs.field(factory=Pacer)
     breaker: Breaker = attrs.field(factory=Breaker)
     slots: Slots = attrs.field(init=False)
+    pull: anyio.CancelScope = attrs.field(factory=lambda: anyio.CancelScope(), init=False)
+    """In which the batch waits for the next job to be given."""
     halted: PixverseError | None = None
     """Why no further job is sent."""
     polls: int = attrs.field(default=0, init=False)
@@ -135,7 +138,7 @@ class Run:
         )
         try:
             self.on_event(told)
-        except Exception:
+        except (Exception, asyncio.CancelledError):
             # An observer's mistake must not cost anybody a video, nor fill the log with one traceback for each event.
             if not self._has_observer_raised:
                 logger.exception("on_event raised; the batch goes on, and says so once")
@@ -187,13 +190,21 @@ class Run:
 
     # -- money -------------------------------------------------------------------------------------
 
+    def check_budget(self, usd: Decimal) -> None:
+        """*Raises* `BudgetExceededError` when the budget has no room for the price."""
+        if not self.budget.has_room(usd):
+            raise self._over_budget(usd)
+
     def reserve(self, flight: Flight, usd: Decimal) -> None:
         """Promise the job's price. *Raises* `BudgetExceededError` when the budget has no room for it."""
-        left = self.budget.left_usd
         if not self.budget.reserve(usd):
-            assert left is not None
-            raise BudgetExceededError(usd, left)
+            raise self._over_budget(usd)
         flight.reserved_usd = usd
+
+    def _over_budget(self, usd: Decimal) -> BudgetExceededError:
+        left = self.budget.left_usd
+        assert left is not None, "without a limit there is room for everything"
+        return BudgetExceededError(usd, left)
 
     def settle(self, flight: Flight) -> None:
         """The job's price is spent; once, however often its link is fetched anew."""
@@ -249,6 +260,8 @@ class Run:
         if self.halted is None or _gravity(error) > _gravity(self.halted):
             logger.error("no further job is sent: %s", error)
             self.halted = error
+            if self.fatal is not None:
+                self.pull.cancel()
 
     @property
     def fatal(self) -> PixverseError | None:
@@ -274,8 +287,10 @@ class Run:
             await self.give_up(flight, error)
         except PixverseError as error:
             await self.give_up(flight, error)
-        except Exception as bug:
+        except (Exception, asyncio.CancelledError) as bug:
             # One job's isolation: a mistake of ours (or of a sink) must not cost the other jobs their videos.
+            if isinstance(bug, asyncio.CancelledError) and is_being_cancelled():
+                raise
             logger.exception("job %r: unexpected %s", flight.name, type(bug).__name__)
             error = UnexpectedError(f"{type(bug).__name__}: {redact(str(bug))}")
             error.__cause__ = bug

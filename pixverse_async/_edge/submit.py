@@ -61,6 +61,7 @@ class Submitter:
         *Raises* `PixverseError` when the job was not sent, `JournalError` when nothing may be sent any more.
         """
         self._check_halted()
+        self._run.check_budget(price_usd(flight.job))
         hosted = await self._images.url_for(flight.job, flight.identity)
         flight.notes += hosted.notes
         await self._run.wait_for_disk()
