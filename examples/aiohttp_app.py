@@ -1,4 +1,4 @@
-"""Videos on request with aiohttp: `GMI_API_KEY=... python -m aiohttp.web aiohttp_app:init`, then
+"""Videos on request with aiohttp: `cd examples; GMI_API_KEY=... python -m aiohttp.web aiohttp_app:init`, then
 
 curl --data-binary @cat.jpg "localhost:8080/videos?prompt=the+cat+yawns" -o cat.mp4
 """
@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from aiohttp import web
 
-from pixverse_async import Client, Job, Succeeded
+from pixverse_async import Client, InvalidJobError, Job, RejectedError, Succeeded
 
 CLIENT = web.AppKey("CLIENT", Client)
 
@@ -29,7 +29,8 @@ async def make(request: web.Request) -> web.StreamResponse:
     outcome = await request.app[CLIENT].generate(job, path)
     if isinstance(outcome, Succeeded):
         return web.FileResponse(path)
-    return web.json_response({"error": str(outcome.error)}, status=502)
+    is_callers = isinstance(outcome.error, InvalidJobError | RejectedError)  # such as bytes that are no image
+    return web.json_response({"error": str(outcome.error)}, status=422 if is_callers else 502)
 
 
 def init(_: list[str]) -> web.Application:

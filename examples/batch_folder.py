@@ -22,7 +22,7 @@ async def main(folder: Path, out: Path, how: dict[str, Any], **shape: Any) -> in
             emulator = await stack.enter_async_context(Emulator(speed=20))
             how |= {"base_url": emulator.base_url, "api_key": emulator.api_key, "poll_policy": FixedPolling(0.5)}
         batch = await generate_many(jobs_from_folder(folder, **shape), output_dir=out, progress=True, **how)
-    print(f"{batch.summary()}. Look at them: pixverse-async report {out} --open")
+    print(f"{batch.summary()}. Look at them: {sys.executable} -m pixverse_async report {out} --open")
     return 0 if len(batch.succeeded) == len(batch) else 8
 
 

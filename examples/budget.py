@@ -5,9 +5,17 @@ The budget is that of the output folder: what earlier runs into it have cost, or
 
 import asyncio
 import sys
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
-from pixverse_async import BudgetExceededError, Failed, Job, estimate, generate_many, jobs_from_folder
+from pixverse_async import (
+    BudgetExceededError,
+    Failed,
+    Job,
+    PixverseError,
+    estimate,
+    generate_many,
+    jobs_from_folder,
+)
 
 
 async def main(jobs: list[Job], budget_usd: Decimal) -> None:
@@ -18,9 +26,16 @@ async def main(jobs: list[Job], budget_usd: Decimal) -> None:
     unsent = [one for one in batch if isinstance(one, Failed) and isinstance(one.error, BudgetExceededError)]
     if unsent:
         # Nothing was sent or charged for these, and the same call with a larger budget makes only them.
-        print(f"not sent: {', '.join(one.name for one in unsent)}; all of them fit into ${price}")
+        more = estimate(one.job for one in unsent).total_usd
+        print(f"not sent: {', '.join(one.name for one in unsent)}; a budget that is ${more} larger is enough")
 
 
 if __name__ == "__main__":
-    folder, dollars = sys.argv[1:]
-    asyncio.run(main(jobs_from_folder(folder, prompt="the camera moves in slowly"), Decimal(dollars)))
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    try:
+        asyncio.run(main(jobs_from_folder(sys.argv[1], prompt="the camera moves in slowly"), Decimal(sys.argv[2])))
+    except InvalidOperation:
+        sys.exit(f"{sys.argv[2]!r} is no amount of money. Give dollars, such as 2.50.")
+    except PixverseError as problem:  # a missing folder, no key, no way to the service
+        sys.exit(str(problem))

@@ -1,4 +1,4 @@
-"""Videos on request: `GMI_API_KEY=... uvicorn fastapi_app:app`, then
+"""Videos on request: `cd examples; GMI_API_KEY=... uvicorn fastapi_app:app`, then
 
 curl --data-binary @cat.jpg "localhost:8000/videos?prompt=the+cat+yawns" -o cat.mp4    waits for the video
 curl --data-binary @cat.jpg "localhost:8000/later?prompt=the+cat+yawns"                saves it in the background
@@ -10,7 +10,7 @@ from uuid import uuid4
 from fastapi import BackgroundTasks, FastAPI, Request
 from fastapi.responses import FileResponse, JSONResponse
 
-from pixverse_async import Job, PixverseError, Succeeded, generate_many
+from pixverse_async import Job, PixverseError, RejectedError, Succeeded, generate_many
 
 app = FastAPI()
 FOLDER = Path("videos")
@@ -35,4 +35,6 @@ async def make_later(request: Request, prompt: str, later: BackgroundTasks, dura
 
 @app.exception_handler(PixverseError)
 async def refuse(_: Request, error: Exception) -> JSONResponse:
-    return JSONResponse({"error": str(error)}, status_code=422 if isinstance(error, ValueError) else 502)
+    return JSONResponse(
+        {"error": str(error)}, status_code=422 if isinstance(error, ValueError | RejectedError) else 502
+    )

@@ -6,7 +6,7 @@ The built-in AdaptivePolling learns how long videos take; this is for whom knows
 import asyncio
 import sys
 
-from pixverse_async import IntervalPolling, Job, Look, Stage, generate_many, jobs_from_folder
+from pixverse_async import IntervalPolling, Job, Look, PixverseError, Stage, generate_many, jobs_from_folder
 
 
 def interval(look: Look) -> float:
@@ -26,5 +26,9 @@ async def main(jobs: list[Job]) -> None:
 
 
 if __name__ == "__main__":
-    folder, prompt = sys.argv[1:]
-    asyncio.run(main(jobs_from_folder(folder, prompt=prompt)))
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    try:
+        asyncio.run(main(jobs_from_folder(sys.argv[1], prompt=sys.argv[2])))
+    except PixverseError as problem:  # a missing folder, no key, no way to the service
+        sys.exit(str(problem))

@@ -4,7 +4,7 @@ import asyncio
 import sqlite3
 import sys
 
-from pixverse_async import Job, OnePieceSink, generate_many, jobs_from_folder
+from pixverse_async import Job, OnePieceSink, PixverseError, generate_many, jobs_from_folder
 
 
 def sqlite_sink(path: str) -> OnePieceSink:
@@ -35,4 +35,9 @@ async def main(jobs: list[Job], path: str) -> None:  # a sink has no folder to k
 
 
 if __name__ == "__main__":
-    asyncio.run(main(jobs_from_folder(sys.argv[1], prompt=sys.argv[3]), sys.argv[2]))
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
+    try:
+        asyncio.run(main(jobs_from_folder(sys.argv[1], prompt=sys.argv[3]), sys.argv[2]))
+    except PixverseError as problem:  # a missing folder, no key, no way to the service
+        sys.exit(str(problem))

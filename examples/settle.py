@@ -6,7 +6,7 @@ A job is held when the reply to its submit was lost and the service's list does 
 import asyncio
 import sys
 
-from pixverse_async import RecordedJob, jobs_on_record, resolve, resume
+from pixverse_async import PixverseError, RecordedJob, jobs_on_record, resolve, resume
 
 
 def ask(folder: str) -> dict[str, str]:
@@ -30,5 +30,9 @@ async def main(folder: str, answers: dict[str, str]) -> None:
 
 
 if __name__ == "__main__":
-    (output_dir,) = sys.argv[1:]
-    asyncio.run(main(output_dir, ask(output_dir)))
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    try:
+        asyncio.run(main(sys.argv[1], ask(sys.argv[1])))
+    except PixverseError as problem:  # a missing folder, no key, no way to the service
+        sys.exit(str(problem))

@@ -12,7 +12,7 @@ from opentelemetry.sdk.metrics.export import ConsoleMetricExporter, PeriodicExpo
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter
 
-from pixverse_async import Job, generate_many, jobs_from_folder
+from pixverse_async import Job, PixverseError, generate_many, jobs_from_folder
 from pixverse_async.telemetry import Telemetry
 
 
@@ -27,5 +27,9 @@ if __name__ == "__main__":
     spans.add_span_processor(BatchSpanProcessor(ConsoleSpanExporter()))
     trace.set_tracer_provider(spans)
     metrics.set_meter_provider(MeterProvider([PeriodicExportingMetricReader(ConsoleMetricExporter())]))
-    folder, prompt = sys.argv[1:]
-    asyncio.run(main(jobs_from_folder(folder, prompt=prompt)))
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    try:
+        asyncio.run(main(jobs_from_folder(sys.argv[1], prompt=sys.argv[2])))
+    except PixverseError as problem:  # a missing folder, no key, no way to the service
+        sys.exit(str(problem))
