@@ -23,6 +23,10 @@ from .wire import DEFAULT_BASE_URL
 
 _LLM_HOSTS = ("api.gmi-serving.com",)
 _GMI_HOST = "console.gmicloud.ai"
+_NO_KEY = (
+    "Create a key in the GMI Cloud console and set it in the environment, or pass it. "
+    "To try it without one: `pixverse-async emulator` (extra emulator)."
+)
 _REMEDY = f"Use the full queue base, such as {DEFAULT_BASE_URL}."
 
 
@@ -59,7 +63,7 @@ def read_endpoint(
     org = org_id if org_id is not None else environ.get("GMI_ORG_ID", "")
     return Endpoint(
         base_url=check_base_url(base.strip() or DEFAULT_BASE_URL),
-        api_key=_check_header("api_key (GMI_API_KEY)", key.strip(), "Create a key in the GMI Cloud console."),
+        api_key=_check_header("api_key (GMI_API_KEY)", key.strip(), _NO_KEY),
         org_id=_check_header("org_id (GMI_ORG_ID)", org.strip(), "Leave it unset.") if org.strip() else None,
     )
 
@@ -161,7 +165,7 @@ def _ipv4_inside(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
 
 def _check_header(setting: str, value: str, remedy: str) -> str:
     if not value:
-        raise ConfigError(setting, "missing", f"{remedy} Set it in the environment or pass it.")
+        raise ConfigError(setting, "missing", remedy)
     if not value.isascii() or not value.isprintable() or " " in value:
         raise ConfigError(setting, "holds characters that no HTTP header can carry", "Copy it anew.")
     return value

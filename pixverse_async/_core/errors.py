@@ -214,15 +214,17 @@ class TransportError(PixverseError):
     """No complete answer. `sent` False: the request never left, repeat it freely; None: unknown.
 
     >>> print(TransportError("connection refused", sent=False))
-    connection refused; it never reached the service. Run it again: what was paid is not paid twice.
+    connection refused; it never reached the service. Check the network and GMI_BASE_URL, then run it again.
     """
 
     what: str
     sent: bool | None = None
 
     def describe(self) -> str:
-        fate = "it never reached the service" if self.sent is False else "whether it was received is unknown"
-        return f"{self.what}; {fate}. Run it again: what was paid is not paid twice."
+        if self.sent is False:
+            remedy = "Check the network and GMI_BASE_URL, then run it again."
+            return f"{self.what}; it never reached the service. {remedy}"
+        return f"{self.what}; whether it was received is unknown. Run it again: what was paid is not paid twice."
 
 
 @attrs.define(eq=False, slots=False, repr=False)
@@ -338,8 +340,9 @@ class BudgetExceededError(PixverseError):
     left_usd: Decimal
 
     def describe(self) -> str:
+        left = dollars(max(self.left_usd, Decimal(0)))
         return (
-            f"not sent: it needs {dollars(self.needed_usd)} and the budget has {dollars(self.left_usd)} left. "
+            f"not sent: it needs {dollars(self.needed_usd)} and the budget has {left} left. "
             "Raise the budget (budget_usd, --budget) and run it again."
         )
 

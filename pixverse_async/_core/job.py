@@ -185,7 +185,7 @@ def _check_seed(job: Job, _: object, seed: object) -> None:
     if seed is None:
         return
     if type(seed) is not int or not 0 <= seed <= MAX_SEED:
-        raise _invalid(job, "seed", seed, "not a whole number in range", f"Use 0 to {MAX_SEED}, or None.")
+        raise _invalid(job, "seed", seed, "not a whole number in range", f"Use 0 to {MAX_SEED}, or leave it out.")
 
 
 def _check_name(job: Job, _: object, name: object) -> None:

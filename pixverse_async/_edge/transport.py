@@ -13,6 +13,7 @@ It repeats nothing and judges nothing: what it raises says only whether the requ
 from __future__ import annotations
 
 import errno
+import os
 import socket
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -281,6 +282,10 @@ async def _mark_sent(
 
 def _lost(problem: BaseException, *, sent: bool | None) -> TransportError:
     """To be raised from None: aiohttp's own error may hold the link with its signature, and our headers."""
+    if isinstance(problem, aiohttp.ClientConnectorError) and not isinstance(problem, aiohttp.ClientSSLError):
+        number = problem.os_error.errno or 0
+        why = os.strerror(number) if number > 0 else problem.os_error.strerror or "no address"
+        return TransportError(f"no connection to {problem.host}:{problem.port}: {redact(why, 120)}", sent)
     what = redact(str(problem), 120) or type(problem).__name__
     return TransportError(f"{type(problem).__name__}: {what}", sent)
 

@@ -76,9 +76,14 @@ async def _service() -> Finding:
     try:
         async with Client() as client:
             await client.check()
-            return Finding("ok", f"the service answers, and takes the key: {client!r}")
+            return Finding("ok", f"the service answers, and takes the key: {_address(client)}")
     except PixverseError as error:
         return Finding("FAIL", message(error), code_of(error))
+
+
+def _address(client: Client) -> str:
+    """As the client itself tells it, with the way through a proxy."""
+    return repr(client).removeprefix("<Client of ").removesuffix(">")
 
 
 async def _folder(folder: Path) -> Finding:

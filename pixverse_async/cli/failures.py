@@ -13,6 +13,7 @@ from pixverse_async import (
     GenerationError,
     InsufficientCreditsError,
     InvalidJobError,
+    JournalError,
     Outcome,
     PixverseError,
     RateLimitedError,
@@ -91,6 +92,8 @@ def code_of(error: PixverseError) -> Exit:
     """The exit code for one error."""
     if isinstance(error, ConfigError) and error.setting.startswith(_KEY):
         return Exit.AUTH
+    if isinstance(error, JournalError) and error.problem.startswith("no journal"):
+        return Exit.INVALID  # The folder is another one.
     return next((code for kind, code in _CODES if isinstance(error, kind)), Exit.GENERAL)
 
 

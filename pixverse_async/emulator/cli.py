@@ -89,7 +89,7 @@ def _rule(text: str) -> Rule:
     try:
         return Rule.parse(text)
     except ValueError as problem:
-        raise argparse.ArgumentTypeError(str(problem)) from problem
+        raise argparse.ArgumentTypeError(f"{text!r}: {problem}. See --list-faults") from problem
 
 
 def _usd(text: str) -> Decimal:

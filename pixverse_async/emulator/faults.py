@@ -208,14 +208,21 @@ prompt_contains='cat', per_item=False, value=None)
 
 def _option(key: str, value: str) -> Mapping[str, object]:
     if key == "nth":
-        return {"nth": tuple(int(n) for n in value.split(","))}
+        return {"nth": tuple(_number(key, n, int) for n in value.split(","))}
     if key == "prompt":
         return {"prompt_contains": value}
     if key == "per_item":
         return {"per_item": True}
     if key not in _NUMBERS:
         raise ValueError(f"{key!r} is none of nth, every, p, times, prompt, per_item, value")
-    return {"probability" if key == "p" else key: _NUMBERS[key](value)}
+    return {"probability" if key == "p" else key: _number(key, value, _NUMBERS[key])}
+
+
+def _number(key: str, value: str, kind: type[int] | type[float]) -> float:
+    try:
+        return kind(value)
+    except ValueError:
+        raise ValueError(f"{key}={value} is not a {'whole number' if kind is int else 'number'}") from None
 
 
 @attrs.define(eq=False)

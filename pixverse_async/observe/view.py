@@ -107,7 +107,8 @@ def _done(tally: Tally) -> Span:
 
 def _money(tally: Tally) -> list[str]:
     cap = [] if tally.budget_usd is None else [f"${tally.budget_usd} budget"]
-    return [f"{dollars(tally.spent_usd)} spent", f"{dollars(tally.reserved_usd)} reserved", *cap]
+    now = " now" if tally.kept else ""  # Beside the sum, which counts what was paid before.
+    return [f"{dollars(tally.spent_usd)} spent{now}", f"{dollars(tally.reserved_usd)} reserved", *cap]
 
 
 def _errors(tally: Tally, width: int) -> list[Line]:

@@ -280,7 +280,7 @@ def test_doctor_finds_nothing_wrong_where_nothing_is(cli: Command, serve: Servic
     emulator = serve()
     said = cli("doctor", "out")
     assert (0, False) == (said.code, Path("out").exists())
-    assert "takes the key" in said.out
+    assert f"takes the key: {emulator.base_url}\n" in said.out
     assert emulator.api_key not in said.out
     Path("taken").touch()
     said = cli("doctor", "taken/out", "--offline")

@@ -346,7 +346,7 @@ def test_a_rule_does_not_move_the_latencies_of_a_seeded_run() -> None:
         ("submit:429:nth=0", "count from 1"),
         ("submit:429:p=2", "between 0 and 1"),
         ("submit:429:oops=1", "'oops' is none of"),
-        ("submit:429:every=x", "invalid literal"),
+        ("submit:429:every=x", "every=x is not a whole number"),
     ],
 )
 def test_a_wrong_rule_is_refused_by_name(text: str, problem: str) -> None:

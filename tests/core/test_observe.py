@@ -332,7 +332,7 @@ def test_the_view_at_80_columns() -> None:
         "██████████████▒▒░░░░░░░░░░░░░░░░░░░░░░░░  706/2000  3:20  about 4 min left",
         "1192 waiting  1 submitting  1 queued  98 generating  1 downloading",
         "702 done (1 kept)  1 checking  2 failed  1 unknown  1 pending  99 in flight",
-        "$122.85 spent  $18.025 reserved",
+        "$122.85 spent now  $18.025 reserved",
         "102 submits/min  601 videos/min  1 refused/min  0.0 polls a video",
         "! cat: unexpected too slow. Nothing paid is lost: run it again; please report",
         "  this.",
@@ -350,7 +350,7 @@ def test_the_view_at_40_columns() -> None:
         "98 generating  1 downloading",
         "702 done (1 kept)  1 checking  2 failed",
         "1 unknown  1 pending  99 in flight",
-        "$122.85 spent  $18.025 reserved",
+        "$122.85 spent now  $18.025 reserved",
         "102 submits/min  601 videos/min",
         "1 refused/min  0.0 polls a video",
         "! cat: unexpected too slow. Nothing",
@@ -366,7 +366,7 @@ def test_the_view_at_200_columns() -> None:
         "██████████████▒▒░░░░░░░░░░░░░░░░░░░░░░░░  706/2000  3:20  about 4 min left",
         "1192 waiting  1 submitting  1 queued  98 generating  1 downloading",
         "702 done (1 kept)  1 checking  2 failed  1 unknown  1 pending  "
-        "99 in flight  $122.85 spent  $18.025 reserved",
+        "99 in flight  $122.85 spent now  $18.025 reserved",
     ]
 
 
