@@ -41,6 +41,8 @@ class Ended:
     """The signal that ended it."""
     error: PixverseError | None
     """What stopped all of it."""
+    unsent: int
+    """Jobs of which nothing was heard."""
     has_begun: bool
     """It had the folder to itself."""
 
@@ -55,8 +57,9 @@ def report(ended: Ended, folder: Path, total: int, *, as_json: bool) -> None:
             print_outcomes(batch)
     again = resume_line(folder)
     left = _left(folder)
+    unsent = f"; {ended.unsent} not sent" if ended.unsent else ""
     if ended.signum is not None:
-        tell(f"Interrupted. {_fate(left)}; go on with\n  {again}")
+        tell(f"Interrupted. {_fate(left)}{unsent}; go on with\n  {again}")
     elif ended.error is not None:
         tell(f"When that is mended, go on with\n  {again}")
     else:

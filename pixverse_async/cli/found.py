@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import attrs
 
-from pixverse_async import JobEvent, Outcome
+from pixverse_async import JobEvent, Outcome, State
 from pixverse_async.observe import Observer
 
 from .manifest import outcome_row
@@ -21,10 +21,13 @@ class Found:
 
     then: Observer | None = None
     _outcomes: dict[int, Outcome] = attrs.field(factory=dict[int, Outcome])
+    _sent: set[int] = attrs.field(factory=set[int])
     _answered: set[int] = attrs.field(factory=set[int])
 
     def __call__(self, event: JobEvent) -> None:
         """See `Observer`."""
+        if event.state is not State.NEW:
+            self._sent.add(event.index)
         if event.outcome is not None:
             self._outcomes[event.index] = event.outcome
         if self.then is not None:
@@ -39,6 +42,10 @@ class Found:
     def unanswered(self) -> list[Outcome]:
         """Those that were told, and no more."""
         return [one for one in self.in_order() if one.index not in self._answered]
+
+    def unsent(self, total: int) -> int:
+        """Of `total` jobs those that were neither sent nor ended."""
+        return total - len(self._sent | self._outcomes.keys())
 
     def in_order(self) -> list[Outcome]:
         """All, as their jobs were given."""

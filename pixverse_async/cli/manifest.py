@@ -3,8 +3,9 @@
     pandas.read_json("videos/manifest.jsonl", lines=True)
     polars.read_ndjson("videos/manifest.jsonl", infer_schema_length=None)
 
-One row for each job that was given, in that order; where only what was sent before is fetched, the rows of the other
-jobs stay as they were. Times are those of the run that saw them. `path` is relative to the folder.
+One row for each job that was given, in that order, then one for each job of other runs into the folder that its journal
+knows; where only what was sent before is fetched, the rows of jobs that were not sent stay as they were. Times are
+those of the run that saw them, polls those of all runs. `path` is relative to the folder.
 They hold no key, and of links no query: a signature would be in it. A table appears whole or not at all, and never in
 the place of somebody's own.
 """
@@ -21,9 +22,10 @@ from pathlib import Path
 from typing import Final, TypeAlias, cast
 from urllib.parse import urlsplit
 
-from pixverse_async import ConfigError, Job, Outcome, PixverseError, Succeeded, jobs_on_record
+from pixverse_async import ConfigError, Job, Outcome, PixverseError, RecordedJob, State, Succeeded, jobs_on_record
 from pixverse_async._words import clean
 
+from .earlier import OUTCOMES, completed, never_sent, warning
 from .files import replace_file
 from .sources import JobLike, as_job
 from .tables import is_url
@@ -74,16 +76,25 @@ def outcome_row(outcome: Outcome, folder: Path | None = None) -> Row:
 
 def write_manifests(folder: Path, items: Sequence[JobLike] | None, outcomes: Sequence[Outcome]) -> None:
     """Write both tables, with a row also for each job of `items` that has no outcome yet. *Raises* `OSError`."""
-    known = {one.index: outcome_row(one, folder) for one in outcomes}
+    before = _rows_of(folder / JSON_LINES)
+    known = {one.index: _with_polls(outcome_row(one, folder), before) for one in outcomes}
     if items is None:
-        rows = _merged(_rows_of(folder / JSON_LINES), list(known.values()))
+        rows = _merged(before, list(known.values()))
     else:
-        rows = [known[n] if n in known else _unfinished(n, item) for n, item in enumerate(items)]
+        given = [known[n] if n in known else _unfinished(n, item) for n, item in enumerate(items)]
+        rows = list(completed(given, [(job, _with_polls(_recorded(job), before)) for job in _on_record(folder)]))
     times = _times_on_record(folder)
     rows = [row | times.get(row["request_id"], {}) if row["generating"] is None else row for row in rows]
     lines = "".join(json.dumps(row, default=_plain, ensure_ascii=False) + "\n" for row in rows)
     replace_file(folder / JSON_LINES, lines)
     replace_file(folder / CSV, _csv(rows))
+
+
+def never_sent_before(folder: Path, items: Sequence[JobLike]) -> str | None:
+    """What to say of the jobs of an earlier run that were never sent and are not given now."""
+    given = [parameters(job) for job, _ in map(as_job, items) if job is not None]
+    recorded = [parameters(job.job) for job in _on_record(folder)]
+    return warning(never_sent(_rows_of(folder / JSON_LINES), [*given, *recorded]))
 
 
 def check_manifests(folder: Path) -> None:
@@ -143,15 +154,40 @@ def _read_row(line: str) -> Row | None:
     return cast("Row", row) if isinstance(row, dict) and tuple(cast("Row", row)) == COLUMNS else None
 
 
+def _on_record(folder: Path) -> Sequence[RecordedJob]:
+    try:
+        return jobs_on_record(folder)
+    except PixverseError:
+        return ()
+
+
+def _with_polls(row: Row, before: Sequence[Row]) -> Row:
+    """The row with the polls of earlier runs, which the journal does not keep."""
+    polls = next((one["polls"] for one in before if one["request_id"] == row["request_id"] is not None), None)
+    now = row["polls"]
+    return row | {"polls": (now if isinstance(now, int) else 0) + (polls if isinstance(polls, int) else 0)}
+
+
+def _recorded(job: RecordedJob) -> Row:
+    return _row_of(0, job.job) | {
+        "name": clean(job.name),
+        "outcome": OUTCOMES[job.state],
+        "path": None if job.path is None else Path(job.path).name,
+        "seed": job.seed,
+        "usd": job.usd,
+        "request_id": job.request_id,
+        "size_bytes": job.size_bytes,
+        "sha256": job.sha256,
+        "error": None if job.why is None else clean(job.why),
+        "may_be_billed": job.is_held or job.state in (State.QUEUED, State.READY),
+    }
+
+
 def _times_on_record(folder: Path) -> Mapping[object, Row]:
     """The times of each request whose end a run saw: what the tables of a later run would not know."""
-    try:
-        jobs = jobs_on_record(folder)
-    except PixverseError:
-        return {}
     return {
         job.request_id: {name: getattr(job.timings, name) for name in _TIMES}
-        for job in jobs
+        for job in _on_record(folder)
         if job.request_id is not None and job.timings.generating is not None
     }
 

@@ -39,7 +39,7 @@ from .codes import Exit
 from .ending import Ended, report, resume_line
 from .failures import code_of, code_of_batch, message
 from .found import Found
-from .manifest import CSV, JSON_LINES, check_manifests, write_manifests
+from .manifest import CSV, JSON_LINES, check_manifests, never_sent_before, write_manifests
 from .page import report_at_end
 from .preview import show_jobs
 from .room import warning
@@ -143,6 +143,9 @@ def _carry_out(batch: _Batch, options: Namespace) -> int:
     if scarce is not None:
         tell(f"warning: {scarce}")
     has_uvloop = importlib.util.find_spec("uvloop") is not None
+    forgotten = None if batch.items is None else never_sent_before(batch.folder, batch.items)
+    if forgotten is not None:
+        tell(f"warning: {forgotten}")
     ended = anyio.run(_until_end, batch, options, backend_options={"use_uvloop": has_uvloop})
     if ended.signum is not None and not ended.has_begun:
         tell("Interrupted before anything was sent.")
@@ -187,7 +190,13 @@ async def _until_end(batch: _Batch, options: Namespace) -> Ended:
                 error = problem
     for outcome in found.unanswered():
         found.answer(outcome, as_json=options.json)
-    return Ended(outcomes=found.in_order(), signum=interrupts.signum, error=error, has_begun=has_begun)
+    return Ended(
+        outcomes=found.in_order(),
+        signum=interrupts.signum,
+        error=error,
+        has_begun=has_begun,
+        unsent=found.unsent(batch.total),
+    )
 
 
 def _is_all_there(batch: _Batch) -> bool:

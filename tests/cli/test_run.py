@@ -228,9 +228,26 @@ def test_fetching_what_was_sent_keeps_the_rows_of_the_rest(cli: Command, serve: 
     assert 0 == cli("resume", "videos", "--sent-only").code
     after = [json.loads(line) for line in table.read_text(encoding="utf-8").splitlines()]
     assert ["kept from an earlier run", "kept from an earlier run", None] == [row.pop("notes") for row in after]
-    assert [row | {"polls": 0} for row in before if row.pop("notes", 1) is None] == [
-        row | {"polls": 0} for row in after
-    ]
+    assert [row for row in before if row.pop("notes", 1) is None] == after
+
+
+def test_a_second_run_forgets_nothing_of_the_first_in_silence(cli: Command, serve: Service, photos: Path) -> None:
+    """What was never sent is counted in a warning; what was sent keeps its row, with its polls and its video."""
+    serve()
+    other = photos.with_name("other")
+    other.mkdir()
+    (other / "dog.png").write_bytes(tiny_png(7))
+    assert 8 == cli("run", "photos", "--prompt", "p", "--budget", "0.05", "--max-in-flight", "1", *QUICK).code
+    said = cli("run", "other", "--prompt", "p", *QUICK)
+    assert (0, True) == (said.code, "warning: 1 job of an earlier run into this folder was never sent" in said.err)
+    rows = [json.loads(line) for line in Path("videos/manifest.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert ["dog", "of another run into this folder", "of another run into this folder"] == [
+        rows[0]["name"], *(row["notes"] for row in rows[1:])
+    ]  # fmt: skip
+    assert all(
+        row["outcome"] == "succeeded" and row["polls"] and Path("videos", row["path"]).is_file() for row in rows
+    )
+    assert "warning" not in cli("run", "photos", "other", "--prompt", "p", *QUICK).err
 
 
 def test_a_finished_folder_needs_no_network(

@@ -77,7 +77,7 @@ def test_a_run_that_sent_nothing_says_so(cli: Command, serve: Service, photos: P
         while not emulator.service.calls.get("upload_url"):
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        wait_for(process, "Interrupted. Nothing is left at the service; go on with")
+        wait_for(process, "Interrupted. Nothing is left at the service; 3 not sent; go on with")
         assert 130 == process.wait(10)
 
 

@@ -104,6 +104,6 @@ def test_ctrl_c_once_ends_in_good_order(cli: Command, serve: Service, photos: Pa
         process.press(CTRL_C)
         assert 130 == process.code()
     assert process.shown.rindex(SHOW_CURSOR) > process.shown.rindex(HIDE_CURSOR)
-    assert "Interrupted. 1 job is at the service, and is not paid again; go on with" in process.shown
+    assert "Interrupted. 1 job is at the service, and is not paid again; 2 not sent; go on" in process.shown
     assert 1 == emulator.service.ledger.submits
     assert (1, 0) == tuple(cli("status", "videos", "--json").objects[-1][one] for one in ("queued", "held"))

@@ -1,0 +1,63 @@
+"""What other runs left in a folder: jobs that only its journal knows, and jobs that only its table did. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+from pixverse_async import RecordedJob, State
+
+from .say import counted
+
+ASKED: Final = ("image", "prompt", "duration", "quality", "audio", "multi_clip")
+OUTCOMES: Final[Mapping[State, str]] = {
+    State.NEW: "interrupted",
+    State.SUBMITTING: "unknown",
+    State.UNKNOWN: "unknown",
+    State.QUEUED: "pending",
+    State.READY: "pending",
+    State.SAVED: "succeeded",
+    State.FAILED: "failed",
+}
+"""What the table calls a job of which this run told nothing."""
+OTHER_RUN: Final = "of another run into this folder"
+
+Row = dict[str, object]
+
+
+def asked(row: Mapping[str, object]) -> tuple[object, ...]:
+    """What a row asks for: how a job is found again that has no name and no request yet."""
+    return tuple(row.get(name) for name in ASKED)
+
+
+def never_sent(rows: Iterable[Row], others: Iterable[Row]) -> list[Row]:
+    """The rows of a table that were never sent, without those that are among `others`: given again, or on record."""
+    known = {asked(row) for row in others}
+    left = (row for row in rows if row["request_id"] is None and row["outcome"] in ("failed", "interrupted"))
+    return [row for row in left if row["image"] is not None and asked(row) not in known]
+
+
+def warning(left: Sequence[Row]) -> str | None:
+    """What to say before the run file of these jobs is written over."""
+    if not left:
+        return None
+    it, was = ("it", "was") if len(left) == 1 else ("them", "were")
+    return (
+        f"{counted(len(left), 'job')} of an earlier run into this folder {was} never sent, such as {left[0]['name']}, "
+        f"and `resume` will not know {it} any more: name the sources of both runs in one line, or use another --out."
+    )
+
+
+def completed(rows: Sequence[Row], records: Sequence[tuple[RecordedJob, Row]]) -> Iterator[Row]:
+    """The rows of a run with what the journal knows of those without an outcome, then those of other runs."""
+    ended = {row["name"] for row in rows if row["outcome"] != "interrupted"}
+    rest = [row for job, row in records if job.name not in ended]
+    for row in rows:
+        found = next((one for one in rest if asked(one) == asked(row)), None)
+        if row["outcome"] != "interrupted" or found is None:
+            yield row
+            continue
+        rest.remove(found)
+        yield row | {name: found[name] for name in ("name", "seed", "usd", "request_id")}
+    for place, row in enumerate(rest, start=len(rows)):
+        yield row | {"index": place, "notes": OTHER_RUN}
