@@ -283,11 +283,18 @@ async def _mark_sent(
 def _lost(problem: BaseException, *, sent: bool | None) -> TransportError:
     """To be raised from None: aiohttp's own error may hold the link with its signature, and our headers."""
     if isinstance(problem, aiohttp.ClientConnectorError) and not isinstance(problem, aiohttp.ClientSSLError):
-        number = problem.os_error.errno or 0
-        why = os.strerror(number) if number > 0 else problem.os_error.strerror or "no address"
-        return TransportError(f"no connection to {problem.host}:{problem.port}: {redact(why, 120)}", sent)
+        why = redact(_why(problem.os_error), 120)
+        return TransportError(f"no connection to {problem.host}:{problem.port}: {why}", sent)
     what = redact(str(problem), 120) or type(problem).__name__
     return TransportError(f"{type(problem).__name__}: {what}", sent)
+
+
+def _why(problem: OSError) -> str:
+    """Why no connection was made: asyncio says of a call that failed only to whom it was, which is said already."""
+    words = problem.strerror or str(problem) or "no address"
+    if problem.errno is not None and words.startswith("Connect call failed"):
+        return os.strerror(problem.errno)
+    return words
 
 
 _Address = tuple[int, int, int, str, tuple[object, ...]]

@@ -17,6 +17,7 @@ from pixverse_async import Client, JournalError, PixverseError, jobs_on_record
 
 from .codes import Exit
 from .failures import code_of, message
+from .first_answer import address_of
 from .room import existing, folder_problem
 from .say import answer
 
@@ -76,14 +77,9 @@ async def _service() -> Finding:
     try:
         async with Client() as client:
             await client.check()
-            return Finding("ok", f"the service answers, and takes the key: {_address(client)}")
+            return Finding("ok", f"the service answers, and takes the key: {address_of(client)}")
     except PixverseError as error:
         return Finding("FAIL", message(error), code_of(error))
-
-
-def _address(client: Client) -> str:
-    """As the client itself tells it, with the way through a proxy."""
-    return repr(client).removeprefix("<Client of ").removesuffix(">")
 
 
 async def _folder(folder: Path) -> Finding:

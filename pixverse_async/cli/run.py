@@ -20,15 +20,12 @@ import anyio
 import attrs
 
 from pixverse_async import (
-    AuthError,
     Client,
     ConfigError,
     Job,
     Outcome,
     PixverseError,
-    ProtocolError,
     State,
-    TransportError,
     estimate,
     jobs_on_record,
 )
@@ -38,6 +35,7 @@ from .arguments import program
 from .codes import Exit
 from .ending import Ended, report, resume_line
 from .failures import code_of, code_of_batch, message
+from .first_answer import first_answer
 from .found import Found
 from .manifest import CSV, JSON_LINES, check_manifests, never_sent_before, write_manifests
 from .page import report_at_end
@@ -52,8 +50,6 @@ Outcomes: TypeAlias = "AbstractAsyncContextManager[AsyncIterator[Outcome]]"
 
 _FETCHING: Final = frozenset({"max_downloads", "job_timeout", "poll_policy"})
 """The settings that matter when nothing is sent."""
-CHECK_TIMEOUT: Final = 15.0
-"""Seconds that a run waits for its first answer, which it could do without."""
 
 
 @attrs.frozen(kw_only=True)
@@ -175,7 +171,7 @@ async def _until_end(batch: _Batch, options: Namespace) -> Ended:
         found.then = display
         async with Client() as client:
             if not _is_all_there(batch):
-                await _check(client)
+                await _ask_first(client, is_quiet=options.quiet)
             if not options.quiet:
                 tell(batch.opening)
             try:
@@ -209,18 +205,10 @@ def _is_all_there(batch: _Batch) -> bool:
     return len(jobs) >= len(batch.jobs) and all(job.state in over for job in jobs)
 
 
-async def _check(client: Client) -> None:
-    """A wrong key or address is said before anything is uploaded. An ailing service is the batch's to bear with."""
-    try:
-        with anyio.move_on_after(CHECK_TIMEOUT):
-            await client.check()
-    except (AuthError, ConfigError, ProtocolError):
-        raise
-    except TransportError as error:
-        if error.sent is False:
-            raise
-    except PixverseError:
-        return
+async def _ask_first(client: Client, *, is_quiet: bool) -> None:
+    warned = await first_answer(client)
+    if warned is not None and not is_quiet:
+        tell(warned)
 
 
 def _write_tables(batch: _Batch, ended: Ended, *, is_quiet: bool) -> bool:
