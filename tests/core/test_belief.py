@@ -247,6 +247,19 @@ def test_a_reply_that_comes_late_does_not_change_the_order_of_the_line() -> None
     assert line.bracket(fifth)[0] == 9.0
 
 
+def test_a_job_that_was_overtaken_is_no_witness_again() -> None:
+    """Ten answers "queued" about one job that was overtaken say no more against the line than the first."""
+    shares = list[float]()
+    for answers in (1, 10):
+        starts = Starts()
+        first, second = (starts.place(k, 0.1 * k) for k in range(2))
+        starts.seen_started(second, [Start(20.0, 1.0)], 20.0, told=True, in_turn=True)
+        for k in range(answers):
+            starts.seen_waiting(first, 100.0 + k)
+        shares.append(starts.line_share)
+    assert shares[1] == pytest.approx(shares[0])
+
+
 def test_a_long_run_does_not_remember_every_start() -> None:
     """After forty thousand jobs the line takes no more room than after ten thousand, and follows its pace."""
     line, sizes = Line(), list[int]()
