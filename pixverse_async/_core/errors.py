@@ -381,7 +381,7 @@ class StoppedError(PixverseError):
 
 @attrs.define(eq=False, slots=False, repr=False)
 class UnexpectedError(PixverseError):
-    """A bug of ours, or of a sink or observer of yours, met in one job; the others went on.
+    """A bug of ours, or of code of yours that was called; met in one job, the others went on.
 
     >>> print(UnexpectedError("KeyError in on_event"))
     unexpected KeyError in on_event. Nothing paid is lost: run it again; please report this.

@@ -72,7 +72,8 @@ async def generate_many(
 
     *Charges* for each job that succeeds, once, however often the same call is run over the same folder.
     *Cancellation*: submits under way are heard out for ten seconds; what is accepted goes on at the service, and the
-    same call picks it up. *Raises* `ConfigError`, `AuthError` and `JournalError` for the batch as a whole.
+    same call picks it up. *Raises* `ConfigError`, `AuthError` and `JournalError` for the batch as a whole, and
+    `UnexpectedError` if code of yours that it calls raised a cancellation that ended it.
 
     >>> import asyncio, tempfile
     >>> from pixverse_async import FixedPolling, Job

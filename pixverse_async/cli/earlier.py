@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from pixverse_async import RecordedJob, State
+from pixverse_async import State
 
 from .say import counted
 
@@ -48,16 +49,19 @@ def warning(left: Sequence[Row]) -> str | None:
     )
 
 
-def completed(rows: Sequence[Row], records: Sequence[tuple[RecordedJob, Row]]) -> Iterator[Row]:
+def completed(rows: Sequence[Row], recorded: Sequence[Row]) -> Iterator[Row]:
     """The rows of a run with what the journal knows of those without an outcome, then those of other runs."""
     ended = {row["name"] for row in rows if row["outcome"] != "interrupted"}
-    rest = [row for job, row in records if job.name not in ended]
+    rest = {place: row for place, row in enumerate(recorded) if row["name"] not in ended}
+    places: defaultdict[tuple[object, ...], deque[int]] = defaultdict(deque)
+    for place, row in rest.items():
+        places[asked(row)].append(place)
     for row in rows:
-        found = next((one for one in rest if asked(one) == asked(row)), None)
-        if row["outcome"] != "interrupted" or found is None:
+        equal = places.get(asked(row))
+        if row["outcome"] != "interrupted" or not equal:
             yield row
             continue
-        rest.remove(found)
+        found = rest.pop(equal.popleft())
         yield row | {name: found[name] for name in ("name", "seed", "usd", "request_id")}
-    for place, row in enumerate(rest, start=len(rows)):
-        yield row | {"index": place, "notes": OTHER_RUN}
+    for index, row in enumerate(rest.values(), start=len(rows)):
+        yield row | {"index": index, "notes": OTHER_RUN}

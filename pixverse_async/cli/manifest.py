@@ -77,12 +77,13 @@ def outcome_row(outcome: Outcome, folder: Path | None = None) -> Row:
 def write_manifests(folder: Path, items: Sequence[JobLike] | None, outcomes: Sequence[Outcome]) -> None:
     """Write both tables, with a row also for each job of `items` that has no outcome yet. *Raises* `OSError`."""
     before = _rows_of(folder / JSON_LINES)
-    known = {one.index: _with_polls(outcome_row(one, folder), before) for one in outcomes}
+    polls = _polls_in(before)
+    known = {one.index: _with_polls(outcome_row(one, folder), polls) for one in outcomes}
     if items is None:
         rows = _merged(before, list(known.values()))
     else:
         given = [known[n] if n in known else _unfinished(n, item) for n, item in enumerate(items)]
-        rows = list(completed(given, [(job, _with_polls(_recorded(job), before)) for job in _on_record(folder)]))
+        rows = list(completed(given, [_with_polls(_recorded(job), polls) for job in _on_record(folder)]))
     times = _times_on_record(folder)
     rows = [row | times.get(row["request_id"], {}) if row["generating"] is None else row for row in rows]
     lines = "".join(json.dumps(row, default=_plain, ensure_ascii=False) + "\n" for row in rows)
@@ -161,11 +162,16 @@ def _on_record(folder: Path) -> Sequence[RecordedJob]:
         return ()
 
 
-def _with_polls(row: Row, before: Sequence[Row]) -> Row:
+def _polls_in(rows: Sequence[Row]) -> Mapping[object, int]:
+    """How often each request was asked about, by its id."""
+    return {row["request_id"]: polls for row in rows if isinstance(polls := row["polls"], int)}
+
+
+def _with_polls(row: Row, before: Mapping[object, int]) -> Row:
     """The row with the polls of earlier runs, which the journal does not keep."""
-    polls = next((one["polls"] for one in before if one["request_id"] == row["request_id"] is not None), None)
-    now = row["polls"]
-    return row | {"polls": (now if isinstance(now, int) else 0) + (polls if isinstance(polls, int) else 0)}
+    now, request_id = row["polls"], row["request_id"]
+    earlier = 0 if request_id is None else before.get(request_id, 0)
+    return row | {"polls": (now if isinstance(now, int) else 0) + earlier}
 
 
 def _recorded(job: RecordedJob) -> Row:

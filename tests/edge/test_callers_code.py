@@ -104,11 +104,14 @@ async def test_a_schedule_that_raises_a_cancellation_is_told_of(tmp_path: Path) 
 
 
 async def test_a_cancellation_that_was_asked_for_is_one(tmp_path: Path) -> None:
-    """The mends above do not swallow it."""
+    """The mends above do not take it for a mistake of some jobs."""
     scene = Scene.set(tmp_path)
+    told: list[JobEvent] = []
     with anyio.move_on_after(5.0) as scope:
-        await scene.run(some_jobs(50))
+        await scene.run(some_jobs(50), on_event=told.append, max_in_flight=2)  # the others wait for a slot
     assert scope.cancelled_caught
+    assert told
+    assert [event.outcome for event in told if event.outcome is not None] == []
 
 
 # -- a source of jobs that waits, or never ends ----------------------------------------------------
