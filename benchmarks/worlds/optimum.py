@@ -14,7 +14,7 @@ import numpy as np
 
 from pixverse_async._core.schedule.rule import Curve, Outlook, Start, X
 
-from .model import World
+from .model import Setting, World
 from .play import WAY_BACK
 
 Grid = np.ndarray[tuple[int], np.dtype[np.float64]]
@@ -61,19 +61,21 @@ def by_rule(cdf: Grid, dt: float, kappa: float, unit: float) -> tuple[float, flo
     return polls, late
 
 
+def samples(setting: Setting, median: float) -> Grid:
+    """100,000 running times as multiples of the median, the early ends among them."""
+    rng = np.random.default_rng(5)
+    times = setting.shape.sample(rng, 100_000)
+    early = rng.random(len(times)) < setting.early_share
+    return np.where(early, rng.uniform(3.0, 6.0, len(times)) / median, times)
+
+
 @functools.cache
 def _cost_of_one(
     world_name: str, shape: object, early_share: float, log_kappa: int, log_median: int
 ) -> tuple[float, float]:
     from .catalogue import WORLDS
 
-    setting = WORLDS[world_name]
-    rng = np.random.default_rng(5)
-    times = setting.shape.sample(rng, 100_000)
-    if early_share:
-        median = math.exp(0.05 * log_median)
-        early = rng.random(len(times)) < early_share
-        times = np.where(early, rng.uniform(3.0, 6.0, len(times)) / median, times)
+    times = samples(WORLDS[world_name], math.exp(0.05 * log_median))
     top = min(30.0, float(np.quantile(times, 0.9999)) * 1.1)
     grid = np.linspace(0.0, top, 2000)
     cdf = np.searchsorted(np.sort(times), grid, side="right") / len(times)
