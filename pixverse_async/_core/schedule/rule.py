@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from itertools import accumulate, pairwise
+from math import log
 from typing import NamedTuple
 
 STEP = 0.08
@@ -27,8 +28,8 @@ HALF = 50
 KNOTS = 2 * HALF + 1
 X = [math.exp((k - HALF) * STEP) for k in range(KNOTS)]
 """The knots, as multiples of the unit."""
-_FIRST, _LAST, _RATIO = X[0], X[-1], math.expm1(STEP)
-_HALVES = [0.5 * (b - a) for a, b in pairwise(X)]
+_FIRST, _LAST, _PER_STEP = X[0], X[-1], 1.0 / STEP
+_WIDTHS = [b - a for a, b in pairwise(X)]
 SOONEST = 0.25
 """Seconds between two polls of one job at the least: an answer takes about as long to come back."""
 _GROW, _SHRINK, _KEEP_OFF = 1.7, 0.55, 0.08
@@ -45,14 +46,17 @@ _LEAST_ALIVE = 1e-6
 class Curve:
     """The share of jobs that end within each duration, linear between knots, and the exact area under it."""
 
-    __slots__ = ("below", "share")
+    __slots__ = ("below", "share", "slope")
 
     def __init__(self, share: Sequence[float]) -> None:
         self.share = share
         """The share of jobs that end within each knot."""
-        areas = [w * (a + b) for w, a, b in zip(_HALVES, share, share[1:], strict=False)]
+        areas = [0.5 * w * (a + b) for w, a, b in zip(_WIDTHS, share, share[1:], strict=False)]
         self.below = list(accumulate(areas, initial=0.5 * share[0] * _FIRST))
         """The area under `share` from 0 to each knot."""
+        self.slope = [(b - a) / w for a, b, w in zip(share, share[1:], _WIDTHS, strict=False)]
+        self.slope.append(0.0)
+        """How fast `share` grows from each knot on."""
 
     def at(self, x: float) -> tuple[float, float]:
         """The share that ends within `x`, and the area under it from 0 to `x`: the average lateness by then."""
@@ -62,10 +66,9 @@ class Curve:
         if x >= _LAST:
             f = self.share[-1]
             return f, self.below[-1] + f * (x - _LAST)
-        k = min(KNOTS - 2, int(math.log(x) / STEP + HALF))  # the logarithm may round up to the last knot
-        left, share = X[k], self.share
-        f, over = share[k], x - left
-        rise = (share[k + 1] - f) * over / (left * _RATIO)
+        k = int(log(x) * _PER_STEP + HALF)  # may round up to the last knot, of which all is known, too
+        f, over = self.share[k], x - X[k]
+        rise = self.slope[k] * over
         return f + rise, self.below[k] + (f + 0.5 * rise) * over
 
 
