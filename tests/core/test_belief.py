@@ -46,7 +46,7 @@ def test_a_class_that_differs_is_told_apart() -> None:
         finish(belief, SMALL, 30.0, 100.0 + 10 * k)
         finish(belief, LARGE, 90.0, 105.0 + 10 * k)
     for job_class, truth in ((SMALL, 30.0), (LARGE, 90.0)):
-        curve, unit = belief.curve(job_class)
+        curve, unit, *_ = belief.curve(job_class)
         median = next(x for x, share in zip(X, curve.share, strict=True) if share >= 0.5) * unit
         assert median == pytest.approx(truth, rel=0.1)
 
@@ -92,7 +92,7 @@ def test_a_belief_is_always_a_distribution(jobs: list[tuple[float, float, bool]]
             finish(belief, SMALL, seconds, now)
         else:
             belief.survived(SMALL, [Start(now - seconds, 1.0)], now)
-        curve, unit = belief.curve(SMALL)
+        curve, unit, *_ = belief.curve(SMALL)
         assert 0.0 < unit < math.inf
         assert -1e-9 <= curve.share[0]
         assert curve.share[-1] <= 1.0 + 1e-9

@@ -1,7 +1,7 @@
 """What one answer says of a duration: how probable each explanation makes it, and what follows for the typical one.
 
-A duration is one of three things.  *Usual*: a bell curve around the typical duration, in logarithms.  *Late*: a
-straggler, of whom one in x takes x times as long, or never ends.  *Early*: refused or served from a cache within
+A duration is one of three things.  *Usual*: a bell curve around the typical duration, in logarithms.  *Straggler*:
+of whom one in x takes x times as long, or which never ends.  *Early*: refused or served from a cache within
 seconds.
 """
 
@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 from .rule import Start
 
-TAIL = 0.03
-"""Stragglers' share. It hardly matters: 0.02, 0.05 and one that is learned cost the same within 2%, so fixed. One in x
-of them takes more than x times the typical duration, so that a late job is asked ever more rarely, not polled to death;
-with x**1.5 or x**1.25 for x the cost was the same within 2%, and the last straggler of a batch known later."""
+STRAGGLERS = 0.03
+"""Their share. It hardly matters: 0.02, 0.05 and one that is learned cost the same within 2%, so fixed. One in x
+of them takes more than x times the typical duration, so that a straggler is asked ever more rarely, not polled to
+death; with x**1.5 or x**1.25 for x the cost was the same within 2%, and the last of a batch known later."""
 _NEVER, _NEVER_WEIGHT = 0.25, 2.0
 """The part of stragglers that never ends before any was seen to, and what that part is worth in stragglers."""
 _EARLY, _EARLY_WEIGHT = 0.015, 12.0
@@ -40,7 +40,7 @@ def normal(z: float) -> float:
     return 0.5 * erfc(-z * _ROOT_HALF)
 
 
-def late_by(x: float) -> float:
+def straggler_by(x: float) -> float:
     """P(it ended within x times the typical duration), of a straggler that ends."""
     return 1.0 - 1.0 / x if x > 1.0 else 0.0
 
@@ -55,7 +55,7 @@ class Endings:
 
     def __init__(self) -> None:
         self._early, self._all = _EARLY * _EARLY_WEIGHT, _EARLY_WEIGHT
-        self._late = 0.0
+        self._stragglers = 0.0
 
     @property
     def early(self) -> float:
@@ -65,13 +65,13 @@ class Endings:
     @property
     def never(self) -> float:
         """The part of stragglers that never ends."""
-        return _NEVER * _NEVER_WEIGHT / (_NEVER_WEIGHT + self._late)
+        return _NEVER * _NEVER_WEIGHT / (_NEVER_WEIGHT + self._stragglers)
 
-    def saw(self, early: float, late: float) -> None:
-        """A job has ended, early or late with these probabilities."""
+    def saw(self, early: float, straggler: float) -> None:
+        """A job has ended, early or as a straggler with these probabilities."""
         keep = 1.0 - 1.0 / _MEMORY if self._all > _MEMORY else 1.0
         self._all, self._early = keep * self._all + 1.0, keep * self._early + early
-        self._late += late
+        self._stragglers += straggler
 
     def recall(self, early: float) -> None:
         """Begin with what an earlier run knew."""
@@ -117,18 +117,19 @@ class Cut(NamedTuple):
     """The mean square of that distance, times the share."""
 
 
-def cut(at: float, var: float, spread: float, spans: Sequence[Span]) -> Cut:
-    """For a typical duration believed at the logarithm `at` with this variance, and durations spread around it.
+def cut(mean: float, var: float, spread: float, spans: Sequence[Span]) -> Cut:
+    """For a typical duration believed at the logarithm `mean` with this variance, and durations spread around it.
 
-    Of a distance between duration and `at`, the part var / (var + spread**2) is that of the typical duration: hence
+    Of a distance between duration and `mean`, the part var / (var + spread**2) is that of the typical duration: hence
     its moments from those of a bell curve cut off at both ends.
     """
     whole = math.sqrt(var + spread**2)
     moved = var / whole
     share = first = second = 0.0
     for _, _, weight, low, high in spans:
-        a, b = (low - at) / whole, (high - at) / whole
-        part = normal(b) - normal(a) if a < 0.0 else normal(-a) - normal(-b)
+        a, b = (low - mean) / whole, (high - mean) / whole
+        sign = _ROOT_HALF if a > 0.0 else -_ROOT_HALF  # of the curve's two ends the one on this side is exact
+        part = 0.5 * abs(erfc(sign * a) - erfc(sign * b))
         height_a, height_b = _PEAK * exp(-0.5 * a * a), _PEAK * exp(-0.5 * b * b)
         share += weight * part
         first += weight * moved * (height_a - height_b)
@@ -136,19 +137,22 @@ def cut(at: float, var: float, spread: float, spans: Sequence[Span]) -> Cut:
     return Cut(share, first, second)
 
 
-def cut_share(at: float, whole: float, spans: Sequence[Span]) -> float:
+def cut_share(mean: float, whole: float, spans: Sequence[Span]) -> float:
     """The share alone, of a bell curve of this spread. (Half the work of an answer is here: hence no calls.)"""
     twice, scale = 0.0, _ROOT_HALF / whole
     for _, _, weight, low, high in spans:
-        twice += weight * (erfc((low - at) * scale) - erfc((high - at) * scale))
+        twice += weight * (erfc((low - mean) * scale) - erfc((high - mean) * scale))
     return 0.5 * twice
 
 
-def late_share(unit: float, spans: Sequence[Span], never: float) -> float:
+def straggler_share(unit: float, spans: Sequence[Span], never: float) -> float:
     """P(it ended in one of these spans, or runs still), of a straggler."""
     return sum(
         weight
-        * ((never if high == math.inf else 0.0) + (1.0 - never) * (late_by(high / unit) - late_by(low / unit)))
+        * (
+            (never if high == math.inf else 0.0)
+            + (1.0 - never) * (straggler_by(high / unit) - straggler_by(low / unit))
+        )
         for low, high, weight, _, _ in spans
     )
 

@@ -94,7 +94,7 @@ class Forecast:
 
     def outlook(self, watched: Watched) -> Outlook:
         """What is believed about the end of the job."""
-        curve, unit = self._service.curve(watched.job_class)
+        curve, unit, *_ = self._service.curve(watched.job_class)
         return Outlook(curve, unit, self.starts.to_come(watched.place, unit), watched.last)
 
     def set_due(self, watched: Watched, share: float) -> None:
@@ -105,7 +105,7 @@ class Forecast:
         """
         outlook = self.outlook(watched)
         hint = watched.due - watched.last if watched.due > watched.last else _HINT * outlook.unit
-        kappa = watched.kappa * self._service.chance_share(watched.job_class) ** _TEACHING
+        kappa = watched.kappa * self._service.curve(watched.job_class).chance_share ** _TEACHING
         due = outlook.due(kappa, share * self._longest(watched), hint)
         if watched.stage is Stage.QUEUED and not self.starts.in_line:
             waiting = outlook.waiting(due)
@@ -138,7 +138,7 @@ class Forecast:
 
     def has_changed(self, watched: Watched) -> bool:
         """Other jobs' answers may have moved the due time."""
-        return watched.stage is Stage.QUEUED or watched.curve is not self._service.curve(watched.job_class)[0]
+        return watched.stage is Stage.QUEUED or watched.curve is not self._service.curve(watched.job_class).curve
 
     def rest(self, watched: Watched, kappa: float) -> float:
         """Seconds for which a front of the line that has been found is left alone.
@@ -167,7 +167,7 @@ class Forecast:
     def answered(self, watched: Watched, stage: Stage, sent: float, received: float) -> None:
         """Learn from a status answer."""
         place, starts = watched.place, self.starts
-        curve, unit = self._service.curve(watched.job_class)
+        curve, unit, *_ = self._service.curve(watched.job_class)
         starts.weigh(place, curve, unit, stage, sent)
         if stage.is_final:
             self._ended(watched, received)

@@ -21,7 +21,8 @@ PACE_VAR, CLASS_VAR = 0.7**2, 0.2**2
 """Before anything is known: the guess is good within a factor of 2, and classes differ by 20% from what their guesses
 say of each other."""
 MOST_VAR = PACE_VAR + CLASS_VAR
-_LEAST_VAR = 1e-6
+LEAST_VAR = 1e-6
+"""Nothing is ever known better than within a thousandth."""
 _MOST_CLASSES = 24
 """The work of an answer grows with their square. With a class more the one known longest begins anew."""
 
@@ -43,11 +44,11 @@ class Typical:
 
     def of(self, job_class: JobClass) -> tuple[float, float]:
         """The logarithm of the class's typical duration, and its variance."""
-        at, var = self._guess(job_class) + self._values[0], self._vars[0][0]
+        mean, var = self._guess(job_class) + self._values[0], self._vars[0][0]
         if job_class not in self._classes:
-            return at, var + CLASS_VAR
+            return mean, var + CLASS_VAR
         k = self._classes.index(job_class) + 1
-        return at + self._values[k], var + 2.0 * self._vars[0][k] + self._vars[k][k]
+        return mean + self._values[k], var + 2.0 * self._vars[0][k] + self._vars[k][k]
 
     def drift(self, var: float) -> None:
         """Time has passed, and the pace is less sure by this variance."""
@@ -58,12 +59,12 @@ class Typical:
         self._values[0] += by
         self.drift(var)
 
-    def learn(self, job_class: JobClass, at: float, var: float) -> None:
+    def learn(self, job_class: JobClass, mean: float, var: float) -> None:
         """The class's typical duration is now believed to be this; all else follows as far as it hangs together."""
         k = self._index(job_class)
-        old_at, old_var = self.of(job_class)
+        old_mean, old_var = self.of(job_class)
         gains = [(row[0] + row[k]) / old_var for row in self._vars]
-        moved, less = at - old_at, max(_LEAST_VAR, var) - old_var
+        moved, less = mean - old_mean, max(LEAST_VAR, var) - old_var
         self._values = [x + gain * moved for x, gain in zip(self._values, gains, strict=True)]
         self._vars = [
             [x + gain * other * less for x, other in zip(row, gains, strict=True)]
@@ -102,4 +103,4 @@ class Typical:
         """Begin with what an earlier run knew; `doubt` is the spread of the pace since."""
         self._classes, self._values, self._vars = [], [pace], [[doubt**2]]
         for job_class, (offset, var) in list(offsets.items())[:_MOST_CLASSES]:
-            self._add(job_class, offset, min(CLASS_VAR, max(_LEAST_VAR, var)))
+            self._add(job_class, offset, min(CLASS_VAR, max(LEAST_VAR, var)))

@@ -1,0 +1,97 @@
+"""The distribution of a duration, drawn from what is believed and kept until that has changed enough to be seen."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import NamedTuple
+
+from ..job import JobClass
+from .evidence import EARLY_SECONDS, STRAGGLERS, Endings, normal, straggler_by
+from .hypotheses import Hypotheses
+from .rule import HALF, KNOTS, STEP, Curve, X
+from .typical import Typical
+
+_STALE, _STALE_SPREAD, _STALE_EARLY = 0.08, 0.048, 0.002
+"""A class's curve is built anew when its middle has moved by this part of its spread, its spread has changed by that
+part, or the share of early ends by this much: less cannot be seen."""
+SMALL = 1e-3
+"""Hypotheses less probable than this are left out of a curve."""
+_FINE = 0.05
+"""Bell curves are kept for spreads that differ by 5%."""
+_PAD = 200
+"""Knots by which a curve is longer on either side, so that it can be moved by slicing."""
+
+# Reckoned once, by knot: its logarithm, the share of stragglers that have ended and, padded, the share of early ends.
+_GRID = [(k - HALF) * STEP for k in range(KNOTS)]
+_STRAGGLERS = [straggler_by(x) for x in X]
+_AT_ONCE = [1.0 - math.exp(-math.exp((k - HALF - _PAD) * STEP)) for k in range(KNOTS + 2 * _PAD)]
+
+
+@lru_cache(512)
+def _bell(fine: int, shift: float) -> list[float]:
+    """By knot: the share of a bell curve moved by `shift`; its spread is e**(0.05 x fine)."""
+    spread = math.exp(_FINE * fine)
+    return [normal((x - shift) / spread) for x in _GRID]
+
+
+class Drawn(NamedTuple):
+    """A class's curve, and what was believed when it was drawn."""
+
+    curve: Curve
+    unit: float
+    """The typical duration in seconds: the unit of the curve."""
+    chance_share: float
+    """How much of a duration's spread is chance: 1 if what is typical of the class is known."""
+    mean: float
+    """The unit's logarithm."""
+    spread: float
+    early: float
+
+
+class Curves:
+    """One for each class."""
+
+    def __init__(self, typical: Typical, hypotheses: Hypotheses, endings: Endings) -> None:
+        self._typical, self._hypotheses, self._endings = typical, hypotheses, endings
+        self._drawn: dict[JobClass, Drawn] = {}
+        self._checked: set[JobClass] = set()
+        """Classes whose curve was looked at since something was last learned."""
+
+    def learned(self) -> None:
+        """The belief has changed, whatever the class."""
+        self._checked.clear()
+
+    def of(self, job_class: JobClass) -> Drawn:
+        """The distribution of its durations."""
+        drawn = self._drawn.get(job_class)
+        if drawn is None or job_class not in self._checked:
+            self._checked.add(job_class)
+            mean, var = self._typical.of(job_class)
+            spread = math.sqrt(var + self._hypotheses.spread**2)
+            if drawn is None or self._is_stale(drawn, mean, spread):
+                drawn = self._drawn[job_class] = self._draw(mean, var, spread)
+        return drawn
+
+    def _is_stale(self, drawn: Drawn, mean: float, spread: float) -> bool:
+        """So much has changed that a curve drawn before is no longer good enough."""
+        return (
+            abs(mean - drawn.mean) > _STALE * drawn.spread
+            or abs(spread - drawn.spread) > _STALE_SPREAD * drawn.spread
+            or abs(self._endings.early - drawn.early) > _STALE_EARLY
+        )
+
+    def _draw(self, mean: float, var: float, spread: float) -> Drawn:
+        """All hypotheses together, each by its probability, with the stragglers and the early ends."""
+        usual = [0.0] * KNOTS
+        for share, (shift, around) in zip(self._hypotheses.shares, self._hypotheses.curves(var), strict=True):
+            if share > SMALL:
+                bell = _bell(round(math.log(around) / _FINE), shift)
+                usual = [u + share * b for u, b in zip(usual, bell, strict=True)]
+        early, stragglers = self._endings.early, STRAGGLERS * (1.0 - self._endings.never)
+        start = min(2 * _PAD, max(0, _PAD - round((math.log(EARLY_SECONDS) - mean) / STEP)))
+        rest = 1.0 - early
+        bells, tail = rest * (1.0 - STRAGGLERS), rest * stragglers
+        parts = zip(_AT_ONCE[start : start + KNOTS], usual, _STRAGGLERS, strict=True)
+        curve = Curve([early * q + bells * u + tail * s for q, u, s in parts])
+        return Drawn(curve, math.exp(mean), self._hypotheses.spread / spread, mean, spread, early)
