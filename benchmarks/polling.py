@@ -8,8 +8,6 @@ python -m benchmarks.polling --check              exit 1 if a target is missed
 python -m benchmarks.polling --chart              write benchmarks/polling.svg
 python -m benchmarks.polling --rule               one job with a known distribution against the exact optimum
 python -m benchmarks.polling --hidden             the exact optimum where nobody tells the starts
-python -m benchmarks.polling --cpu                the scheduler's own CPU a poll, the simulator left out
-python -m benchmarks.polling --waiting 50000      the same, and bytes a job, with so many jobs in line
 python -m benchmarks.polling --pipeline           the whole client against the simulator
 """
 
@@ -19,7 +17,6 @@ import argparse
 import math
 import multiprocessing
 import sys
-import tracemalloc
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from statistics import fmean
@@ -30,21 +27,17 @@ import numpy as np
 from benchmarks.worlds.catalogue import INDEPENDENT, LINES, TARGETS, WARM, WORLDS
 from benchmarks.worlds.chart import draw
 from benchmarks.worlds.hidden import hidden_optimum, is_hidden
-from benchmarks.worlds.model import POSTS_PER_SECOND, Setting, build, history
+from benchmarks.worlds.model import Setting, build, history
 from benchmarks.worlds.optimum import by_rule, lower_bound, optimum
 from benchmarks.worlds.peers import NAMED, PEERS
 from benchmarks.worlds.pipeline import SERVICES, compare
 from benchmarks.worlds.play import Played, play
-from benchmarks.worlds.replay import Recorder, replay, yardstick
-from pixverse_async._core.job import JobClass
-from pixverse_async._core.schedule import DEFAULT_POLLS_PER_SECOND, AdaptivePolling, Scheduler
+from pixverse_async._core.schedule import DEFAULT_POLLS_PER_SECOND, AdaptivePolling
 
 KAPPA = 0.5
 BOTH_AT = 0.25
 FEW = 3
 """Seeds of the peers that poll ten times as often as the rest."""
-MOST_CPU = 0.0003
-"""Seconds a poll that the scheduler may take."""
 CHART = Path(__file__).with_name("polling.svg")
 
 
@@ -248,45 +241,6 @@ def distributions() -> dict[str, tuple[Callable[[float], float], float]]:
     }
 
 
-def cpu(bench: Bench) -> None:
-    """CPU of the scheduler's part alone, world by world."""
-    print(f"\n== CPU of the scheduler alone; ten million rounds of `s += i * i` take {yardstick():.2f} s here")
-    for name in ("a", "c", "e1", "e4", "f", "o", "u", "x1"):
-        setting = WORLDS[name]
-        spent = polls = 0.0
-        for seed in bench.seeds:
-            for batch in range(min(setting.batches, 10)):
-                recorder = Recorder(_fresh(seed))
-                play(build(setting, seed, batch), recorder)
-                spent += replay(recorder.calls, AdaptivePolling(), DEFAULT_POLLS_PER_SECOND, seed)
-                polls += recorder.polls
-        print(f"{name:4s} {1000 * spent / polls:.3f} ms a poll", flush=True)
-        bench.claim(f"{name}: {1000 * spent / polls:.2f} ms CPU a poll", spent / polls <= MOST_CPU)
-
-
-def _fresh(seed: int) -> Scheduler:
-    return AdaptivePolling().scheduler(polls_per_second=DEFAULT_POLLS_PER_SECOND, seed=seed)
-
-
-def waiting(bench: Bench, jobs: int) -> None:
-    """CPU a poll and memory a job with `jobs` waiting in line at a service that runs ten at a time."""
-    world = build(attrs.evolve(WORLDS["e1"], jobs=jobs), 1)
-    tracemalloc.start()
-    scheduler = _fresh(1)
-    for job in world.jobs:
-        scheduler.submitted(job.id, JobClass("540p", 5, audio=False), 0.001 * job.id)
-    used = tracemalloc.get_traced_memory()[0] / jobs
-    tracemalloc.stop()
-    recorder = Recorder(_fresh(1))
-    play(world, recorder, until=jobs / POSTS_PER_SECOND + 1200.0)
-    spent = replay(recorder.calls, AdaptivePolling(), DEFAULT_POLLS_PER_SECOND, 1) / (recorder.polls + jobs)
-    print(
-        f"\n== {jobs} waiting: {1000 * spent:.3f} ms CPU a poll or submission ({recorder.polls} polls), "
-        f"{used:.0f} bytes a job"
-    )
-    bench.claim(f"{jobs} waiting: {1000 * spent:.2f} ms CPU a poll or submission", spent <= MOST_CPU)
-
-
 def pipeline(bench: Bench, jobs: int = 100) -> None:
     """The client on virtual time, against the simulator on what the same service did."""
     print(f"\n== the whole client, {jobs} jobs x {len(bench.seeds)} seeds, and the simulator in the same service")
@@ -336,11 +290,9 @@ def main() -> int:
     parser.add_argument("--hidden", action="store_true")
     parser.add_argument("--chart", action="store_true")
     parser.add_argument("--pipeline", action="store_true")
-    parser.add_argument("--cpu", action="store_true")
-    parser.add_argument("--waiting", type=int, default=0)
     args = parser.parse_args()
     bench = Bench(args.seeds, args.workers)
-    only = args.rule or args.hidden or args.chart or args.cpu or args.waiting or args.pipeline
+    only = args.rule or args.hidden or args.chart or args.pipeline
     if args.rule or args.check:
         bench.rule()
     if args.hidden:
@@ -351,10 +303,6 @@ def main() -> int:
         pipeline(bench)
     if args.chart:
         chart(bench)
-    if args.cpu:
-        cpu(bench)
-    if args.waiting:
-        waiting(bench, args.waiting)
     if not only:
         print(
             f"cost = {KAPPA} s x polls + mean lateness; x bound: over a bound that knows every distribution and start"

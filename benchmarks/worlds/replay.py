@@ -7,7 +7,7 @@ from collections.abc import Callable
 from operator import methodcaller
 
 from pixverse_async._core.job import JobClass, Stage
-from pixverse_async._core.schedule import PollPolicy, Scheduler
+from pixverse_async._core.schedule import Scheduler
 
 Call = Callable[[Scheduler], object]
 
@@ -57,15 +57,11 @@ class Recorder:
         return self._scheduler.learned()
 
 
-def replay(calls: list[Call], policy: PollPolicy, polls_per_second: float, seed: int) -> float:
+def replay(calls: list[Call], scheduler: Scheduler) -> float:
     """Seconds of CPU that a fresh scheduler takes for these calls: it decides as the one that was recorded did.
 
-    The least of three, for what a shared machine adds is never negative.
+    Take the least of a few, for what a shared machine adds is never negative.
     """
-    return min(_once(calls, policy.scheduler(polls_per_second=polls_per_second, seed=seed)) for _ in range(3))
-
-
-def _once(calls: list[Call], scheduler: Scheduler) -> float:
     before = time.process_time()
     for call in calls:
         call(scheduler)
