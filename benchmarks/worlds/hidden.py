@@ -18,8 +18,8 @@ import math
 import numpy as np
 
 from .catalogue import WORLDS
-from .model import World
-from .optimum import Grid, samples
+from .model import Shape, World
+from .optimum import Grid, samples, true_median
 from .play import WAY_BACK
 
 Table = np.ndarray[tuple[int, int], np.dtype[np.float64]]
@@ -90,30 +90,33 @@ class _Model:
 
 
 def is_hidden(name: str) -> bool:
-    """The optimum of this world is known: each job waits by itself, its start is told, and nothing changes."""
-    setting = WORLDS[name]
-    return not (setting.workers or setting.opaque or setting.slowdown or setting.hostile)
+    """In this world each job waits by itself, so that the optimum is known."""
+    return not (WORLDS[name].workers or WORLDS[name].hostile)
 
 
 @functools.cache
-def _table(name: str, kappa: float) -> tuple[Grid, Grid, Grid]:
+def _table(
+    shape: Shape, early_share: float, wait_median: float, wait_sigma: float, kappa: float
+) -> tuple[Grid, Grid, Grid]:
     """Logarithms of typical durations, of the polls and of the lateness that are best there."""
-    setting = WORLDS[name]
     rng = np.random.default_rng(5)
-    waits = setting.wait_median * np.exp(setting.wait_sigma * rng.standard_normal(100_000))
+    waits = wait_median * np.exp(wait_sigma * rng.standard_normal(100_000))
     medians: Grid = np.geomspace(10.0, 400.0, _MEDIANS)
+    reach = round(_LONGEST_PAUSE * _STEPS)
     rows = [
-        _Model(waits, median * samples(setting, median), median / _STEPS).best(
-            kappa, round(_LONGEST_PAUSE * _STEPS)
-        )
+        _Model(waits, median * samples(shape, early_share, median), median / _STEPS).best(kappa, reach)
         for median in medians
     ]
     return np.log(medians), np.log([polls for polls, _ in rows]), np.log([late for _, late in rows])
 
 
 def hidden_optimum(world: World, kappa: float) -> tuple[float, float]:
-    """Polls and lateness a job of the best schedule that is told the distributions, but no start."""
-    at, polls, late = _table(world.setting.name, kappa)
-    medians = np.log([world.medians[job.job_class] for job in world.jobs])
+    """Polls and lateness a job of the best schedule that is told the distributions, but no start.
+
+    Of a service that never says "processing" this is a bound: there is one answer less to learn from.
+    """
+    s = world.setting
+    at, polls, late = _table(s.shape, s.early_share, s.wait_median, s.wait_sigma, kappa)
+    medians = np.log([true_median(world, job) for job in world.jobs])
     mean = [float(np.mean(np.exp(np.interp(medians, at, column)))) for column in (polls, late)]
     return mean[0], mean[1] + WAY_BACK

@@ -14,7 +14,7 @@ import numpy as np
 
 from pixverse_async._core.schedule.rule import Curve, Outlook, Start, X
 
-from .model import Setting, World
+from .model import Shape, SimJob, World
 from .play import WAY_BACK
 
 Grid = np.ndarray[tuple[int], np.dtype[np.float64]]
@@ -61,25 +61,27 @@ def by_rule(cdf: Grid, dt: float, kappa: float, unit: float) -> tuple[float, flo
     return polls, late
 
 
-def samples(setting: Setting, median: float) -> Grid:
+def samples(shape: Shape, early_share: float, median: float) -> Grid:
     """100,000 running times as multiples of the median, the early ends among them."""
     rng = np.random.default_rng(5)
-    times = setting.shape.sample(rng, 100_000)
-    early = rng.random(len(times)) < setting.early_share
+    times = shape.sample(rng, 100_000)
+    early = rng.random(len(times)) < early_share
     return np.where(early, rng.uniform(3.0, 6.0, len(times)) / median, times)
 
 
 @functools.cache
-def _cost_of_one(
-    world_name: str, shape: object, early_share: float, log_kappa: int, log_median: int
-) -> tuple[float, float]:
-    from .catalogue import WORLDS
-
-    times = samples(WORLDS[world_name], math.exp(0.05 * log_median))
+def _cost_of_one(shape: Shape, early_share: float, log_kappa: int, log_median: int) -> tuple[float, float]:
+    times = samples(shape, early_share, math.exp(0.05 * log_median))
     top = min(30.0, float(np.quantile(times, 0.9999)) * 1.1)
     grid = np.linspace(0.0, top, 2000)
     cdf = np.searchsorted(np.sort(times), grid, side="right") / len(times)
     return optimum(cdf, float(grid[1]), math.exp(0.05 * log_kappa))
+
+
+def true_median(world: World, job: SimJob) -> float:
+    """The typical seconds of such a job at the time of its start."""
+    slowdown = world.setting.slowdown
+    return world.medians[job.job_class] * (slowdown(job.started_at) if slowdown else 1.0)
 
 
 def lower_bound(world: World, kappa: float) -> tuple[float, float]:
@@ -88,10 +90,10 @@ def lower_bound(world: World, kappa: float) -> tuple[float, float]:
     polls = late = 0.0
     jobs = [job for job in world.jobs if math.isfinite(job.service)]
     for job in jobs:
-        median = world.medians[job.job_class] * (setting.slowdown(job.started_at) if setting.slowdown else 1.0)
+        median = true_median(world, job)
         # For a median of one: the cost of (kappa, m Z) is m times that of (kappa / m, Z).
         n, d = _cost_of_one(
-            setting.name, setting.shape, setting.early_share,
+            setting.shape, setting.early_share,
             round(math.log(kappa / median) / 0.05), round(math.log(median) / 0.05) if setting.early_share else 0,
         )  # fmt: skip
         polls, late = polls + n, late + d * median

@@ -29,12 +29,13 @@ Everything else serves to know T, which is start + running time:
   whichever predicts the answers better is believed. In a line one scout finds the front, and nobody behind it is
   asked.
 * A *weight*, wherever one stands, is a probability, or becomes one once it is divided by the sum of its fellows.
+* `curves` draws what `belief` holds as the distribution of a duration.
 * `forecast` puts both together for one job, `rule` solves the formula for t, `budget` limits how many polls leave,
   `adaptive` keeps the jobs in a heap and hands out the next, `memory` carries what was learned to the next run.
 * `policies`: what a schedule is, and the simple ones that learn nothing.
 
-Read `rule` first, then `typical`, `evidence`, `hypotheses` and `belief`, `starts` (on `waits` and `line`), `forecast`,
-`adaptive` (on `budget`); `policies` and `memory` when you like.
+Read `rule` first, then `typical`, `evidence`, `hypotheses`, `belief` and `curves`, `starts` (on `waits` and `line`),
+`forecast`, `adaptive` (on `budget`); `policies` and `memory` when you like.
 
 Constants are of three kinds. *First guesses* (20 to 100 s a clip, from published figures; 20% spread and 10 s of
 waiting, assumed) matter only until a few jobs have finished. *Memories* (100 jobs, 30 starts, 200 answers) trade

@@ -26,6 +26,8 @@ HORIZON = _AHEAD[-1]
 """Typical durations beyond which no start is looked for."""
 _BETWEEN = (0.15, 0.5, 0.85, 1.0)
 """The same for a start known to lie between two answers."""
+_BETWEEN_IN_LINE = (0.15, 0.5, 0.85, 0.95, 1.0)
+"""The same in a line, where a scout finds most jobs just after their start: finer near the answer cost 1 to 5% less."""
 _LINE_SHARE = 0.05
 """Before anything is known, one queue in twenty is a line; a dozen answers tell."""
 _LINE_ODDS = math.log(_LINE_SHARE)
@@ -192,11 +194,12 @@ class Starts:
     def _between(self, place: Place, width: float) -> list[float]:
         """The same for a start within `width` seconds of when it was last known to wait."""
         low = place.queued_at
-        if self._is_ruled(place):
-            (bound, high), until = self.line.bracket(place), low + width
-            low = min(bound, low + (1.0 - _KEPT_APART) * width)
-            width = max(_KEPT_APART * width, min(until, high) - low)
-        return [low, *(low + width * c for c in _BETWEEN)]
+        if not self._is_ruled(place):
+            return [low, *(low + width * c for c in _BETWEEN)]
+        (bound, high), until = self.line.bracket(place), low + width
+        low = min(bound, low + (1.0 - _KEPT_APART) * width)
+        width = max(_KEPT_APART * width, min(until, high) - low)
+        return [low, *(low + width * c for c in _BETWEEN_IN_LINE)]
 
     def _is_ruled(self, place: Place) -> bool:
         """The line says where to look for the start of this job."""
