@@ -277,6 +277,14 @@ def test_the_last_jobs_that_were_overtaken_are_asked_in_time(seed: int) -> None:
     assert played.overhead < 20.0
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_where_any_job_may_start_the_unlucky_ones_do_not_wait_long(seed: int) -> None:
+    """Workers pick any job: one in twenty is known more than 2.7 times as late as the mean, no more of them."""
+    world = build(attrs.evolve(WORLDS["e4"], jobs=200), seed)
+    played = play(world, AdaptivePolling().scheduler(polls_per_second=20.0, seed=seed))
+    assert played.p95 <= 2.7 * played.mean
+
+
 def test_a_service_that_tells_starts_after_all_is_believed() -> None:
     """Five ends of jobs that were never said to run make it a service that tells no starts; one start unmakes it."""
     forecast = Forecast(300.0)
