@@ -69,8 +69,8 @@ def _panel(panel: Panel, left: float) -> list[str]:
     out.append(_path([axes.at(p) for p in best], _BEST, dashes="5 3"))
     out.append(_path([axes.at(p) for p in ours], _OURS))
     out.extend(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{_OURS}"/>' for x, y in map(axes.at, ours))
-    x, y = axes.at(ours[0])
-    out.append(_text(x + 6, y - 6, "AdaptivePolling, kappa 0.06 to 4", colour=_OURS))
+    x, y = axes.at(ours[1])
+    out.append(_text(x + 8, y - 2, "AdaptivePolling, kappa 0.06 to 4", colour=_OURS))
     x, y = axes.at(best[0])
     out.append(
         _text(max(x - 110, left + _MARGIN + 4), y + 16, "lower bound (knows all but the luck)", colour=_BEST)
