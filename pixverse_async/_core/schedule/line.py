@@ -143,7 +143,7 @@ class Line:
             first, unsure = place.submitted + _GAP, _GAP
         mean = first + ahead * gap
         k = bisect_right(self._queued, place.index) - 1
-        if k >= 0:
+        if k >= 0:  # that one starts half a gap after it was seen to wait at the soonest, on average
             mean = max(mean, self._queued_at[k] + gap * (place.index - self._queued[k] + 0.5))
         return max(mean, place.submitted), gap * math.sqrt(ahead) + _PACE_DOUBT * ahead * gap + unsure
 
