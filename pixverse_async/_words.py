@@ -1,4 +1,4 @@
-"""What the leaves say alike, on a screen and on a page: money, and text from outside. Knows nothing of jobs."""
+"""What the leaves say alike, on a screen and on a page: money, text from outside, a folder. Knows nothing of jobs."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import re
 from typing import Final
 
 from ._core.dollars import dollars
+from ._edge.network import network_warning
 
-__all__ = ["clean", "dollars"]
+__all__ = ["clean", "dollars", "network_warning"]
 
 _LINK: Final = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*)://(?:[^/\s?#\"'<>]*@)?([^/\s?#\"'<>]*)([^\s\"'<>]*)")
 _TOKEN: Final = re.compile(r"\beyJ[\w-]{6,}(?:\.[\w-]*)*|(?i:\bbearer)\s+[\w.~+/=-]{8,}")

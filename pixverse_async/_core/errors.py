@@ -366,6 +366,15 @@ class JournalError(PixverseError):
 
 
 @attrs.define(eq=False, slots=False, repr=False)
+class NoJournalError(JournalError):
+    """Yours: no batch has run in the folder that was named.
+
+    >>> print(NoJournalError("vidoes/pixverse-journal.jsonl", "no journal of a batch is there", "Give another folder."))
+    vidoes/pixverse-journal.jsonl: no journal of a batch is there. Give another folder.
+    """
+
+
+@attrs.define(eq=False, slots=False, repr=False)
 class StoppedError(PixverseError):
     """The batch stopped admitting before this job was sent. Nothing was charged for it.
 

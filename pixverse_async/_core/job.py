@@ -257,11 +257,11 @@ class Job:
         return JobClass(self.quality, self.duration, self.audio)
 
 
-def job_from_row(row: object) -> tuple[Job, InvalidJobError | None]:
+def job_from_row(row: object, index: int = 0) -> tuple[Job, InvalidJobError | None]:
     """A job from a mapping of `Job`'s own parameters, such as a row of a table, with what is wrong with it.
 
     A wrong row is a value here, not an exception, so that one bad line of a thousand stops nobody: the job that
-    comes with the error holds the row as it was, and is only there to be shown.
+    comes with the error holds the row as it was, and is only there to be shown. `index`: its place in the batch.
 
     >>> job, error = job_from_row({"image": "cat.jpg", "prompt": "yawns", "duration": 16})
     >>> print(error)
@@ -270,8 +270,9 @@ def job_from_row(row: object) -> tuple[Job, InvalidJobError | None]:
     if isinstance(row, Job):
         return row, None
     if not isinstance(row, Mapping):
-        problem, remedy = "neither a Job nor a mapping", "Give Job(image, prompt, ...)."
-        return unchecked_job({}), InvalidJobError("jobs", _safe_repr(row), problem, remedy)
+        problem = f"of type {type(row).__name__}, which is neither a Job nor a mapping of its parameters"
+        remedy = "Give Job(image, prompt, ...); of image files, jobs_from_images makes jobs."
+        return unchecked_job({}), InvalidJobError(f"jobs[{index}]", _safe_repr(row), problem, remedy)
     fields = cast("Mapping[str, object]", row)
     problem = _row_problem(fields)
     if problem is not None:

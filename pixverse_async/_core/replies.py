@@ -46,6 +46,8 @@ _REQUEST_ID: Final = re.compile(r"(?!\.+\Z)[A-Za-z0-9._:-]{1,200}")
 # The official sample is no UUID (it holds a g), so none is required. An id of dots alone would be another path.
 _decode: Final = json.JSONDecoder().decode
 """As `json.loads`, which looks first which of five encodings a body has: JSON is sent in UTF-8 (RFC 8259)."""
+_SHOWN_COMPLAINTS: Final = 3
+_SHOWN_STEPS: Final = 8
 _MAX_DEPTH: Final = 32
 """Levels of nesting in a reply; a record has four. Code that walks a deeper one could run out of stack."""
 
@@ -245,7 +247,7 @@ def _links(items: object) -> Iterator[str]:
 def _reason(body: object) -> str | None:
     outcome = _get(body, "outcome")
     places = [_get(outcome, key) for key in ("error", "error_message", "fail_reason", "message")]
-    places += [_get(body, key) for key in ("error", "error_message", "message", "reason")]
+    places += [_get(body, key) for key in ("error", "error_message", "message", "reason", "detail")]
     return next((text for place in places if (text := _sentence(place))), None)
 
 
@@ -253,7 +255,20 @@ def _sentence(place: object) -> str | None:
     if isinstance(place, dict):
         inner = (_sentence(_get(cast("object", place), key)) for key in ("message", "detail", "details", "reason"))
         return next((text for text in inner if text), None)
+    if isinstance(place, list):
+        complaints = map(_complaint, cast("list[object]", place)[:_SHOWN_COMPLAINTS])
+        return redact("; ".join(text for text in complaints if text)) or None
     return redact(place) or None if isinstance(place, str) else None
+
+
+def _complaint(entry: object) -> str | None:
+    """One of the entries of FastAPI's 422: which field, and what is wrong with it. What was sent is not repeated."""
+    said, place = _get(entry, "msg"), _get(entry, "loc")
+    if not isinstance(said, str):
+        return None
+    steps = cast("list[object]", place)[:_SHOWN_STEPS] if isinstance(place, list) else []
+    where = ".".join(str(step) for step in steps if isinstance(step, str | int))
+    return f"{where}: {said}" if where else said
 
 
 def _echo(content: object) -> Echo | None:

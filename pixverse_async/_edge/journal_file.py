@@ -25,9 +25,9 @@ import attrs
 from .._core.errors import JournalError
 from .._core.frozen import frozen
 from .._core.journal_format import Replay, compacted, header_line, read_journal
-from .._core.mounts import network_file_system
 from .._core.whose import without_account
 from .locks import release, try_lock
+from .network import network_warning
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,8 +49,6 @@ COMPACT_RATIO: Final = 4
 
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 _OWNER_ONLY: Final = 0o600
-MOUNTS = Path("/proc/self/mountinfo")
-"""Where Linux keeps the table of its mounts; other systems have none."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -95,7 +93,8 @@ def open_journal(path: Path) -> tuple[JournalFile, Replay]:
     try:
         with ExitStack() as held:
             path.parent.mkdir(parents=True, exist_ok=True)
-            _warn_of_network(path.parent)
+            if (warning := network_warning(path.parent)) is not None:
+                folder_logger.warning(warning)
             held.callback(release, _lock(path.with_name(f"{path.name}.lock")))
             replay = _prepare(path)
             fd = os.open(path, _FLAGS | os.O_APPEND, _OWNER_ONLY)
@@ -261,20 +260,6 @@ def _lock(path: Path) -> int:
         _write_all(fd, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode() + b"\n")
         held.pop_all()
         return fd
-
-
-def _warn_of_network(folder: Path) -> None:
-    try:
-        mounts = MOUNTS.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return
-    kind = network_file_system(mounts, os.path.realpath(folder))
-    if kind is not None:
-        folder_logger.warning(
-            "%s is on a network (%s), where the lock may not keep out another host: work on it from one at a time",
-            folder,
-            kind,
-        )
 
 
 def _held_by_another(path: Path, note: bytes) -> JournalError:

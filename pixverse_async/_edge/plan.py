@@ -6,6 +6,7 @@ that came before.  What the journal already knows of a job decides where it ente
 
 from __future__ import annotations
 
+import logging
 import math
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping
@@ -38,6 +39,7 @@ JobLike: TypeAlias = "Job | Mapping[str, object]"
 Jobs: TypeAlias = "Iterable[JobLike] | AsyncIterable[JobLike]"
 
 SUFFIX = ".mp4"
+logger = logging.getLogger("pixverse_async")
 
 
 @attrs.frozen
@@ -54,15 +56,20 @@ Item: TypeAlias = "JobLike | OnRecord"
 
 async def each(jobs: Jobs | Iterable[OnRecord]) -> AsyncGenerator[Item]:
     """The jobs of either kind of iterable, pulled one by one; an async generator is closed with this one."""
+    is_empty = True
     if isinstance(jobs, AsyncIterable):
         async with AsyncExitStack() as held:
             if isinstance(jobs, AsyncGenerator):
                 held.push_async_callback(jobs.aclose)
             async for job in jobs:
+                is_empty = False
                 yield job
     else:
         for job in jobs:
+            is_empty = False
             yield job
+    if is_empty:
+        logger.warning("there was no job to do; an iterator of jobs can be used only once")
 
 
 class Planner:
@@ -72,6 +79,7 @@ class Planner:
         self._run = run
         self._sink = sink
         self._equal: Counter[str] = Counter()
+        self._has_warned = False
         self._stems = UniqueStems(record.name for record in run.log.records.values() if record.name is not None)
 
     def on_record(self) -> list[OnRecord]:
@@ -83,7 +91,10 @@ class Planner:
         """A flight, and why it is none, if it is none."""
         if isinstance(item, OnRecord):
             return Flight(job=item.job, index=index, name=item.job.stem, key=item.key), None
-        job, problem = job_from_row(item)
+        job, problem = job_from_row(item, index)
+        if problem is not None and not _is_row(item) and not self._has_warned:
+            self._has_warned = True  # Each is told in its outcome; of the mistake in the call, once is enough.
+            logger.warning("%s", problem.describe())
         return Flight(job=job, index=index, name=_wished(job)), problem
 
     async def identify(self, flight: Flight) -> None:
@@ -150,6 +161,10 @@ class Planner:
             flight.name = await self._free_name(flight.name)
         problem = "gone, or not the bytes that were saved"
         await self._run.note(flight, SavedFileMissing(problem=problem, name=flight.name))
+
+
+def _is_row(item: object) -> bool:
+    return isinstance(item, Job | Mapping)
 
 
 def failed_earlier(record: JobRecord) -> PixverseError:

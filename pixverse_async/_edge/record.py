@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from .._core.errors import ConfigError, JournalError
+from .._core.errors import ConfigError, JournalError, NoJournalError
 from .._core.frozen import frozen
 from .._core.journal_format import read_journal
 from .._core.lifecycle import ConfirmedAbsent, JobRecord, Reconciled, State, SubmitInterrupted
@@ -41,12 +41,12 @@ class JournalRepair:
 
 
 def existing_journal(place: str | os.PathLike[str]) -> Path:
-    """The journal of an output folder, or the file itself. *Raises* `JournalError` when there is none."""
+    """The journal of an output folder, or the file itself. *Raises* `NoJournalError`."""
     path = Path(place)
     if path.is_dir():
         path /= JOURNAL_NAME
     if not path.is_file():
-        raise JournalError(str(path), "no journal of a batch is there", _WHICH)
+        raise NoJournalError(str(path), "no journal of a batch is there", _WHICH)
     return path
 
 

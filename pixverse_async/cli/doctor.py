@@ -13,7 +13,8 @@ from typing import Final, NamedTuple
 
 import anyio
 
-from pixverse_async import Client, JournalError, PixverseError, jobs_on_record
+from pixverse_async import Client, JournalError, NoJournalError, PixverseError, jobs_on_record
+from pixverse_async._words import network_warning
 
 from .codes import Exit
 from .failures import code_of, message
@@ -66,6 +67,7 @@ def _installation() -> Iterator[Finding]:
 async def _surroundings(folder: Path, is_offline: bool) -> list[Finding]:
     findings = [Finding("-", "service: not asked")] if is_offline else [await _service()]
     findings.append(await _folder(folder))
+    findings += [] if (warning := network_warning(folder)) is None else [Finding("-", warning)]
     findings += _journal(folder)
     usage = shutil.disk_usage(existing(folder))
     free = f"{usage.free / 2**30:.1f} GiB free for {folder}"
@@ -96,11 +98,11 @@ def _journal(folder: Path) -> Iterator[Finding]:
         return
     try:
         jobs = jobs_on_record(folder)
+    except NoJournalError:
+        yield Finding("ok", f"{folder} holds no journal: no run has begun in it")
+        return
     except JournalError as error:
-        if error.line is None:  # there is none
-            yield Finding("ok", f"{folder} holds no journal: no run has begun in it")
-        else:
-            yield Finding("FAIL", message(error), code_of(error))
+        yield Finding("FAIL", message(error), code_of(error))
         return
     yield Finding(
         "ok", f"{folder} has {len(jobs)} jobs on record, {sum(job.is_held for job in jobs)} of them held"

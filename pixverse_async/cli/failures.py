@@ -13,7 +13,7 @@ from pixverse_async import (
     GenerationError,
     InsufficientCreditsError,
     InvalidJobError,
-    JournalError,
+    NoJournalError,
     Outcome,
     PixverseError,
     RateLimitedError,
@@ -38,6 +38,7 @@ _CODES: Final[Sequence[tuple[type[PixverseError], Exit]]] = (
     (InvalidJobError, Exit.INVALID),
     (RejectedError, Exit.INVALID),
     (ConfigError, Exit.INVALID),
+    (NoJournalError, Exit.INVALID),
 )
 _OPTIONS: Final = {
     "output_dir": "--out",
@@ -92,8 +93,6 @@ def code_of(error: PixverseError) -> Exit:
     """The exit code for one error."""
     if isinstance(error, ConfigError) and error.setting.startswith(_KEY):
         return Exit.AUTH
-    if isinstance(error, JournalError) and error.problem.startswith("no journal"):
-        return Exit.INVALID  # The folder is another one.
     return next((code for kind, code in _CODES if isinstance(error, kind)), Exit.GENERAL)
 
 

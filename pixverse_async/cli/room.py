@@ -5,7 +5,6 @@ That they fit on the disk is a guess from below, and so only a warning.
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -32,16 +31,15 @@ def existing(folder: Path) -> Path:
 
 async def folder_problem(folder: Path) -> PixverseError | None:
     """Why no video could be saved there; nothing is made where there is no folder yet."""
-    if not await anyio.Path(folder).is_dir():
-        parent = existing(folder)
-        if parent.is_dir() and os.access(parent, os.W_OK):
-            return None
-        problem = f"{str(folder)!r} cannot be made: {parent} is not a folder to write to"
-        return ConfigError("output_dir", problem, "Choose another folder.")
+    place = existing(folder)
     try:
-        await DirectorySink(folder).prepare()
+        # Tried and not asked: to root the system allows everything, in /proc too.
+        await DirectorySink(place).prepare()
     except PixverseError as error:
-        return error
+        if await anyio.Path(folder).is_dir():
+            return error
+        problem = f"{str(folder)!r} cannot be made: {place} is not a folder to write to"
+        return ConfigError("output_dir", problem, "Choose another folder.")
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Final
 
 from .._words import dollars
@@ -106,9 +107,8 @@ def _done(tally: Tally) -> Span:
 
 
 def _money(tally: Tally) -> list[str]:
-    cap = [] if tally.budget_usd is None else [f"${tally.budget_usd} budget"]
-    now = " now" if tally.kept else ""  # Beside the sum, which counts what was paid before.
-    return [f"{dollars(tally.spent_usd)} spent{now}", f"{dollars(tally.reserved_usd)} reserved", *cap]
+    cap = [] if tally.budget_usd is None else [f"{dollars(Decimal(str(tally.budget_usd)))} budget"]
+    return [f"{dollars(tally.spent_usd)} spent in this run", f"{dollars(tally.reserved_usd)} reserved", *cap]
 
 
 def _errors(tally: Tally, width: int) -> list[Line]:

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from pixverse_async import JournalError, NoJournalError
+from pixverse_async.cli.codes import Exit
+from pixverse_async.cli.failures import code_of
 from pixverse_async.emulator import Rule, Settings
 from tests.cli.conftest import QUICK, Command, Service
 from tests.memory import tiny_png
@@ -82,7 +85,9 @@ CAT = write("in/cat.png", tiny_png(1))
         ("run t.csv", 6, "has the column 'image' twice", (write("t.csv", "image,image\na,b\n"),)),
         ("run t.csv", 6, "line 2 has more ',' than the head", (write("t.csv", "image,prompt\na,b,c\n"),)),
         ("run t.csv", 6, "is not CSV", (write("t.csv", 'image,prompt\n"a" b,c\n'),)),
-        ("run t.csv", 6, "has no rows", (write("t.csv", "image,prompt\n"),)),
+        ("run t.csv", 6, "'t.csv' has no rows. Give it", (write("t.csv", "image,prompt\n"),)),
+        ("run t.jsonl", 6, "'t.jsonl' has no rows. Give it", (write("t.jsonl", ""),)),
+        ("run in t.csv --prompt p", 6, "'t.csv' has no rows", (CAT, write("t.csv", "image,prompt\n"))),
         ("run t.csv", 6, "is not UTF-8 text. Save it as UTF-8", (write("t.csv", b"image,prompt\n\xff,b\n"),)),
         ("run t.jsonl", 6, "line 2 is not JSON", (write("t.jsonl", '{"image": "a", "prompt": "b"}\nnot this\n'),)),
         ("run t.jsonl", 6, "line 1 is not a JSON object", (write("t.jsonl", "[1]\n"),)),
@@ -116,6 +121,12 @@ def test_a_mistake_is_one_message_with_a_remedy(
     assert (code, True) == (said.code, says in said.err + said.out), said
     assert len(said.err.splitlines()) <= 2 or argv.startswith("emulator")
     assert not (tmp_path / "videos").exists()
+
+
+def test_a_folder_without_a_journal_is_known_by_its_kind() -> None:
+    """The wrong folder is wrong input, whatever the words; a journal that cannot be had is not."""
+    assert Exit.INVALID == code_of(NoJournalError("videos", "nothing is there", "Give another."))
+    assert Exit.GENERAL == code_of(JournalError("videos", "no journal can be written", "See to the disk."))
 
 
 @pytest.mark.parametrize(
@@ -207,8 +218,12 @@ def test_a_dry_run_approves_nothing_that_a_run_refuses(cli: Command, tmp_path: P
 def test_a_dry_run_looks_at_the_folder(cli: Command, tmp_path: Path) -> None:
     """Where no video could be saved the run would end at once, and so the dry run says it."""
     CAT(tmp_path)
-    said = cli("run", "in", "--prompt", "p", "--dry-run", "--out", "in/cat.png")
-    assert (6, True) == (said.code, "--out: 'in/cat.png' cannot be made" in said.err), said
+    for folder in ("in/cat.png", "/proc/videos"):  # in /proc not even root can make one, whatever it is told
+        for said in (
+            cli("run", "in", "--prompt", "p", "--dry-run", "--out", folder),
+            cli("doctor", folder, "--offline"),
+        ):
+            assert (6, True) == (said.code, f"--out: '{folder}' cannot be made" in said.err + said.out), said
 
 
 def test_a_job_that_the_service_refused_is_not_offered_for_ever(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import json
 import re
@@ -10,13 +11,14 @@ import sys
 import tomllib
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
-from pixverse_async._edge import journal_file
+from pixverse_async._edge import network
 from pixverse_async.cli.arguments import program
 from pixverse_async.cli.doctor import EXTRAS
+from pixverse_async.cli.signals import Interrupts
 from pixverse_async.emulator import Rule, Settings
 from tests.cli.conftest import QUICK, Command, Service
 from tests.memory import tiny_png
@@ -403,8 +405,28 @@ def test_a_folder_on_a_network_is_warned_of_once(
     serve(Settings(rules=(Rule(on="submit", fault="drop_before_commit", nth=(1, 2)),)))
     table = tmp_path / "mountinfo"
     table.write_text(f"27 1 0:1 / {tmp_path}/far rw - nfs4 nas:/ rw\n", encoding="utf-8")
-    monkeypatch.setattr(journal_file, "MOUNTS", table)
+    monkeypatch.setattr(network, "MOUNTS", table)
     said = cli("run", "photos", "--prompt", "p", "--on-unknown", "hold", "--out", "far", *options, *QUICK)
     assert 1 == said.err.count("far is on a network (nfs4), where the lock may not keep out another host"), said
     assert 1 == cli("resolve", "far", "--all-older-than", "0s", "--not-accepted").err.count("is on a network")
     assert "network" not in cli("run", "photos", "--prompt", "p", "--out", "near", *options, *QUICK).err
+    assert "-     far is on a network (nfs4), where the lock may not" in cli("doctor", "far", "--offline").out
+    assert "network" not in cli("doctor", "near", "--offline").out
+
+
+def test_the_loop_is_the_one_in_c_where_it_is_installed(
+    cli: Command, serve: Service, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run, signals and all, on uvloop; without it this is skipped, and all other tests run on asyncio's own."""
+    uvloop: Any = pytest.importorskip("uvloop")
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    class Watched(Interrupts):
+        def __enter__(self) -> Self:
+            loops.append(asyncio.get_running_loop())
+            return super().__enter__()
+
+    serve()
+    monkeypatch.setattr(import_module("pixverse_async.cli.run"), "Interrupts", Watched)
+    assert 0 == cli("run", "photos", "--prompt", "p", *QUICK).code
+    assert [uvloop.Loop] == list(map(type, loops))

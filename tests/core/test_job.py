@@ -90,10 +90,10 @@ def test_a_wrong_row_is_a_value(field: str, value: object, problem: str, remedy:
 @pytest.mark.parametrize(
     ("row", "field"),
     [
-        (None, "jobs"),
-        ("cat.jpg", "jobs"),
-        (["cat.jpg", "yawns"], "jobs"),
-        (HUGE, "jobs"),
+        (None, "jobs[7]"),
+        ("cat.jpg", "jobs[7]"),
+        (["cat.jpg", "yawns"], "jobs[7]"),
+        (HUGE, "jobs[7]"),
         ({}, "image"),
         ({"image": "cat.jpg"}, "prompt"),
         ({"image": "cat.jpg", "prompt": "yawns", "lenght": 5}, "lenght"),
@@ -102,8 +102,8 @@ def test_a_wrong_row_is_a_value(field: str, value: object, problem: str, remedy:
     ids=lambda value: type(value).__name__,
 )
 def test_a_row_that_is_no_job_says_so(row: object, field: str) -> None:
-    """What is no mapping, lacks a parameter or has an unknown one is named by it."""
-    job, error = job_from_row(row)
+    """What is no mapping is named by its place; what lacks a parameter or has an unknown one, by that."""
+    job, error = job_from_row(row, 7)
     assert error is not None
     assert field == error.field
     assert repr(job)

@@ -332,7 +332,7 @@ def test_the_view_at_80_columns() -> None:
         "██████████████▒▒░░░░░░░░░░░░░░░░░░░░░░░░  706/2000  3:20  about 4 min left",
         "1192 waiting  1 submitting  1 queued  98 generating  1 downloading",
         "702 done (1 kept)  1 checking  2 failed  1 unknown  1 pending  99 in flight",
-        "$122.85 spent now  $18.025 reserved",
+        "$122.85 spent in this run  $18.025 reserved",
         "102 submits/min  601 videos/min  1 refused/min  0.0 polls a video",
         "! cat: unexpected too slow. Nothing paid is lost: run it again; please report",
         "  this.",
@@ -350,7 +350,8 @@ def test_the_view_at_40_columns() -> None:
         "98 generating  1 downloading",
         "702 done (1 kept)  1 checking  2 failed",
         "1 unknown  1 pending  99 in flight",
-        "$122.85 spent now  $18.025 reserved",
+        "$122.85 spent in this run",
+        "$18.025 reserved",
         "102 submits/min  601 videos/min",
         "1 refused/min  0.0 polls a video",
         "! cat: unexpected too slow. Nothing",
@@ -366,7 +367,7 @@ def test_the_view_at_200_columns() -> None:
         "██████████████▒▒░░░░░░░░░░░░░░░░░░░░░░░░  706/2000  3:20  about 4 min left",
         "1192 waiting  1 submitting  1 queued  98 generating  1 downloading",
         "702 done (1 kept)  1 checking  2 failed  1 unknown  1 pending  "
-        "99 in flight  $122.85 spent now  $18.025 reserved",
+        "99 in flight  $122.85 spent in this run  $18.025 reserved",
     ]
 
 
@@ -388,7 +389,7 @@ def test_a_pace_is_that_of_the_last_minute() -> None:
 
 def test_a_job_that_waits_is_not_drawn_as_under_way() -> None:
     """Of two jobs that were heard of, the one whose submit was refused leaves its half of the bar empty."""
-    tally = Tally(total=2, started_at=0.0, budget_usd="9.50")
+    tally = Tally(total=2, started_at=0.0, budget_usd="9.5")
     for index, happenings in enumerate([[sent(), accepted()], [sent(), lifecycle.SubmitDeferred(why="429")]]):
         for event in told(happenings, index):
             tally.take(event, 0.0)
@@ -409,7 +410,7 @@ def test_the_view_of_a_batch_that_is_over_is_two_lines() -> None:
     """Stages that nothing is in any more are not shown."""
     assert shown(live_view(tally_of(sent(), accepted(), made(), saved(), done()), 82.0, 79)).splitlines() == [
         "████████████████████████████████████████  1/1  1:22",
-        "1 done  0 in flight  $0.175 spent  $0.00 reserved",
+        "1 done  0 in flight  $0.175 spent in this run  $0.00 reserved",
     ]
 
 
@@ -435,7 +436,7 @@ def test_the_table_has_every_outcome_with_its_file_cost_and_time() -> None:
         "  please report this.",
         "done      videos/cat.mp4   $0.175     kept",
         "2 done  1 failed  1 pending",
-        "$0.525, $0.175 of it in earlier runs",
+        "$0.525 in all, of which earlier runs had paid $0.175",
     ]
 
 
@@ -522,12 +523,12 @@ def one_video() -> list[tuple[float, JobEvent]]:
 def test_a_log_has_a_line_for_each_job_and_a_few_while_none_ends() -> None:
     """Without a terminal: quiet lines ever further apart, one for the job that ended, one at the end."""
     assert play(io.StringIO(), one_video(), lasts=82.5).splitlines() == [
-        "0/1 after 0:05: 1 queued, $0.00 spent, $0.175 reserved",
-        "0/1 after 0:15: 1 generating, $0.00 spent, $0.175 reserved",
-        "0/1 after 0:35: 1 generating, $0.00 spent, $0.175 reserved",
-        "0/1 after 1:15: 1 generating, $0.00 spent, $0.175 reserved",
+        "0/1 after 0:05: 1 queued, $0.00 spent in this run, $0.175 reserved",
+        "0/1 after 0:15: 1 generating, $0.00 spent in this run, $0.175 reserved",
+        "0/1 after 0:35: 1 generating, $0.00 spent in this run, $0.175 reserved",
+        "0/1 after 1:15: 1 generating, $0.00 spent in this run, $0.175 reserved",
         "[1/1] done  videos/cat.mp4  $0.175  82.2 s",
-        "1/1 after 1:22: 1 done, $0.175 spent, $0.00 reserved",
+        "1/1 after 1:22: 1 done, $0.175 spent in this run, $0.00 reserved",
     ]
 
 
@@ -554,7 +555,7 @@ def test_a_terminal_shows_a_block_and_is_given_back(columns: int, monkeypatch: p
     assert written.rindex("\x1b[?25h") > written.rindex("\x1b[?25l")
     lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", written.replace("\r", "\n")).splitlines()
     assert max(map(len, lines)) < columns
-    assert "1 done  0 in flight  $0.175 spent" in lines[-1 if columns > 40 else -2]
+    assert "$0.175 spent in this run" in lines[-1 if columns > 40 else -2]
 
 
 def test_a_terminal_is_drawn_to_four_times_a_second_however_many_events_come(

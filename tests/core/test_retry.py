@@ -122,6 +122,19 @@ def test_a_refused_job_is_rejected(status: int) -> None:
     assert not verdict.error.may_be_billed
 
 
+def test_a_refused_field_is_named() -> None:
+    """FastAPI's 422 lists what is wrong with which field: that is what the user reads, without what was sent."""
+    wrong = {"loc": ["body", "payload", "duration"], "msg": "Input should be at most 15", "input": "s3cret"}
+    verdict = judge_submit(
+        reply({"detail": [{"type": "less_than_equal", **wrong}, {**wrong, "loc": 7}]}, 422), NOW
+    )
+    assert isinstance(verdict, Rejected)
+    assert (
+        "the service answered 422: body.payload.duration: Input should be at most 15; Input should be at most 15. "
+        "Nothing was charged. Correct the job; the same one would be refused again."
+    ) == str(verdict.error)
+
+
 @pytest.mark.parametrize(
     ("status", "kind", "is_final"),
     [

@@ -269,6 +269,8 @@ def test_a_signed_link_is_not_shown() -> None:
         {"error_message": "boom"},
         {"message": "boom"},
         {"reason": "boom"},
+        {"detail": "boom"},
+        {"detail": [{"msg": "boom", "loc": None}]},
         {"outcome": {"error": "boom"}, "error": "a wrapper"},
         {"outcome": {"error": ["x"]}, "reason": "boom"},
     ],

@@ -248,3 +248,32 @@ async def test_a_place_where_every_name_is_taken_is_given_up(tmp_path: Path) -> 
     assert ["Failed"] == kinds(batch)
     assert "another file is already at" in str(batch.failed[0].error)
     assert sink.opened < 10
+
+
+# -- what is given as jobs -------------------------------------------------------------------------
+
+
+async def test_what_is_no_job_is_told_with_its_place_and_type(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each has an error that says where it stood and what to give; the log says it once, for nobody may look."""
+    batch = await _run(Scene.set(tmp_path), [*some_jobs(1), "cat.jpg", 7, *some_jobs(2)])
+    assert ["Succeeded", "Failed", "Failed", "Succeeded", "Succeeded"] == kinds(batch)
+    said = [one.error.describe() for one in batch.failed]
+    remedy = "Give Job(image, prompt, ...); of image files, jobs_from_images makes jobs."
+    assert [
+        f"jobs[1]='cat.jpg': of type str, which is neither a Job nor a mapping of its parameters. {remedy}",
+        f"jobs[2]=7: of type int, which is neither a Job nor a mapping of its parameters. {remedy}",
+    ] == said
+    assert [said[0]] == [record.getMessage() for record in caplog.records]
+
+
+async def test_no_job_at_all_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A generator that was used before looks like a batch without jobs: an empty result, and a warning."""
+    scene, used = Scene.set(tmp_path), (job for job in some_jobs(1))
+    assert ["Succeeded"] == kinds(await _run(scene, used))
+    assert "" == caplog.text
+    assert [] == kinds(await _run(scene, used))
+    assert ["there was no job to do; an iterator of jobs can be used only once"] == [
+        record.getMessage() for record in caplog.records
+    ]

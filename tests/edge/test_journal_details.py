@@ -15,7 +15,7 @@ import pytest
 
 from pixverse_async._core.errors import JournalError
 from pixverse_async._core.lifecycle import StatusSeen, SubmitAccepted
-from pixverse_async._edge import journal_file
+from pixverse_async._edge import journal_file, network
 from pixverse_async._edge.journal import FLUSH_AFTER, Journal
 from tests.crash.journal_child import STARTED
 from tests.edge.test_journal import can_open
@@ -122,7 +122,7 @@ async def test_34_a_folder_on_a_network_is_warned_about(
     """A journal opened on a network file system, by a link too, says so; on the next folder nothing is said."""
     table = tmp_path / "mountinfo"
     table.write_text(f"27 1 0:1 / {tmp_path}/far rw - nfs4 nas:/ rw\n")
-    monkeypatch.setattr(journal_file, "MOUNTS", table)
+    monkeypatch.setattr(network, "MOUNTS", table)
     (tmp_path / "far").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "far")
     for name, warnings in (("near", 0), ("link", 1)):
@@ -136,7 +136,7 @@ async def test_a_system_without_a_table_of_mounts_opens_journals(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Where no such table can be read, nothing is warned about and nothing fails."""
-    monkeypatch.setattr(journal_file, "MOUNTS", tmp_path / "none")
+    monkeypatch.setattr(network, "MOUNTS", tmp_path / "none")
     await (await Journal.open(tmp_path / "journal.jsonl")).aclose()
     assert "" == caplog.text
 
