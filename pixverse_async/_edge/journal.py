@@ -38,6 +38,9 @@ CLOSE_TIMEOUT: Final = 30.0
 """Seconds that closing waits for the disk, even if cancelled."""
 _OVER = (State.NEW, State.SAVED, State.FAILED)
 _AGAIN = "Then run it again: what was paid is picked up, nothing is paid twice."
+_PUT_BACK = (
+    "Put it back before you run again: only with it nothing is paid twice; without it, all of it is paid again."
+)
 
 
 class EventLog(Protocol):
@@ -239,10 +242,10 @@ class Journal:
 def _unwritable(path: Path, failure: BaseException) -> JournalError:
     what = failure.strerror if isinstance(failure, OSError) and failure.strerror else repr(failure)
     is_full = isinstance(failure, OSError) and failure.errno in (errno.ENOSPC, errno.EDQUOT)
-    remedy = "Free some space" if is_full else "See to the disk and the folder"
-    return JournalError(
-        str(path), f"it cannot be written ({what}), so nothing more is sent", f"{remedy}. {_AGAIN}"
-    )
+    remedy = f"{'Free some space' if is_full else 'See to the disk and the folder'}. {_AGAIN}"
+    if isinstance(failure, FileNotFoundError):
+        remedy = _PUT_BACK
+    return JournalError(str(path), f"it cannot be written ({what}), so nothing more is sent", remedy)
 
 
 def _close_unwanted(opening: asyncio.Future[tuple[JournalFile, Replay]]) -> None:

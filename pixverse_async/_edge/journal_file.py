@@ -59,6 +59,11 @@ class JournalFile:
     _fd: int
     _size: int
     _held: ExitStack
+    _place: Path = attrs.field(init=False)
+    """Where it is, whatever directory the program changes to."""
+
+    def __attrs_post_init__(self) -> None:
+        self._place = self.path.absolute()
 
     def write(self, lines: bytes, *, is_durable: bool) -> None:
         """All of the lines or none. *Raises* `OSError`; after that the file must not be written again."""
@@ -79,10 +84,18 @@ class JournalFile:
 
     def _check_in_place(self) -> None:
         found = os.fstat(self._fd)
-        if found.st_nlink == 0:
-            raise FileNotFoundError(errno.ENOENT, "it was removed or replaced while in use")
+        # Moved away it could be written for ever, and the next run would know nothing of what was paid.
+        if not _is_at(self._place, found):
+            raise FileNotFoundError(errno.ENOENT, "it was removed, moved or replaced while in use")
         if found.st_size != self._size:
             raise OSError(errno.EIO, "something else has written to it")
+
+
+def _is_at(place: Path, facts: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(place.lstat(), facts)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def open_journal(path: Path) -> tuple[JournalFile, Replay]:
