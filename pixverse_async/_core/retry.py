@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Final, TypeAlias
 
@@ -85,12 +85,14 @@ class Ambiguous:
 SubmitVerdict: TypeAlias = Accepted | Deferred | Rejected | Ambiguous
 
 
-def judge_submit(answer: Reply | TransportError, now_utc: float) -> SubmitVerdict:
-    """What one paid POST came to."""
+def judge_submit(
+    answer: Reply | TransportError, now_utc: float, taken: Container[str] = frozenset()
+) -> SubmitVerdict:
+    """What one paid POST came to. `taken`: ids of other jobs' requests, which cannot be this one's."""
     if isinstance(answer, TransportError):
         return Deferred(error=answer) if answer.sent is False else Ambiguous(why=answer.what)
     if answer.is_success:
-        return _judge_success(answer)
+        return _judge_success(answer, taken)
     named_id = replies.read_named_id(answer)
     if answer.status in _REFUSED_AT_THE_DOOR or (answer.status in _REFUSED_FOR_NOW and named_id is None):
         error = api_error(answer, now_utc)
@@ -103,11 +105,15 @@ def judge_submit(answer: Reply | TransportError, now_utc: float) -> SubmitVerdic
     return Ambiguous(why=why, request_id=named_id)
 
 
-def _judge_success(reply: Reply) -> SubmitVerdict:
+def _judge_success(reply: Reply, taken: Container[str]) -> SubmitVerdict:
     try:
-        return Accepted(status=replies.read_record(reply))
+        status = replies.read_record(reply)
     except ProtocolError as problem:
         return Ambiguous(why=problem.describe())
+    if status.request_id in taken:
+        # Such as a cached reply: one video would be called the success of two jobs, and the other one be forgotten.
+        return Ambiguous(why=f"the reply names {status.request_id}, the request of another job")
+    return Accepted(status=status)
 
 
 @frozen

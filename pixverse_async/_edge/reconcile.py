@@ -8,6 +8,7 @@ after minutes, is a submit declared absent and sent again.  The matching itself 
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 from collections.abc import Awaitable, Callable
 
@@ -23,6 +24,8 @@ from .._core.wire import Listing
 from .calls import answer_to
 from .flight import Flight
 from .run import Run, utc_now
+
+logger = logging.getLogger("pixverse_async")
 
 
 @attrs.define(eq=False, repr=False)
@@ -121,8 +124,13 @@ class Reconciler:
         answer = await answer_to(self._run.transport, wire.list_call())
         if isinstance(answer, TransportError):
             return
-        # Thousands of records take longer to read than the loop may stand still.
-        listing = await asyncio.to_thread(_listing, answer)
+        try:
+            # Thousands of records take longer to read than the loop may stand still.
+            listing = await asyncio.to_thread(_listing, answer)
+        except Exception as problem:  # noqa: BLE001
+            # Such as no memory for so many, or no thread: a list that is not read shows nothing, and ends no batch.
+            logger.warning("the service's list could not be read: %s", type(problem).__name__)
+            return
         if listing is None:
             return
         server_time = retry.server_time_utc(answer)

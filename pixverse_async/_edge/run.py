@@ -32,7 +32,7 @@ from .._core.errors import (
     UnexpectedError,
 )
 from .._core.job import Job
-from .._core.lifecycle import Event, Saved, State, SubmitStarted, advance
+from .._core.lifecycle import Event, JobRecord, Reconciled, Saved, State, SubmitAccepted, SubmitStarted, advance
 from .._core.names import url_scheme
 from .._core.outcome import Failed, Outcome, Pending, Succeeded, Timings, Unknown
 from .._core.pace import Pacer
@@ -75,6 +75,8 @@ class Run:
     polls: int = attrs.field(default=0, init=False)
     """Status calls that were answered, or failed."""
     backlog: int = attrs.field(default=0, init=False)
+    request_ids: set[str] = attrs.field(init=False)
+    """Those of our account that jobs hold, or held before they failed and were sent again: no other submit's."""
     _has_observer_raised: bool = attrs.field(default=False, init=False)
     # anyio loads what is asked for, when it is
     _backlog_shrank: anyio.Event = attrs.field(factory=lambda: anyio.Event(), init=False)
@@ -84,6 +86,12 @@ class Run:
     def __attrs_post_init__(self) -> None:
         self.slots = Slots(self.limits.max_in_flight)
         self.now = asyncio.get_running_loop().time
+        records = [record for record in self.log.records.values() if not self._is_strange(record)]
+        held = {record.request_id for record in records if record.request_id is not None}
+        self.request_ids = held.union(*(record.past_ids for record in records if record.past_ids))
+
+    def _is_strange(self, record: JobRecord) -> bool:
+        return self.accounts is not None and self.accounts.is_strange(record)
 
     @property
     def _most_backlog(self) -> int:
@@ -98,6 +106,8 @@ class Run:
         other event that cannot be written only halts the batch: what is paid is still polled and saved.
         """
         event = flight.timed(event)
+        if isinstance(event, SubmitAccepted | Reconciled):
+            self.request_ids.add(event.request_id)
         try:
             flight.record = await self.log.append(flight.key, event)
         except JournalError as error:

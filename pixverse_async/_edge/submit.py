@@ -166,7 +166,7 @@ class Submitter:
             await self._run.note(flight, started)
             is_cancelled = self.grace.has_begun
             answer = _NEVER_LEFT if is_cancelled else await answer_to(self._run.transport, call)
-            verdict = retry.judge_submit(answer, utc_now())
+            verdict = retry.judge_submit(answer, utc_now(), self._run.request_ids)
             if not is_cancelled:
                 self._run.breaker.heard(self._run.now(), is_failure=_is_failure(verdict))
             await self._settle(flight, verdict)

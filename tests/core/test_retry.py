@@ -350,3 +350,10 @@ def test_a_backoff_has_a_floor_and_a_ceiling(attempt: int, u: float) -> None:
 def test_a_reason_has_a_kind(reason: str, kind: str) -> None:
     """The phrases that were seen or documented are sorted, and no others."""
     assert kind == retry.failure_kind(reason)
+
+
+def test_a_reply_that_names_another_jobs_request_tells_nothing() -> None:
+    """Such as a cached one: taken for an acceptance, one video would be two jobs' and another be forgotten."""
+    verdict = judge_submit(Reply(status=200, body=TAKEN), NOW, {"r"})
+    assert Ambiguous(why="the reply names r, the request of another job") == verdict
+    assert isinstance(judge_submit(Reply(status=200, body=TAKEN), NOW, {"s"}), Accepted)
