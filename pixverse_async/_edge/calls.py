@@ -37,7 +37,7 @@ async def answer_to(transport: Transport, call: Call) -> Reply | TransportError:
         return error
     except PixverseError:
         raise
-    except Exception as bug:  # noqa: BLE001
+    except Exception as bug:  # noqa: BLE001 - whatever it is
         error = TransportError(f"unexpected {type(bug).__name__}: {redact(str(bug), 120)}")
         error.__cause__ = bug
         return error

@@ -127,7 +127,7 @@ class Reconciler:
         try:
             # Thousands of records take longer to read than the loop may stand still.
             listing = await asyncio.to_thread(_listing, answer)
-        except Exception as problem:  # noqa: BLE001
+        except Exception as problem:  # noqa: BLE001 - whatever it is
             # Such as no memory for so many, or no thread: a list that is not read shows nothing, and ends no batch.
             logger.warning("the service's list could not be read: %s", type(problem).__name__)
             return
