@@ -38,6 +38,7 @@ CLOSE_TIMEOUT: Final = 30.0
 """Seconds that closing waits for the disk, even if cancelled."""
 _OVER = (State.NEW, State.SAVED, State.FAILED)
 _AGAIN = "Then run it again: what was paid is picked up, nothing is paid twice."
+_ENDING = "the program is ending; its main thread has to wait for the thread that runs the batch"
 _PUT_BACK = (
     "Put it back before you run again: only with it nothing is paid twice; without it, all of it is paid again."
 )
@@ -217,7 +218,13 @@ class Journal:
             self._run(self._file.close, self._let_go)
 
     def _run(self, work: Callable[[], None], then: Callable[[asyncio.Future[None]], None]) -> None:
-        self._loop.run_in_executor(self._worker, work).add_done_callback(then)
+        try:
+            doing = self._loop.run_in_executor(self._worker, work)
+        except RuntimeError:
+            # The main thread has ended, and the interpreter starts no more work: whoever waits would wait for ever.
+            doing = self._loop.create_future()
+            doing.set_exception(RuntimeError(_ENDING))
+        doing.add_done_callback(then)
 
     def _written(self, writing: asyncio.Future[None]) -> None:
         group, self._writing = self._writing, None

@@ -40,6 +40,8 @@ CONNECT_TIMEOUT = 15.0
 STALL_TIMEOUT = 60.0
 """Seconds until storage begins to answer, or between two bytes of an upload, before the connection is given up."""
 _NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError, aiohttp.ConnectionTimeoutError)
+_TROUBLE = (aiohttp.ClientError, TimeoutError, OSError, UnicodeError)
+# The last for a host such as `a..b`, which Python cannot even ask a name server for.
 CLOSE_TIMEOUT = 5.0
 """Seconds. Closing sends a goodbye at most; nothing of value waits for it."""
 _PUT_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT, sock_read=STALL_TIMEOUT)
@@ -111,7 +113,7 @@ class _AiohttpMedia:
             while (read := await self._response.content.readchunk()) != (b"", False):
                 if read[0]:
                     yield read[0]
-        except (aiohttp.ClientError, TimeoutError, OSError) as problem:
+        except _TROUBLE as problem:
             raise _lost(problem, sent=None) from None
 
 
@@ -191,7 +193,7 @@ class AiohttpTransport:
             ) as response:
                 body = await _read(response)
                 return Reply(status=response.status, headers=response.headers, body=self._scrub(body))
-        except (aiohttp.ClientError, TimeoutError, OSError) as problem:
+        except _TROUBLE as problem:
             never_left = isinstance(problem, _NOT_CONNECTED) if fate is None else not fate.sent
             raise _lost(problem, sent=False if never_left else None) from None
 
@@ -208,7 +210,7 @@ class AiohttpTransport:
                 timeout=_PUT_TIMEOUT,
             ) as response:
                 return Reply(status=response.status, body=await _read(response))
-        except (aiohttp.ClientError, TimeoutError, OSError) as problem:
+        except _TROUBLE as problem:
             raise _lost(problem, sent=None) from None
 
     @asynccontextmanager
@@ -225,7 +227,7 @@ class AiohttpTransport:
                     allow_redirects=False,
                     timeout=_FETCH_TIMEOUT,
                 )
-        except (aiohttp.ClientError, TimeoutError, OSError) as problem:
+        except _TROUBLE as problem:
             raise _lost(problem, sent=None) from None
         # Outside the try: an OSError of the caller's own, such as a full disk, is not the network's.
         async with response:

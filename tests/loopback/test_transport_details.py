@@ -93,3 +93,16 @@ async def test_a_reply_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) 
     async with raw_server(sends(head("200 OK", Content_Length=1001), b" " * 1001)) as server:
         lost = await _loss(SUBMIT, server.origin)
     assert ("ClientPayloadError: a reply of more than 1000 bytes", None) == (lost.what, lost.sent)
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 64 + ".example"])
+async def test_a_host_that_no_name_can_be_is_a_loss_like_any_other(host: str) -> None:
+    """The error is of the kind that the callers know, and holds nothing of the link's signature."""
+    link = f"https://{host}/cat.png?signature=c0ffee"
+    async with transport_to("http://127.0.0.1:9") as transport:
+        with pytest.raises(TransportError) as caught:
+            await transport.put(link, b"x", "image/png")
+        with pytest.raises(TransportError):
+            async with transport.fetch(link, {}):
+                pass
+    assert "c0ffee" not in str(caught.value)
