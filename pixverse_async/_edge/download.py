@@ -60,7 +60,11 @@ CLOSE_TIMEOUT: Final = 10.0
 MIN_PROGRESS_BYTES: Final = 64 * 2**10
 """A try that brought less than one minute at the minimum speed counts as fruitless."""
 _TAKEN: Final = "another file is already at"
-_FULL: Final = {errno.ENOSPC: "the disk is full (ENOSPC)", errno.EDQUOT: "the disk quota is used up (EDQUOT)"}
+_FULL: Final = {
+    errno.ENOSPC: "the disk is full (ENOSPC)",
+    errno.EDQUOT: "the disk quota is used up (EDQUOT)",
+    errno.EROFS: "Read-only file system (EROFS)",  # as Linux makes a disk that fails
+}
 
 
 async def download(
@@ -111,7 +115,7 @@ def describe_os(problem: OSError) -> str:
 
 
 def is_for_want_of_room(end: DownloadAbandoned) -> bool:
-    """Whether the place is full: the next video would not fit either, whatever is paid for it."""
+    """Whether the place is full, or read-only: it would not take the next video either, whatever is paid for it."""
     return end.problem in _FULL.values()
 
 

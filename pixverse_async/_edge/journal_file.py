@@ -209,15 +209,34 @@ def _compact(path: Path, replay: Replay, now: float) -> Replay:
     lines = compacted(replay.records, now)
     if replay.good_bytes <= COMPACT_RATIO * len(lines):
         return replay
-    _replace(path, lines)
+    try:
+        draft = _draft(path, lines)
+    except OSError as problem:
+        if problem.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        return replay  # what is there can be read, and what is paid be picked up, on a disk that is almost full
+    _move(draft, path)
     return attrs.evolve(replay, next_seq=len(replay.records) + 1, good_bytes=len(lines), ends_open=False)
 
 
 def _replace(path: Path, lines: bytes) -> None:
+    _move(_draft(path, lines), path)
+
+
+def _draft(path: Path, lines: bytes) -> Path:
+    """The new file beside the old one, on disk; nothing of it stays when there is no room."""
     shorter = path.with_name(f"{path.name}.tmp")
     shorter.unlink(missing_ok=True)  # of a process that was killed here; the lock says that none is at it now
-    _write_new(shorter, lines)
-    shorter.replace(path)
+    try:
+        _write_new(shorter, lines)
+    except OSError:
+        shorter.unlink(missing_ok=True)
+        raise
+    return shorter
+
+
+def _move(draft: Path, path: Path) -> None:
+    draft.replace(path)
     _sync_folders(path)
 
 

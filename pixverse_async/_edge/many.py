@@ -61,7 +61,7 @@ async def generate_many(
     `budget_usd`: what all runs over this journal may cost together; a job that does not fit is not sent.
     `on_unknown`: a submit whose reply was lost is looked for in the service's list and, if not found there, held
     ("reconcile"); held at once ("hold"); or sent again when listings `resubmit_after` seconds later still do not
-    show it ("resubmit": pays twice if the list lags longer than that).
+    show it ("resubmit": pays twice if the list lags longer than that, or the clock was set forward between two runs).
     `on_cancel`: leave what is accepted running ("detach"), or ask the service to drop what still waits
     ("cancel_queued", best effort).
     `journal`: True, a path, or False (then a crash loses sight of what was paid).

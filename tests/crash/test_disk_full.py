@@ -162,3 +162,20 @@ async def test_32_a_folder_that_is_lost_in_the_middle_loses_no_paid_video(
         assert ["Succeeded"] * 5 == kinds(await run(emulator, folder, journal=kept))
         assert paid_once(emulator, 5)
     assert [f"job-{n}.mp4" for n in range(5)] == sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.fault(32)
+async def test_32_a_disk_that_turns_read_only_stops_the_sending(tmp_path: Path, mounted: Mount) -> None:
+    """No video is paid for that could not be saved; with the disk back, the same call finishes all."""
+    folder = mounted("size=4m")
+
+    def strike(event: JobEvent) -> None:
+        if event.outcome is not None and event.index == 0:
+            mount_again(folder, "ro")
+
+    async with Emulator(QUICK, speed=40.0, film=tiny_film) as emulator:
+        await run(emulator, folder, 40, journal=tmp_path / JOURNAL_NAME, on_event=strike)
+        assert emulator.ledger.submits < 20
+        mount_again(folder, "rw")
+        assert ["Succeeded"] * 40 == kinds(await run(emulator, folder, 40, journal=tmp_path / JOURNAL_NAME))
+        assert paid_once(emulator, 40)

@@ -18,8 +18,10 @@ import anyio
 import pytest
 
 from pixverse_async._core.errors import JournalError
-from pixverse_async._core.journal_format import read_journal
+from pixverse_async._core.journal_format import event_line, header_line, read_journal
+from pixverse_async._core.lifecycle import State, StatusSeen, SubmitAccepted
 from pixverse_async._edge.journal import Journal
+from pixverse_async._edge.journal_file import COMPACT_ABOVE_BYTES, open_journal
 from tests.crash.journal_child import STARTED
 
 ROOT = Path(__file__).parents[2]
@@ -150,6 +152,28 @@ async def _append_one(path: Path) -> None:
     journal = await Journal.open(path)
     await journal.append("later", STARTED)
     await journal.aclose()
+
+
+@pytest.mark.fault(29)
+@pytest.mark.parametrize("room_bytes", [0, 16 * 1024])
+def test_29_a_journal_that_finds_no_room_to_be_shortened_in_is_used_as_it_is(
+    mounted: Callable[[str], Path], room_bytes: int
+) -> None:
+    """What is paid can be picked up on a disk that is almost full, and the attempt takes none of the room left."""
+    path = mounted("size=4m") / "journal.jsonl"
+    life = [STARTED, SubmitAccepted(request_id="r"), *(StatusSeen(status=f"word {n}") for n in range(200))]
+    events = enumerate([(f"job {n}", event) for n in range(60) for event in life], start=1)
+    path.write_bytes(header_line(0.0) + b"".join(event_line(seq, 0.0, key, event) for seq, (key, event) in events))
+    before = path.read_bytes()
+    assert COMPACT_ABOVE_BYTES < len(before)
+    (path.parent / "journal.jsonl.lock").touch()
+    room = os.statvfs(path.parent)
+    (path.parent / "filler").write_bytes(bytes(room.f_bavail * room.f_frsize - room_bytes - 4096))
+    file, replay = open_journal(path)
+    file.close()
+    assert [State.QUEUED] * 60 == [record.state for record in replay.records.values()]
+    assert before == path.read_bytes()
+    assert {"journal.jsonl", "journal.jsonl.lock", "filler"} == {one.name for one in path.parent.iterdir()}
 
 
 @pytest.mark.fault(32)
