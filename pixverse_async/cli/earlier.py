@@ -11,6 +11,7 @@ from pixverse_async import State
 from .say import counted
 
 ASKED: Final = ("image", "prompt", "duration", "quality", "audio", "multi_clip")
+KEPT_CHARS: Final = 299
 OUTCOMES: Final[Mapping[State, str]] = {
     State.NEW: "interrupted",
     State.SUBMITTING: "unknown",
@@ -28,7 +29,12 @@ Row = dict[str, object]
 
 def asked(row: Mapping[str, object]) -> tuple[object, ...]:
     """What a row asks for: how a job is found again that has no name and no request yet."""
-    return tuple(row.get(name) for name in ASKED)
+    return tuple(_as_kept(row.get(name)) for name in ASKED)
+
+
+def _as_kept(value: object) -> object:
+    """Text as the journal keeps it: on one line, and its beginning only."""
+    return " ".join(value.split())[:KEPT_CHARS] if isinstance(value, str) else value
 
 
 def never_sent(rows: Iterable[Row], others: Iterable[Row]) -> list[Row]:

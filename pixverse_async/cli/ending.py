@@ -37,6 +37,8 @@ class Ended:
     """A batch, however it ended."""
 
     outcomes: Sequence[Outcome]
+    told: Sequence[Outcome]
+    """The same, as people are told of them."""
     signum: int | None
     """The signal that ended it."""
     error: PixverseError | None
@@ -54,7 +56,7 @@ def report(ended: Ended, folder: Path, total: int, *, as_json: bool) -> None:
         answer_json({"type": "summary", **_summary(ended, total), "folder": str(folder)})
     elif batch:
         with surviving(sys.stdout):
-            print_outcomes(batch)
+            print_outcomes(ended.told)
     again = resume_line(folder)
     left = _left(folder)
     unsent = f"; {ended.unsent} not sent" if ended.unsent else ""

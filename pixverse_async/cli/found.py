@@ -6,9 +6,11 @@ back: it is as true for that, and belongs into the tables.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import attrs
 
-from pixverse_async import JobEvent, Outcome, State
+from pixverse_async import JobEvent, Outcome, State, Succeeded
 from pixverse_async.observe import Observer
 
 from .manifest import outcome_row
@@ -20,6 +22,8 @@ class Found:
     """An observer that keeps the outcomes, and knows which of them were answered on stdout."""
 
     then: Observer | None = None
+    places: Sequence[str | None] = ()
+    """Where each job stands in a table; a failure is told with it."""
     _outcomes: dict[int, Outcome] = attrs.field(factory=dict[int, Outcome])
     _sent: set[int] = attrs.field(factory=set[int])
     _answered: set[int] = attrs.field(factory=set[int])
@@ -31,13 +35,23 @@ class Found:
         if event.outcome is not None:
             self._outcomes[event.index] = event.outcome
         if self.then is not None:
-            self.then(event)
+            self.then(event if event.outcome is None else attrs.evolve(event, outcome=self.placed(event.outcome)))
 
     def answer(self, outcome: Outcome, *, as_json: bool) -> None:
         """Answer one on stdout."""
         self._answered.add(outcome.index)
         if as_json:
-            answer_json({"type": "outcome", **outcome_row(outcome)})
+            answer_json({"type": "outcome", **outcome_row(outcome), "source": self._place(outcome)})
+
+    def placed(self, outcome: Outcome) -> Outcome:
+        """The outcome as people are told of it: without a video it is called by its place in the table, too."""
+        place = self._place(outcome)
+        if place is None or isinstance(outcome, Succeeded):
+            return outcome
+        return attrs.evolve(outcome, name=f"{outcome.name} ({place})")
+
+    def _place(self, outcome: Outcome) -> str | None:
+        return self.places[outcome.index] if outcome.index < len(self.places) else None
 
     def unanswered(self) -> list[Outcome]:
         """Those that were told, and no more."""

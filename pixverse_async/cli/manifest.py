@@ -19,8 +19,11 @@ import os
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Final, TypeAlias, cast
 from urllib.parse import urlsplit
+
+import attrs
 
 from pixverse_async import ConfigError, Job, Outcome, PixverseError, RecordedJob, State, Succeeded, jobs_on_record
 from pixverse_async._words import clean
@@ -83,8 +86,8 @@ def write_manifests(folder: Path, items: Sequence[JobLike] | None, outcomes: Seq
         rows = _merged(before, list(known.values()))
     else:
         given = [known[n] if n in known else _unfinished(n, item) for n, item in enumerate(items)]
-        rows = list(completed(given, [_with_polls(_recorded(job), polls) for job in _on_record(folder)]))
-    times = _times_on_record(folder)
+        rows = list(completed(given, [_with_polls(_recorded(job), polls) for job in on_record(folder)]))
+    times = _timeson_record(folder)
     rows = [row | times.get(row["request_id"], {}) if row["generating"] is None else row for row in rows]
     lines = "".join(json.dumps(row, default=_plain, ensure_ascii=False) + "\n" for row in rows)
     replace_file(folder / JSON_LINES, lines)
@@ -93,9 +96,22 @@ def write_manifests(folder: Path, items: Sequence[JobLike] | None, outcomes: Seq
 
 def never_sent_before(folder: Path, items: Sequence[JobLike]) -> str | None:
     """What to say of the jobs of an earlier run that were never sent and are not given now."""
-    given = [parameters(job) for job, _ in map(as_job, items) if job is not None]
-    recorded = [parameters(job.job) for job in _on_record(folder)]
-    return warning(never_sent(_rows_of(folder / JSON_LINES), [*given, *recorded]))
+    return warning(left_unsent(folder, [_asked_by(item) for item in items]))
+
+
+def left_unsent(folder: Path, given: Sequence[Row] = ()) -> list[Row]:
+    """The rows of the folder's table that were never sent, without those that are `given` now."""
+    recorded = [parameters(job.job) for job in on_record(folder)]
+    return never_sent(_rows_of(folder / JSON_LINES), [*given, *recorded])
+
+
+def _asked_by(item: JobLike) -> Row:
+    """What an item asks for; of a row that is no job, what its row of the table says."""
+    job, _ = as_job(item)
+    if job is not None:
+        return parameters(job)
+    blank = attrs.asdict(Job("video", "-"), recurse=False)
+    return parameters(cast("Job", SimpleNamespace(**{**blank, **cast("Mapping[str, object]", item)})))
 
 
 def check_manifests(folder: Path) -> None:
@@ -155,7 +171,8 @@ def _read_row(line: str) -> Row | None:
     return cast("Row", row) if isinstance(row, dict) and tuple(cast("Row", row)) == COLUMNS else None
 
 
-def _on_record(folder: Path) -> Sequence[RecordedJob]:
+def on_record(folder: Path) -> Sequence[RecordedJob]:
+    """The jobs in the journal; none where it cannot be read."""
     try:
         return jobs_on_record(folder)
     except PixverseError:
@@ -189,11 +206,11 @@ def _recorded(job: RecordedJob) -> Row:
     }
 
 
-def _times_on_record(folder: Path) -> Mapping[object, Row]:
+def _timeson_record(folder: Path) -> Mapping[object, Row]:
     """The times of each request whose end a run saw: what the tables of a later run would not know."""
     return {
         job.request_id: {name: getattr(job.timings, name) for name in _TIMES}
-        for job in _on_record(folder)
+        for job in on_record(folder)
         if job.request_id is not None and job.timings.generating is not None
     }
 

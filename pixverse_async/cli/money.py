@@ -22,10 +22,11 @@ from pixverse_async.observe.words import cells, wrapped
 
 from .arguments import program
 from .codes import Exit
+from .earlier import ASKED
 from .ending import UNFETCHED, resume_line
-from .manifest import parameters
+from .manifest import left_unsent, parameters
 from .preview import show_price
-from .say import answer, answer_json, columns, dollars, width_of
+from .say import answer, answer_json, columns, counted, dollars, width_of
 from .sources import as_job, read_sources
 
 SHOWN_KEY_CHARS: Final = 8
@@ -59,9 +60,11 @@ def estimate(options: Namespace) -> int:
     }
     if given["prompt"] is None:
         given["prompt"] = "-"  # The price does not depend on it.
-    found = [as_job(item) for item in read_sources(options.sources, given)]
-    show_price([job for job, _ in found if job is not None], as_json=options.json)
-    wrong = [problem for _, problem in found if problem is not None]
+    found = [(place, *as_job(item)) for item, place in read_sources(options.sources, given)]
+    show_price([job for _, job, _ in found if job is not None], as_json=options.json)
+    wrong = [
+        f"{place}: {problem}" if place else str(problem) for place, _, problem in found if problem is not None
+    ]
     if not options.json:
         answer("".join(f"not counted: {problem}\n" for problem in wrong).rstrip() or "Nothing was sent.")
     return Exit.INVALID if wrong else Exit.OK
@@ -70,12 +73,17 @@ def estimate(options: Namespace) -> int:
 def status(options: Namespace) -> int:
     """Where each job stands; exit code 9 while one is held."""
     jobs = jobs_on_record(options.folder)
+    unsent = left_unsent(Path(options.folder))
     if options.json:
         for job in jobs:
             answer_json({"type": "job", **_fields(job)})
-        answer_json({"type": "status", "folder": options.folder, **_sums(jobs)})
+        for row in unsent:
+            answer_json({"type": "unsent", **{name: row[name] for name in ("name", *ASKED)}, "why": row["error"]})
+        answer_json({"type": "status", "folder": options.folder, **_sums(jobs), "unsent": len(unsent)})
     else:
-        answer("\n".join(_report(jobs, shlex.quote(options.folder), is_whole=options.all)))
+        folder = shlex.quote(options.folder)
+        lines = [*_report(jobs, folder, is_whole=options.all), *_never_sent(unsent, folder, is_whole=options.all)]
+        answer("\n".join(lines))
     return Exit.UNKNOWN if any(job.is_held for job in jobs) else Exit.OK
 
 
@@ -199,6 +207,20 @@ def _report(jobs: Sequence[RecordedJob], folder: str, *, is_whole: bool) -> Iter
         yield from ("", f"Paid or being made: fetched at no charge by `{program()} resume {folder} --sent-only`.")
     if is_whole:
         yield from ("", *_listed(jobs, limit=len(jobs)))
+
+
+def _never_sent(rows: Sequence[Mapping[str, object]], folder: str, *, is_whole: bool) -> Iterator[str]:
+    """The jobs of the latest run that no journal knows."""
+    if not rows:
+        return
+    yield ""
+    yield f"Never sent: {counted(len(rows), 'job')} of the latest run; sent by `{program()} resume {folder}`."
+    if not is_whole:
+        yield "  --all lists them"
+        return
+    for row in rows:
+        yield f"  {clean(str(row['name'] or row['image']))}"
+        yield from (f"    {text}" for text in wrapped(clean(str(row["error"] or "interrupted")), WIDTH))
 
 
 def _listed(jobs: Sequence[RecordedJob], limit: int = LISTED_JOBS) -> Iterator[str]:

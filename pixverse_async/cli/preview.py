@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import os
 import sys
 from collections import Counter
@@ -13,15 +15,16 @@ from typing import Final
 import anyio
 import attrs
 
-from pixverse_async import InvalidJobError, Job, check_image, estimate
+from pixverse_async import InvalidJobError, Job, State, check_image, estimate
 from pixverse_async.observe.words import cells, cut
 
 from .codes import Exit
-from .manifest import check_manifests, shown_image
+from .earlier import asked
+from .manifest import check_manifests, on_record, parameters, shown_image
 from .room import folder_problem
 from .say import answer, answer_json, columns, counted, dollars, width_of
-from .settings import is_service_local
-from .sources import JobLike, as_job
+from .settings import RunSettings, is_service_local
+from .sources import Sourced, as_job, with_whole_path
 
 SHOWN_ROWS: Final = 50
 LAYOUTS: Final = ((48, 40), (20, 24), (0, 16))
@@ -33,36 +36,40 @@ class _Line:
     """One job, or what is wrong with it."""
 
     index: int
+    place: str | None
     job: Job | None
     usd: Decimal
     problem: str | None
+    asks: Job | None
+    """What it asks for, its image known by the content."""
 
 
-def show_jobs(items: Sequence[JobLike], folder: Path, *, budget: str | None, as_json: bool) -> int:
+def show_jobs(found: Sequence[Sourced], settings: RunSettings, *, as_json: bool) -> int:
     """`run --dry-run`: every job with its price, and what is wrong with any. Opens the images, sends nothing.
 
     *Raises* `ConfigError` for a folder in which the run would be refused.
     """
+    folder = Path(settings.out)
     check_manifests(folder)
     misplaced = anyio.run(folder_problem, folder)
     if misplaced is not None:
         raise misplaced
-    lines = anyio.run(_lines, items)
+    lines = anyio.run(_lines, found)
     wrong = [line for line in lines if line.problem is not None]
     if as_json:
         for line in lines:
             answer_json(_fields(line))
     else:
         answer(_table(lines))
-        answer(
-            "".join(f"  row {line.index + 1}: {line.problem}\n" for line in wrong).rstrip() or "No job is wrong."
-        )
+        answer("".join(f"  {_where(line)}: {line.problem}\n" for line in wrong).rstrip() or "No job is wrong.")
     good = [line.job for line in lines if line.job is not None and line.problem is None]
     show_price(good, as_json=as_json)
+    for note in (*_earlier(good, settings), *_doubles(lines)):
+        if as_json:
+            answer_json({"type": "note", "text": note})
+        else:
+            answer(note)
     if not as_json:
-        for note in (_shortfall(good, budget), _doubles(good)):
-            if note is not None:
-                answer(note)
         answer(f"Nothing was sent. The videos would go to {folder}/")
     return Exit.INVALID if wrong else Exit.OK
 
@@ -79,51 +86,93 @@ def show_price(jobs: Sequence[Job], *, as_json: bool) -> None:
     answer("\n".join(f"  ({one})" for one in price.assumptions))
 
 
-def _shortfall(jobs: Sequence[Job], budget: str | None) -> str | None:
-    """What to say of a budget that does not pay for all. What earlier runs into the folder cost is not looked at."""
-    missing = Decimal(0) if budget is None else estimate(jobs).total_usd - Decimal(budget)
-    if budget is None or missing <= 0:
-        return None
-    cap = dollars(Decimal(budget))
-    return f"The budget of {cap} is {dollars(missing)} short of that: what does not fit would not be sent."
+def _earlier(jobs: Sequence[Job], settings: RunSettings) -> Iterator[str]:
+    """What earlier runs into the folder change: their jobs are not paid again, and count against the budget.
+
+    Their images are known by where they lay, so that one which was edited since counts as sent.
+    """
+    recorded = on_record(Path(settings.out))
+    over = (State.NEW,) if settings.retry_before_utc is None else (State.NEW, State.FAILED)
+    sent = Counter(_known_by(one.job) for one in recorded if one.state not in over)
+    new = [job for job in jobs if not _is_taken_from(sent, _known_by(with_whole_path(job)))]
+    price = estimate(new).total_usd
+    if len(new) < len(jobs):
+        before = len(jobs) - len(new)
+        yield f"Sent before and not paid again: {before} of these. The rest costs at most {dollars(price)}."
+    if settings.batch.budget is None:
+        return
+    cap, used = Decimal(settings.batch.budget), sum((one.usd for one in recorded), Decimal(0))
+    missing = price - max(Decimal(0), cap - used)
+    if missing > 0:
+        taken = f", of which earlier runs have used {dollars(used)}," if used else ""
+        yield (
+            f"The budget of {dollars(cap)}{taken} is {dollars(missing)} short of that: "
+            "what does not fit would not be sent."
+        )
 
 
-def _doubles(jobs: Sequence[Job]) -> str | None:
+def _known_by(job: Job) -> tuple[object, ...]:
+    return (*asked(parameters(job)), job.seed)
+
+
+def _is_taken_from(sent: Counter[tuple[object, ...]], one: tuple[object, ...]) -> bool:
+    sent[one] -= 1
+    return sent[one] >= 0
+
+
+def _doubles(lines: Sequence[_Line]) -> Iterator[str]:
     """What to say of jobs that ask for the same: each is paid."""
-    counts = Counter(attrs.evolve(job, name=None) for job in jobs)
-    extra = [job for job, count in counts.items() for _ in range(count - 1)]
+    first: dict[Job, _Line] = {}
+    extra = [
+        (line, other) for line in lines if line.asks and (other := first.setdefault(line.asks, line)) is not line
+    ]
     if not extra:
-        return None
+        return
     what = "1 job asks" if len(extra) == 1 else f"{len(extra)} jobs ask"
-    price = dollars(estimate(extra).total_usd)
-    return f"Note: {what} for the same as another one, such as {extra[0].stem}; each is paid, {price} for these."
+    one, other = (f"{line.job.stem} ({_where(line)})" for line in extra[0] if line.job is not None)
+    price = dollars(sum((line.usd for line, _ in extra), Decimal(0)))
+    yield f"Note: {what} for the same as another one, such as {one} as {other}; each is paid, {price} for these."
 
 
-async def _lines(items: Sequence[JobLike]) -> list[_Line]:
+async def _lines(sources: Sequence[Sourced]) -> list[_Line]:
     """All of them, a few images open at the same time."""
     found: dict[int, _Line] = {}
     slots = anyio.CapacityLimiter(os.cpu_count() or 1)
 
-    async def look(index: int, item: JobLike) -> None:
+    async def look(index: int, source: Sourced) -> None:
         async with slots:
-            found[index] = await _line(index, item)
+            found[index] = await _line(index, source)
 
     async with anyio.create_task_group() as group:
-        for index, item in enumerate(items):
-            group.start_soon(look, index, item)
-    return [found[index] for index in range(len(items))]
+        for index, source in enumerate(sources):
+            group.start_soon(look, index, source)
+    return [found[index] for index in range(len(sources))]
 
 
-async def _line(index: int, item: JobLike) -> _Line:
-    job, problem = as_job(item)
+async def _line(index: int, source: Sourced) -> _Line:
+    job, problem = as_job(source.item)
+    line = _Line(index=index, place=source.place, job=job, usd=Decimal(0), problem=None, asks=None)
     if job is not None and problem is None:
         try:
             await check_image(job, is_service_local=is_service_local())
         except InvalidJobError as error:
             problem = error.about(job_name=job.stem)
     if job is None or problem is not None:
-        return _Line(index=index, job=job, usd=Decimal(0), problem=str(problem))
-    return _Line(index=index, job=job, usd=estimate([job]).total_usd, problem=None)
+        return attrs.evolve(line, problem=str(problem))
+    return attrs.evolve(line, usd=estimate([job]).total_usd, asks=await asyncio.to_thread(_asks, job))
+
+
+def _asks(job: Job) -> Job:
+    """What makes it the same as another one: what the image holds, not where it lies."""
+    image = job.image
+    if job.image_url is None:
+        image = hashlib.sha256(image if isinstance(image, bytes) else Path(image).read_bytes()).hexdigest()
+    return attrs.evolve(job, image=image, name=None, metadata={})
+
+
+def _where(line: _Line) -> str:
+    """The row of what is shown, and where it was given."""
+    return f"row {line.index + 1}" if line.place is None else f"row {line.index + 1} ({line.place})"
 
 
 def _fields(line: _Line) -> dict[str, object]:
@@ -132,7 +181,14 @@ def _fields(line: _Line) -> dict[str, object]:
         "name": job.stem, "image": shown_image(job.image), "prompt": job.prompt, "duration": job.duration,
         "quality": job.quality, "audio": job.audio, "multi_clip": job.multi_clip, "seed": job.seed,
     }  # fmt: skip
-    return {"type": "job", "index": line.index, **known, "usd": line.usd, "problem": line.problem}
+    return {
+        "type": "job",
+        "index": line.index,
+        **known,
+        "usd": line.usd,
+        "problem": line.problem,
+        "source": line.place,
+    }
 
 
 def _table(lines: Sequence[_Line]) -> str:

@@ -44,7 +44,7 @@ from .room import warning
 from .say import counted, dollars, tell
 from .settings import BatchSettings, RunSettings, read_run_file, write_run_file
 from .signals import Interrupts
-from .sources import JobLike, as_job, read_sources, with_whole_path
+from .sources import JobLike, Sourced, as_job, read_sources, with_whole_path
 
 Outcomes: TypeAlias = "AbstractAsyncContextManager[AsyncIterator[Outcome]]"
 
@@ -62,6 +62,8 @@ class _Batch:
     total: int
     opening: str
     start: Callable[[Client, Observer | None], Outcomes]
+    places: Sequence[str | None] = ()
+    """Where each item stands in a table."""
     jobs: Sequence[Job] = ()
     """Those of the items that can be sent."""
     retries_failed: bool = False
@@ -75,7 +77,7 @@ def run(options: Namespace) -> int:
     settings = RunSettings.from_options(options)
     items = read_sources(settings.sources, settings.given())
     if options.dry_run:
-        return show_jobs(items, Path(settings.out), budget=settings.batch.budget, as_json=options.json)
+        return show_jobs(items, settings, as_json=options.json)
     return _carry_out(_sending(settings, items), options)
 
 
@@ -89,7 +91,7 @@ def resume(options: Namespace) -> int:
     return _carry_out(_sending(settings, _same_items(settings)), options)
 
 
-def _same_items(settings: RunSettings) -> Sequence[JobLike]:
+def _same_items(settings: RunSettings) -> Sequence[Sourced]:
     """The jobs of the run that is repeated. What else can be done without them is said if they cannot be read."""
     try:
         return read_sources(settings.sources, settings.given())
@@ -100,8 +102,8 @@ def _same_items(settings: RunSettings) -> Sequence[JobLike]:
         ) from problem
 
 
-def _sending(settings: RunSettings, found: Sequence[JobLike]) -> _Batch:
-    items = [with_whole_path(item) for item in found]
+def _sending(settings: RunSettings, found: Sequence[Sourced]) -> _Batch:
+    items = [with_whole_path(one.item) for one in found]
     how = settings.arguments()
     jobs = [job for job, _ in map(as_job, items) if job is not None]
     price = dollars(estimate(jobs).total_usd)
@@ -109,6 +111,7 @@ def _sending(settings: RunSettings, found: Sequence[JobLike]) -> _Batch:
     return _Batch(
         folder=Path(settings.out),
         items=items,
+        places=[one.place for one in found],
         total=len(items),
         opening=f"{counted(len(items), 'video')}, at most {price}; what is there already costs nothing.{cap}",
         start=lambda client, on_event: client.as_completed(
@@ -159,7 +162,7 @@ def _carry_out(batch: _Batch, options: Namespace) -> int:
 
 
 async def _until_end(batch: _Batch, options: Namespace) -> Ended:
-    found = Found()
+    found = Found(places=batch.places)
     error: PixverseError | None = None
     has_begun = False
     again = resume_line(batch.folder)
@@ -188,6 +191,7 @@ async def _until_end(batch: _Batch, options: Namespace) -> Ended:
         found.answer(outcome, as_json=options.json)
     return Ended(
         outcomes=found.in_order(),
+        told=[found.placed(one) for one in found.in_order()],
         signum=interrupts.signum,
         error=error,
         has_begun=has_begun,

@@ -6,7 +6,7 @@ import glob
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar, cast
 
 import attrs
 
@@ -15,19 +15,28 @@ from pixverse_async import ConfigError, InvalidJobError, Job, jobs_from_folder, 
 from .tables import READERS, is_url, read_table
 
 JobLike: TypeAlias = "Job | Mapping[str, object]"
+JobLikeT = TypeVar("JobLikeT", Job, JobLike)
 
 _SIDECARS: Final = frozenset({".txt", ".json"})
 _OTHER_TABLES: Final = frozenset({".xlsx", ".xls", ".ods", ".json", ".txt", ".yaml", ".yml"})
 _REMEDY: Final = f"Give a folder of images, image files, URLs, or a table: {', '.join(READERS)}."
 
 
-def read_sources(sources: Sequence[str], given: Mapping[str, object]) -> list[JobLike]:
+class Sourced(NamedTuple):
+    """A job, or a row that is none, and where it stands if it stands in a table."""
+
+    item: JobLike
+    place: str | None = None
+    """Such as "line 3 of shots.csv"."""
+
+
+def read_sources(sources: Sequence[str], given: Mapping[str, object]) -> list[Sourced]:
     """A job for each video, in order; a mapping for a row that is no job, so that it fails alone.
 
     `given` is what the options say for all. *Raises* `ConfigError`, `InvalidJobError` for a wrong option.
     """
     _check_given(given)
-    return [job for source in sources for job in _read_source(source, given)]
+    return [found for source in sources for found in _read_source(source, given)]
 
 
 def absolute(source: str) -> str:
@@ -35,9 +44,12 @@ def absolute(source: str) -> str:
     return source if is_url(source) else os.path.abspath(source)  # noqa: PTH100  a pattern is no path to resolve
 
 
-def with_whole_path(item: JobLike) -> JobLike:
+def with_whole_path(item: JobLikeT) -> JobLikeT:
     """The job with a path that means the same in any folder, as it is to stand in journal and tables."""
-    if not isinstance(item, Job) or isinstance(item.image, bytes) or item.image_url is not None:
+    if not isinstance(item, Job):
+        image = item.get("image")
+        return cast("JobLikeT", {**item, "image": image.absolute()}) if isinstance(image, Path) else item
+    if isinstance(item.image, bytes) or item.image_url is not None:
         return item
     return attrs.evolve(item, image=Path(item.image).absolute())
 
@@ -67,14 +79,14 @@ def _check_given(given: Mapping[str, object]) -> None:
         raise InvalidJobError(problem.field, problem.value, problem.problem, problem.remedy)
 
 
-def _read_source(source: str, given: Mapping[str, object]) -> Iterator[JobLike]:
+def _read_source(source: str, given: Mapping[str, object]) -> Iterator[Sourced]:
     path = Path(source)
     if is_url(source):
         if given.get("prompt") is None:
             raise ConfigError("prompt", f"none given for {source!r}", "Give one for all.")
-        yield _job_of({"image": source, **given})
+        yield Sourced(_job_of({"image": source, **given}))
     elif path.is_dir():
-        yield from jobs_from_folder(path, **cast("Any", given))
+        yield from map(Sourced, jobs_from_folder(path, **cast("Any", given)))
     elif path.exists():
         yield from _read_file(path, given)
     elif glob.has_magic(source):
@@ -83,23 +95,24 @@ def _read_source(source: str, given: Mapping[str, object]) -> Iterator[JobLike]:
         raise ConfigError("source", f"{source!r} does not exist", _REMEDY)
 
 
-def _read_file(path: Path, given: Mapping[str, object]) -> Iterator[JobLike]:
+def _read_file(path: Path, given: Mapping[str, object]) -> Iterator[Sourced]:
     if path.suffix.lower() in READERS:
-        yield from map(_job_of, read_table(path, given))
+        for place, row in read_table(path, given):
+            yield Sourced(_job_of(row), f"{place} of {path.name}")
     elif path.suffix.lower() in _OTHER_TABLES:
         raise ConfigError(
             "source", f"{str(path)!r} is neither an image nor a table that can be read here", _REMEDY
         )
     else:
-        yield from jobs_from_images([path], **cast("Any", given))
+        yield from map(Sourced, jobs_from_images([path], **cast("Any", given)))
 
 
-def _read_pattern(pattern: str, given: Mapping[str, object]) -> Iterator[JobLike]:
+def _read_pattern(pattern: str, given: Mapping[str, object]) -> Iterator[Sourced]:
     found = map(Path, sorted(glob.glob(pattern, recursive=True)))  # noqa: PTH207  ** and absolute patterns alike
     images = [path for path in found if path.is_file() and path.suffix.lower() not in _SIDECARS]
     if not images:
         raise ConfigError("source", f"nothing matches {pattern!r}", "Try it with ls, and put it in quotes.")
-    yield from jobs_from_images(images, **cast("Any", given))
+    yield from map(Sourced, jobs_from_images(images, **cast("Any", given)))
 
 
 def _job_of(fields: Mapping[str, object]) -> JobLike:

@@ -27,8 +27,10 @@ _NO: Final = frozenset({"false", "no", "n", "0", "off"})
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://|data:")
 
 
-def read_table(path: Path, given: Mapping[str, object]) -> list[Row]:
-    """The rows as parameters of jobs; `given` fills in what a row leaves out. Paths are relative to the table.
+def read_table(path: Path, given: Mapping[str, object]) -> list[tuple[str, Row]]:
+    """The rows as parameters of jobs, each with its place in the table, such as "line 3".
+
+    `given` fills in what a row leaves out. Paths are relative to the table.
 
     *Raises* `ConfigError`, and `ImportError` for Parquet without pyarrow.
     """
@@ -40,8 +42,8 @@ def read_table(path: Path, given: Mapping[str, object]) -> list[Row]:
         raise _wrong(path, "is not UTF-8 text", "Save it as UTF-8.") from problem
     if not rows:
         raise _wrong(path, "has no rows", f"Give it the columns {', '.join(COLUMNS)} and a row for each video.")
-    _check_columns(path, rows, given)
-    return [_job_row(row, given, path.parent) for row in rows]
+    _check_columns(path, [row for _, row in rows], given)
+    return [(place, _job_row(row, given, path.parent)) for place, row in rows]
 
 
 def is_url(text: str) -> bool:
@@ -56,7 +58,7 @@ def is_url(text: str) -> bool:
 # -- the formats ---------------------------------------------------------------------------------------
 
 
-def _read_csv(path: Path) -> Iterator[Row]:
+def _read_csv(path: Path) -> Iterator[tuple[str, Row]]:
     text = path.read_text(encoding="utf-8-sig")
     head = text.partition("\n")[0]
     delimiter = max(",;\t", key=head.count)
@@ -71,12 +73,13 @@ def _read_csv(path: Path) -> Iterator[Row]:
             if None in row:
                 remedy = "Put quotes around a text that holds one."
                 raise _wrong(path, f"line {reader.line_num} has more {delimiter!r} than the head", remedy)
-            yield cast("Row", row)
+            within = sum(value.count("\n") for value in row.values() if isinstance(value, str))
+            yield f"line {reader.line_num - within}", cast("Row", row)
     except csv.Error as problem:
         raise _wrong(path, f"line {reader.line_num} is not CSV ({problem})", "Correct the line.") from problem
 
 
-def _read_json_lines(path: Path) -> Iterator[Row]:
+def _read_json_lines(path: Path) -> Iterator[tuple[str, Row]]:
     with path.open(encoding="utf-8-sig") as lines:
         for number, line in enumerate(lines, start=1):
             if not line.strip():
@@ -87,10 +90,10 @@ def _read_json_lines(path: Path) -> Iterator[Row]:
                 raise _wrong(path, f"line {number} is not JSON ({problem})", "Correct the line.") from problem
             if not isinstance(found, dict):
                 raise _wrong(path, f"line {number} is not a JSON object", 'Write {"image": ..., "prompt": ...}.')
-            yield cast("Row", found)
+            yield f"line {number}", cast("Row", found)
 
 
-def _read_parquet(path: Path) -> Iterator[Row]:
+def _read_parquet(path: Path) -> Iterator[tuple[str, Row]]:
     try:
         parquet: Any = import_module("pyarrow.parquet")
     except ImportError as problem:
@@ -98,12 +101,13 @@ def _read_parquet(path: Path) -> Iterator[Row]:
         raise ImportError(f"{path.name}: reading Parquet needs pyarrow: {wanted}") from problem
     with path.open("rb") as file:
         try:
-            yield from parquet.read_table(file).to_pylist()
+            for number, row in enumerate(parquet.read_table(file).to_pylist(), start=1):
+                yield f"row {number}", row
         except ValueError as problem:
             raise _wrong(path, "is not a Parquet file", "Write it anew.") from problem
 
 
-READERS: Final[Mapping[str, Callable[[Path], Iterator[Row]]]] = {
+READERS: Final[Mapping[str, Callable[[Path], Iterator[tuple[str, Row]]]]] = {
     ".csv": _read_csv,
     ".tsv": _read_csv,
     ".jsonl": _read_json_lines,

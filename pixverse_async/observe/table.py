@@ -12,7 +12,7 @@ from .. import BatchResult, Failed, Outcome, Succeeded, Timings
 from .._words import clean, dollars
 from .tally import Phase, is_kept, phase_of
 from .view import STYLES
-from .words import Line, Span, cells, cut, packed, plain, wrapped
+from .words import Line, Span, brief, cells, cut, packed, plain, wrapped
 
 WIDEST_FILE: Final = 60
 """Columns. A longer path loses its middle, so that the numbers stay on the screen."""
@@ -49,8 +49,9 @@ def table_lines(outcomes: Iterable[Outcome], width: int) -> list[Line]:
 
 
 def ended_line(outcome: Outcome) -> str:
-    """One job that ended, for a log: outcome, file, cost, time, error."""
-    return "  ".join(part for part in _row(outcome) if part)
+    """One job that ended, for a log: outcome, file, cost, time, what went wrong."""
+    row = _row(outcome)
+    return "  ".join(part for part in row._replace(error=brief(row.error)) if part)
 
 
 def _row(outcome: Outcome) -> _Row:

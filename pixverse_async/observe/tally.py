@@ -15,6 +15,7 @@ import attrs
 
 from .. import Failed, JobEvent, Outcome, Pending, State, Succeeded
 from .._words import clean
+from .words import brief
 
 ENOUGH_TO_GUESS: Final = 3
 """Jobs that must have finished before the time of the rest may be guessed from them."""
@@ -223,7 +224,7 @@ class Tally:
             self.kept += is_kept(outcome)
             self._time(job, outcome, now)
         else:
-            self.errors.append(f"{clean(outcome.name)}: {clean(outcome.error.describe())}")
+            self.errors.append(f"{clean(outcome.name)}: {brief(clean(outcome.error.describe()))}")
 
     def _settle(self, job: _Open, outcome: Outcome) -> None:
         if isinstance(outcome, Succeeded | Failed):

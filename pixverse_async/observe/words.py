@@ -5,7 +5,9 @@ from __future__ import annotations
 import textwrap
 import unicodedata
 from collections.abc import Iterable
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
+
+BRIEF_COLUMNS: Final = 100
 
 
 class Span(NamedTuple):
@@ -75,6 +77,15 @@ def wrapped(text: str, width: int, *, indent: str = "", max_lines: int | None = 
     """The text in lines, all but the first one indented."""
     lines = textwrap.wrap(text, max(10, width), subsequent_indent=indent, max_lines=max_lines, placeholder="…")
     return [cut(line, width) for line in lines]
+
+
+def brief(error: str) -> str:
+    """What happened, for a line among many. What to do about it follows in the outcome, where it is said in full.
+
+    >>> brief("image='cat.jpg': no such file. Check the path.")
+    "image='cat.jpg': no such file"
+    """
+    return cut(error.partition(". ")[0].removesuffix("."), BRIEF_COLUMNS)
 
 
 def packed(parts: Iterable[Span], width: int) -> list[Line]:

@@ -430,3 +430,77 @@ def test_the_loop_is_the_one_in_c_where_it_is_installed(
     monkeypatch.setattr(import_module("pixverse_async.cli.run"), "Interrupts", Watched)
     assert 0 == cli("run", "photos", "--prompt", "p", *QUICK).code
     assert [uvloop.Loop] == list(map(type, loops))
+
+
+def test_a_failure_names_the_row_of_its_table(cli: Command, serve: Service, photos: Path) -> None:
+    """On stderr, in the table and in JSON; whether the row is wrong, its image missing, or the service refuses it."""
+    serve(Settings(rules=(Rule(on="submit", fault="moderation", prompt_contains="blood"),)))
+    rows = [
+        "photos/picture-0.png,p",
+        "photos/none.png,p",
+        "",
+        "photos/picture-1.png,blood",
+        "photos/picture-2.png,",
+    ]
+    Path("t.csv").write_text("\n".join(["image,prompt", *rows]), encoding="utf-8")
+    said = cli("run", "t.csv", *QUICK)
+    for name in ("none (line 3 of t.csv)", "picture-1 (line 5 of t.csv)", "picture-2 (line 6 of t.csv)"):
+        assert re.search(rf"^\[\d/4\] failed  {re.escape(name)}  \$0.00  ", said.err, re.MULTILINE), said.err
+        assert re.search(rf"^failed +{re.escape(name)} ", said.out, re.MULTILINE), said.out
+    assert "line 2" not in said.out + said.err
+    objects = cli("resume", "videos", "--json", "--quiet").objects
+    assert {0: "line 2 of t.csv", 1: "line 3 of t.csv", 2: "line 5 of t.csv", 3: "line 6 of t.csv"} == {
+        one["index"]: one["source"] for one in objects if one["type"] == "outcome"
+    }
+    assert {"picture-0", "none", "picture-1", "picture-2"} >= {one["name"] for one in objects if "name" in one}
+
+
+def test_a_row_that_is_no_job_is_no_job_of_another_run(cli: Command, serve: Service, photos: Path) -> None:
+    """It is given again by the same line, and by `resume`, and so nothing is forgotten."""
+    serve()
+    Path("t.csv").write_text("image,prompt\nphotos/picture-0.png,p\nphotos/picture-1.png,\n", encoding="utf-8")
+    for line in (("run", "t.csv", *QUICK), ("run", "t.csv", *QUICK), ("resume", "videos")):
+        said = cli(*line)
+        assert (8, False) == (said.code, "warning" in said.err), said
+
+
+def test_a_reason_is_said_in_full_once(cli: Command, serve: Service, photos: Path) -> None:
+    """What happened goes by on stderr; what to do about it is in the answer, be it a table or JSON."""
+    serve()
+    (photos / "broken.png").write_bytes(b"no picture")
+    for options in ((), ("--json",)):
+        said = cli("run", "photos", "--prompt", "p", *QUICK, *options)
+        assert re.search(r"failed  broken  \$0.00  image='.*broken.png': [^.]+$", said.err, re.MULTILINE), said.err
+        answer = " ".join(said.out.split())
+        assert (0, 1) == (said.err.count("Give a JPEG"), answer.count("Give a JPEG")), said
+
+
+def test_status_knows_what_was_never_sent(cli: Command, serve: Service, photos: Path) -> None:
+    """How many the latest run left, and with --all which and why; in JSON each is an object, and they are counted."""
+    serve()
+    assert 8 == cli("run", "photos", "--prompt", "p", "--budget", "0.05", "--max-in-flight", "1", *QUICK).code
+    line = "Never sent: 1 job of the latest run; sent by `pixverse-async resume videos`."
+    line = line.replace("pixverse-async", program())
+    said = cli("status", "videos").out
+    assert (True, False) == (line in said, "picture-2" in said)
+    assert re.search(
+        r"^  picture-2\n    not sent: it needs \$0.025", cli("status", "videos", "--all").out, re.MULTILINE
+    )
+    *_, left, whole = cli("status", "videos", "--json").objects
+    assert ("unsent", "picture-2", "p", 1) == (left["type"], left["name"], left["prompt"], whole["unsent"])
+    assert 0 == cli("resume", "videos", "--budget", "1").code
+    assert "ever sent" not in cli("status", "videos", "--all").out
+
+
+def test_a_dry_run_knows_what_earlier_runs_paid(cli: Command, serve: Service, photos: Path) -> None:
+    """What is in the folder costs nothing more, and its cost counts against the budget as it does in a run."""
+    serve()
+    long = ("--prompt", "two\nlines, " + "and long ones " * 30)  # of which the journal keeps the beginning
+    line = ("run", "photos", *long, *QUICK)
+    assert 0 == cli("run", "photos/picture-0.png", *long, *QUICK).code
+    said = cli(*line, "--budget", "0.06", "--dry-run").out
+    assert "Sent before and not paid again: 1 of these. The rest costs at most $0.05." in said
+    assert "The budget of $0.06, of which earlier runs have used $0.025, is $0.015 short of that" in said
+    assert 8 == cli(*line, "--budget", "0.06").code
+    assert "short" not in cli(*line, "--budget", "0.075", "--dry-run").out
+    assert 0 == cli(*line, "--budget", "0.075").code

@@ -97,11 +97,11 @@ def test_a_wrong_row_is_told_and_stops_no_other(cli: Command, tmp_path: Path) ->
     said = cli("run", "t.csv", "--dry-run")
     assert 6 == said.code
     for line in (
-        "row 2: job 'cat': duration='long': not a whole number",
-        "row 3: job 'none': image='none.png': no such file. Check the path; a relative one starts from the table's",
-        "row 4: image=...: missing",
+        "row 2 (line 3 of t.csv): job 'cat': duration='long': not a whole number",
+        "row 3 (line 4 of t.csv): job 'none': image='none.png': no such file. Check the path; a relative one",
+        "row 4 (line 5 of t.csv): image=...: missing",
         "image='.': a folder, not a file",
-        "row 6: job 'empty': image='empty.png': the file is empty",
+        "row 6 (line 7 of t.csv): job 'empty': image='empty.png': the file is empty",
         "1 video, 5 seconds: at most $0.175",
         "Nothing was sent.",
     ):
@@ -113,3 +113,22 @@ def test_an_estimate_needs_neither_key_nor_prompt(cli: Command, photos: Path) ->
     said = cli("estimate", photos, "--duration", "10", "--quality", "1080p", "--audio", "--json")
     assert (0, 3, 3.45) == (said.code, said.objects[0]["videos"], said.objects[0]["usd"])
     assert "at most $0.525" in cli("estimate", photos).out
+
+
+def test_the_same_image_under_two_names_is_noticed(cli: Command, photos: Path) -> None:
+    """It is what the image holds that counts, and not the path: in words, and as an object of the JSON answer."""
+    (photos / "twin.png").write_bytes((photos / "picture-1.png").read_bytes())
+    note = (
+        "Note: 1 job asks for the same as another one, such as twin (row 4) as picture-1 (row 2); "
+        "each is paid, $0.175 for these."
+    )
+    assert note in cli("run", photos, "--prompt", "p", "--dry-run").out
+    objects = cli("run", photos, "--prompt", "p", "--dry-run", "--json").objects
+    assert [note] == [one["text"] for one in objects if one["type"] == "note"]
+
+
+def test_an_estimate_says_where_a_row_is_wrong(cli: Command, tmp_path: Path) -> None:
+    """A row that takes several lines of a table is found by its first."""
+    text = 'image,prompt,duration\ncat.png,"two\nlines",5\n\ncat.png,"two\nlines",long\n'
+    (tmp_path / "t.csv").write_text(text, encoding="utf-8")
+    assert "not counted: line 5 of t.csv: job 'cat': duration='long'" in cli("estimate", "t.csv").out

@@ -334,10 +334,8 @@ def test_the_view_at_80_columns() -> None:
         "702 done (1 kept)  1 checking  2 failed  1 unknown  1 pending  99 in flight",
         "$122.85 spent in this run  $18.025 reserved",
         "102 submits/min  601 videos/min  1 refused/min  0.0 polls a video",
-        "! cat: unexpected too slow. Nothing paid is lost: run it again; please report",
-        "  this.",
-        "! cat: the generation failed (moderation): the picture was refused. Change the",
-        "  prompt or the image; the same job would be refused again.",
+        "! cat: unexpected too slow",
+        "! cat: the generation failed (moderation): the picture was refused",
     ]
 
 
@@ -354,10 +352,9 @@ def test_the_view_at_40_columns() -> None:
         "$18.025 reserved",
         "102 submits/min  601 videos/min",
         "1 refused/min  0.0 polls a video",
-        "! cat: unexpected too slow. Nothing",
-        "  paid is lost: run it again; please…",
+        "! cat: unexpected too slow",
         "! cat: the generation failed",
-        "  (moderation): the picture was…",
+        "  (moderation): the picture was refused",
     ]
 
 
