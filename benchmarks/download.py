@@ -8,9 +8,11 @@
 nginx serves distinct MP4-shaped files from a folder on this disk; each variant is a process of its own, and the rounds
 interleave them.  Ours is the stage as the pipeline uses it: aiohttp, box check, sha256, the hash that the server
 names, fsync, no-clobber publish, folder sync.  curl does none of that; `curl + sync` and `curl + sha256sum` do one
-of it each, `obstore, checked` all but the boxes.  "no sync" and "no sha256" are ours with that patched out, to be
-compared with peers that do neither.  `naive` is the loop that everybody writes: 64 KiB chunks, one aiofiles write
-each, nothing checked.
+of it each, `obstore, checked` all but the boxes, and `curl | checks` too: a second process hashes, syncs and renames
+each file while curl fetches the next.  "no sync" and "no sha256" are ours with that patched out, to be compared with
+peers that do neither.  `naive` is the loop that everybody writes: 64 KiB chunks, one aiofiles write each, nothing
+checked.  *Least* is the wall time below which nobody can do the work on these cores: curl's CPU, the server's, and one
+sha256 of the bytes, evenly shared out.
 
 Before the first round curl runs once unmeasured.  Each run gets a new folder; what it saved is cut to nothing, and not
 removed before the end: where an inode was lately deleted ext4 looks twice before it makes a new one, which took an
@@ -39,11 +41,11 @@ from time import perf_counter
 import attrs
 
 from benchmarks import bars, fetchers
-from benchmarks.file_server import base, certificate, make_video, nginx
+from benchmarks.file_server import Server, base, certificate, make_video, nginx
 from pixverse_async._core.integrity import find_crc32c
 
 CHART = Path(__file__).with_name("download.svg")
-PROGRAMS = ("curl -Z", "curl + sync", "curl + sha256sum", "aria2c")
+PROGRAMS = ("curl -Z", "curl + sync", "curl + sha256sum", "curl | checks", "aria2c")
 
 
 @attrs.frozen
@@ -55,6 +57,7 @@ class Result:
     inner_wall: float
     inner_cpu: float
     rss_mb: float
+    server_cpu: float = float("nan")
 
 
 @attrs.frozen
@@ -88,7 +91,7 @@ def run_inside(variant: str, folder: Path, files: int, url: str) -> None:
     print(json.dumps([perf_counter() - started_at, cpu, int(peak.split()[1]) / 1024]))
 
 
-def measure(variant: str, root: Path, work: Work) -> Result:
+def measure(variant: str, root: Path, work: Work, server: Server) -> Result:
     """One run, into a new folder."""
     folder, url = Path(tempfile.mkdtemp(dir=root)), base(tls=work.tls)
     os.sync()
@@ -98,12 +101,12 @@ def measure(variant: str, root: Path, work: Work) -> Result:
         inside = ["--inside", variant, str(folder), str(work.files), url]
         command = [sys.executable, "-m", "benchmarks.download", *inside]
     environment = os.environ | ({"SSL_CERT_FILE": str(certificate(root))} if work.tls else {})
-    started_at = perf_counter()
+    started_at, served_before = perf_counter(), server.cpu()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     assert process.stdout is not None
     printed = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
-    wall = perf_counter() - started_at
+    wall, served = perf_counter() - started_at, server.cpu() - served_before
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0, f"{variant}: {printed}"
     saved = [path.stat().st_size for path in folder.glob("*.mp4")]
@@ -112,7 +115,8 @@ def measure(variant: str, root: Path, work: Work) -> Result:
     for path in folder.iterdir():
         os.truncate(path, 0)
     cpu = usage.ru_utime + usage.ru_stime
-    return Result(wall, cpu, *(json.loads(printed) if variant not in PROGRAMS else (wall, cpu, float("nan"))))
+    inner_wall, inner_cpu, rss_mb = (wall, cpu, float("nan")) if variant in PROGRAMS else json.loads(printed)
+    return Result(wall, cpu, inner_wall, inner_cpu, rss_mb, served)
 
 
 def middle(values: Iterable[float]) -> float:
@@ -138,6 +142,18 @@ def report(results: dict[str, list[Result]], work: Work) -> None:
         print(f"{variant:24}" + "".join(f"{value:13.2f}" for value in shown), flush=True)
 
 
+def report_least(runs: list[Result], work: Work) -> None:
+    """What two processors need at least, told curl's runs."""
+    hashing = fetchers.sha256_cpu(work.files * work.size_bytes)
+    cores = os.cpu_count() or 1
+    least = [(run.cpu + run.server_cpu + hashing) / cores / run.wall for run in runs]
+    per_gb = 1000 / (work.files * work.megabytes)
+    print(
+        f"server {middle(run.server_cpu for run in runs) * per_gb:.2f} s/GB, sha256 {hashing * per_gb:.2f} s/GB;"
+        f" least wall on {cores} cores with one sha256: {middle(least):.2f} x curl's"
+    )
+
+
 def race(work: Work, rounds: int, folder: Path) -> dict[str, list[Result]]:
     """All that is installed, round by round."""
     names = [name for name in PROGRAMS if shutil.which(name.split()[0])]
@@ -146,11 +162,11 @@ def race(work: Work, rounds: int, folder: Path) -> dict[str, list[Result]]:
     results: dict[str, list[Result]] = {name: [] for name in names}
     with tempfile.TemporaryDirectory(dir=folder) as place:
         Path(place).chmod(0o755)
-        with nginx(Path(place), work.files, work.size_bytes, work.named, tls=work.tls):
-            measure("curl -Z", Path(place), work)
+        with nginx(Path(place), work.files, work.size_bytes, work.named, tls=work.tls) as server:
+            measure("curl -Z", Path(place), work, server)
             for _ in range(rounds):
                 for name in names:
-                    results[name].append(measure(name, Path(place), work))
+                    results[name].append(measure(name, Path(place), work, server))
     return results
 
 
@@ -159,7 +175,7 @@ def kept(path: Path, title: str, new: dict[str, list[Result]]) -> dict[str, list
     saved: dict[str, dict[str, list[list[float]]]] = json.loads(path.read_text()) if path.exists() else {}
     rows = saved.setdefault(title, {})
     for name, runs in new.items():
-        numbers = [[r.wall, r.cpu, r.inner_wall, r.inner_cpu, r.rss_mb] for r in runs]
+        numbers = [list(attrs.astuple(r)) for r in runs]
         rows[name] = rows.get(name, []) + numbers
     path.write_text(json.dumps(saved))
     return {name: [Result(*run) for run in rows[name]] for name in new}
@@ -191,7 +207,11 @@ def main() -> None:
     parser.add_argument("--tls", action="store_true")
     parser.add_argument("--chart", action="store_true", help="write download.svg")
     parser.add_argument("--inside", nargs=4, help=argparse.SUPPRESS)
+    parser.add_argument("--check", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
+    if given.check:
+        fetchers.check_each(given.check, sys.stdin)
+        return
     if given.inside:
         variant, folder, files, url = given.inside
         run_inside(variant, Path(folder), int(files), url)
@@ -204,6 +224,7 @@ def main() -> None:
         raced[work.title] = results = kept(given.keep, work.title, results) if given.keep else results
         print(f"{work.title}, {fetchers.AT_ONCE} at once, the server names {work.named}; medians of each round's")
         report(results, work)
+        report_least(results["curl -Z"], work)
     if given.chart:
         chart(raced)
 

@@ -9,11 +9,13 @@ import asyncio
 import hashlib
 import os
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from time import process_time
 from typing import Any, cast
 from unittest.mock import patch
 
@@ -215,6 +217,11 @@ def shell(name: str, root: Path, folder: Path, files: int, url: str) -> list[str
             return ["sh", "-c", curl]
         case "curl + sync":
             return ["sh", "-c", f"{curl} && sync {folder}/*.mp4"]
+        case "curl | checks":
+            told = curl.replace(".mp4' -o", ".mp4' -w '%{filename_effective}\\n' -o").replace(
+                "#1.mp4'", "#1.mp4.part'"
+            )
+            return ["sh", "-c", f"{told} | {sys.executable} -m benchmarks.download --check {folder}"]
         case "curl + sha256sum":
             return ["sh", "-c", f"{curl} && sha256sum {folder}/*.mp4 >{folder}/sums"]
         case _:
@@ -223,6 +230,28 @@ def shell(name: str, root: Path, folder: Path, files: int, url: str) -> list[str
             trust = [f"--ca-certificate={root}/cert.pem"] if secure else []
             plain = ["-x1", "--file-allocation=none", *trust]
             return ["aria2c", "-q", f"-j{AT_ONCE}", *plain, f"-d{folder}", f"-i{links}"]
+
+
+def check_each(folder: Path, parts: Iterable[str]) -> None:
+    """Hash, sync and publish each file as its name comes in, with a thread for the disk's waits."""
+
+    def check(part: Path) -> None:
+        with part.open("rb") as file:
+            hashlib.file_digest(file, "sha256")
+            os.fsync(file.fileno())
+        part.rename(part.with_suffix(""))
+        sync_folder(folder)
+
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        list(threads.map(check, (Path(line.rstrip()) for line in parts)))
+
+
+def sha256_cpu(size_bytes: int) -> float:
+    """Seconds that so many bytes take, from memory, in pieces of 1 MiB."""
+    piece, digest, before = bytes(2**20), hashlib.sha256(), process_time()
+    for _ in range(size_bytes // len(piece)):
+        digest.update(piece)
+    return process_time() - before
 
 
 def run(name: str, folder: Path, files: int, url: str) -> None:

@@ -11,6 +11,8 @@ import subprocess
 from collections.abc import Generator
 from pathlib import Path
 
+import attrs
+
 from pixverse_async._core.integrity import find_crc32c
 
 PORT = 18_765
@@ -46,8 +48,21 @@ def named_hash(data: bytes, named: str) -> str:
     return "crc32c=" + base64.b64encode(crc32c(data, 0).to_bytes(4)).decode()
 
 
+@attrs.frozen
+class Server:
+    """A running nginx."""
+
+    pid: int
+
+    def cpu(self) -> float:
+        """Seconds of its worker until now."""
+        worker = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()[0]
+        fields = Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 @contextlib.contextmanager
-def nginx(root: Path, files: int, size_bytes: int, named: str, *, tls: bool) -> Generator[None]:
+def nginx(root: Path, files: int, size_bytes: int, named: str, *, tls: bool) -> Generator[Server]:
     """The server, and its folder."""
     rng, hashes = random.Random(1), list[str]()
     (root / "www").mkdir()
@@ -72,7 +87,7 @@ def nginx(root: Path, files: int, size_bytes: int, named: str, *, tls: bool) -> 
     server = subprocess.Popen(["nginx", "-c", str(config), "-p", str(root)], stderr=subprocess.DEVNULL)
     try:
         _await_port(tls=tls)
-        yield
+        yield Server(server.pid)
     finally:
         server.terminate()
         server.wait()
