@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pixverse_async._core.job import JobClass, Stage
 from pixverse_async._core.schedule.belief import Belief, Said
 from pixverse_async._core.schedule.budget import Budget
+from pixverse_async._core.schedule.curves import Curves
 from pixverse_async._core.schedule.evidence import ended
 from pixverse_async._core.schedule.line import Line, Place
 from pixverse_async._core.schedule.rule import Curve, Outlook, Start, X
@@ -174,6 +175,19 @@ def test_a_change_is_weighed_before_it_is_made() -> None:
     finish(belief, SMALL, 60.0, 700.0)
     assert belief.hypotheses.calm > 0.5
     assert belief.unit(SMALL) == pytest.approx(20.0, rel=0.1)
+
+
+@given(st.lists(st.sampled_from([0.4, 1.0, 1.2, 2.5]), min_size=1, max_size=25))
+def test_a_curve_shows_what_is_believed(factors: list[float]) -> None:
+    """One that is kept, for little has changed, hardly differs from one drawn now, even when a change is suspected."""
+    belief = Belief(guess)
+    for k, factor in enumerate(factors):
+        finish(belief, SMALL, 20.0 * factor, 1000.0 + 30 * k)
+        kept = belief.curve(SMALL)
+        drawn = Curves(belief.typical, belief.hypotheses, belief.endings).of(SMALL)
+        seconds = [x * drawn.unit for x in X]
+        gaps = [abs(kept.curve.at(s / kept.unit)[0] - drawn.curve.at(s / drawn.unit)[0]) for s in seconds]
+        assert max(gaps) < 0.15
 
 
 def finish_typical(typical: Typical, job_class: JobClass, at: float) -> None:

@@ -25,6 +25,7 @@ from pixverse_async._core.schedule import (
     Scheduler,
 )
 from pixverse_async._core.schedule.forecast import Forecast, Watched
+from pixverse_async._core.schedule.rule import Start
 
 CLASSES = [JobClass("360p", 5, audio=False), JobClass("1080p", 8, audio=True)]
 POLICIES: list[PollPolicy] = [
@@ -165,6 +166,17 @@ def test_two_processes_do_not_march_instep(policy: PollPolicy) -> None:
     assert runs[0].polls != runs[1].polls
 
 
+def test_nor_do_jobs_that_wait_for_the_ceiling() -> None:
+    """A job that nobody expects to end is asked a little before the ceiling, by another seed at another time."""
+    policy = AdaptivePolling(kappa=50.0, ceiling=40.0)
+    runs = [Service(policy.scheduler(polls_per_second=5.0, seed=seed), ["processing"] * 5) for seed in range(4)]
+    for service in runs:
+        service.run(1)
+    firsts = {service.polls[0][0] for service in runs}
+    assert len(firsts) == 4
+    assert max(firsts) <= 40.0
+
+
 def test_a_refusal_silences_all_polls_for_as_long_as_the_service_asks() -> None:
     """After a 429 with Retry-After 7 no poll of any job leaves for seven seconds."""
     scheduler = FixedPolling(1.0).scheduler(polls_per_second=20.0, seed=6)
@@ -285,6 +297,18 @@ def test_where_any_job_may_start_the_unlucky_ones_do_not_wait_long(seed: int) ->
     assert played.p95 <= 2.7 * played.mean
 
 
+def test_what_a_job_said_in_its_first_run_is_not_taken_back_in_its_second() -> None:
+    """It ran 60 s, was sent back to the queue and runs again: it is still thought that jobs take long."""
+    forecast = Forecast(300.0)
+    job = Watched(0, CLASSES[0], forecast.starts.place(0, 0.0), 0.5)
+    forecast.answered(job, Stage.PROCESSING, 0.5, 0.7)
+    forecast.answered(job, Stage.PROCESSING, 60.0, 60.2)
+    unit = forecast.outlook(job).unit
+    forecast.answered(job, Stage.QUEUED, 61.0, 61.2)
+    forecast.answered(job, Stage.PROCESSING, 62.0, 62.2)
+    assert forecast.outlook(job).unit > 0.9 * unit
+
+
 def test_a_service_that_tells_starts_after_all_is_believed() -> None:
     """Five ends of jobs that were never said to run make it a service that tells no starts; one start unmakes it."""
     forecast = Forecast(300.0)
@@ -359,9 +383,28 @@ def test_learned_timing_is_a_few_hundred_bytes_and_makes_the_next_run_sharper() 
     assert sum(finish_after(200.0, 3, second)) < sum(cold[:3])
 
 
+def test_a_service_that_tells_no_starts_is_known_again() -> None:
+    """What was learned there is the time from submission to end: the next run does not add a wait to it."""
+    first = AdaptivePolling().scheduler(polls_per_second=20.0, seed=9)
+    for job in range(12):
+        first.submitted(job, CLASSES[0], 0.0)
+        first.observed(job, Stage.QUEUED, 1.0, 1.2)
+    for job in range(12):
+        first.observed(job, Stage.QUEUED, 70.0 + job, 70.2 + job)
+        first.observed(job, Stage.SUCCEEDED, 100.0 + job, 100.2 + job)
+    learned = first.learned()
+    assert learned is not None
+    forecast = Forecast(300.0)
+    assert forecast.recall(learned) is None
+    watched = Watched(0, CLASSES[0], forecast.starts.place(0, 0.0), 0.5)
+    forecast.set_due(watched)
+    assert forecast.starts.to_come(watched.place, 1.0) == [Start(0.0, 1.0)]
+    assert 40.0 < watched.due < 110.0
+
+
 def timing(pace: str = "0.1", offset: str = "0.1", spreads: str = "0.1,0.1,0.2,0.2,0.2,0.1,0.1") -> str:
     """What an earlier run may have left, and what a disk may have made of it."""
-    head = f'{{"version":4,"pace":{pace},"spreads":[{spreads}],"early":0.01,"wait":[10,8]'
+    head = f'{{"version":5,"pace":{pace},"spreads":[{spreads}],"early":0.01,"opaque":false,"wait":[10,8]'
     return f'{head},"classes":{{"360p/5/0":[{offset},0.01]}}}}'
 
 

@@ -1,10 +1,12 @@
-"""The schedule that learns: all jobs in one heap, one budget, the most valuable poll first.
+"""The schedule that learns: one object for all jobs, one budget, the most valuable poll first.
 
-`forecast` says when one job is due. The heap is by the time of the next *review*: most of the way to the due time
-that time is reckoned again, since other jobs' answers may have moved it; the service is asked nothing. What is due is
-*ready*, and while the budget is short goes in the order of what it is worth. Beside the polls that pay for themselves
-there are *scouts*: while jobs wait in line, one poll every so often finds the line's front, so that nobody behind it
-need be asked.
+`forecast` says when one job is due. One heap is by the time of the next *review*: most of the way to the due time
+that time is reckoned again, since other jobs' answers may have moved it; the service is asked nothing. What is due
+moves to the other heap, *ready*. As long as the budget allows it leaves at once, in the order of due times. While
+polls are short, each job that becomes ready gets a later place the less a poll of it is worth: see `_order`.
+
+Beside the polls that pay for themselves there are *scouts*: while jobs wait in line, one poll every so often finds the
+line's front, so that nobody behind it need be asked.
 """
 
 from __future__ import annotations
@@ -30,21 +32,23 @@ left (k / 4) cubed of the price. A batch is all that was sent since nothing was 
 within 1%, and with the square in the place of the cube the last is known twice as late."""
 _REVIEW_PART, _REVIEW_LEAST = 0.85, 5.0
 """How far on the way to the due time the next review is, and the seconds below which there is none. A review costs
-only CPU."""
+only CPU. Chosen on the worlds."""
 _REVIEW_EACH = 0.002
 """Seconds from one review to the next when all must be reviewed, so that 50,000 do not hold up the loop."""
 _DEARER = 16.0
-"""When polls are short, jobs go in the order in which they would be due if a poll cost this many times more."""
+"""When polls are short, jobs go in the order in which they would be due if a poll cost this many times more. Chosen on
+the worlds."""
 _FAR = 3600.0
 """Seconds after which that order no longer matters."""
 _SCOUT_FROM = 3
-"""Waiting jobs that make a line worth a scout."""
+"""Waiting jobs that make a line worth a scout: two are asked as cheaply one by one."""
 _SCOUT_AFTER, _SCOUT_AGAIN = 5.0, 0.25
-"""Seconds from the first submission to the first scout, and between two scouts at the least
-(`Forecast.rest` reckons the usual wait). Half and twice either were measured the same within 2%."""
+"""Seconds from a batch's first submission to the first scout, and between two scouts at the least
+(`Forecast.quiet_seconds` reckons the usual pause). Half and twice either were measured the same within 2%."""
 
 _SCOUT_STEP = 256
-"""Places that a scout goes beyond the front at most; the step doubles while it finds jobs that have started."""
+"""Places that a scout goes beyond the front at most; the step doubles while it finds jobs that have started, so that a
+front hundreds of places on is found in ten polls."""
 _DUE = 0.05
 """Seconds: what is due within them is due now, for one turn of the loop takes as long."""
 
@@ -134,10 +138,10 @@ class _Adaptive:
             return None
         watched = None
         if now >= self._scout_at and self._scouts():
-            watched = self._front(now)
+            watched = self._whom_to_scout(now)
             self._scout = None if watched is None else watched.job
         if watched is None:
-            watched = self._most_valuable()
+            watched = self._first_ready()
         if watched is None:
             return None
         self._serial += 1
@@ -174,7 +178,8 @@ class _Adaptive:
 
     def _plan(self, watched: Watched, now: float) -> None:
         """Reckon the due time and when to review it."""
-        self._forecast.set_due(watched, 1.0 - 0.5 * _SHORTER * (1.0 + self._jitter.next()))
+        watched.longest_part = 1.0 - 0.5 * _SHORTER * (1.0 + self._jitter.next())
+        self._forecast.set_due(watched)
         self._push(watched, self._next_review(watched, now))
 
     def _next_review(self, watched: Watched, now: float) -> float:
@@ -228,8 +233,8 @@ class _Adaptive:
             watched = self._valid(entry)
             if watched is None:
                 continue
-            if self._forecast.has_changed(watched) or watched.due < watched.wait_until:
-                self._forecast.set_due(watched, 1.0)
+            if self._forecast.may_have_moved(watched) or watched.due < watched.wait_until:
+                self._forecast.set_due(watched)
             if watched.due <= now + _DUE:
                 heapq.heappush(self._ready, (self._order(watched, now), entry[1], watched.job))
             else:
@@ -238,14 +243,16 @@ class _Adaptive:
     def _order(self, watched: Watched, now: float) -> float:
         """Rank among those that are ready: due time, or while polls are short the due time if they cost more.
 
-        Who would not be due within an hour comes last.
+        Who comes while nobody is ready, or polls are not short, would leave at once: what it is worth need not be
+        reckoned, and its due time, which is past, puts it before all that are ranked. Who would not be due within an
+        hour comes last. A rank is not reckoned again.
         """
         if not self._ready or now >= self._budget.free_at():
             return watched.due
         waited = now - watched.last
         return self._forecast.outlook(watched).due(_DEARER * watched.kappa, _FAR, 2.0 * waited)
 
-    def _most_valuable(self) -> Watched | None:
+    def _first_ready(self) -> Watched | None:
         """The first of those that are ready."""
         while self._ready:
             watched = self._valid(heapq.heappop(self._ready))
@@ -260,11 +267,15 @@ class _Adaptive:
         starts = self._forecast.starts
         return self._scout is None and starts.in_line and starts.waiting >= _SCOUT_FROM and not starts.opaque
 
-    def _front(self, now: float) -> Watched | None:
-        """The job whose answer tells most about where the line is now."""
+    def _whom_to_scout(self, now: float) -> Watched | None:
+        """The job whose answer tells most about where the line is now.
+
+        The pause between two scouts is reckoned for the class of the oldest job, which is as good as any.
+        """
         line = self._forecast.starts.line
-        anyone = next(iter(self._jobs.values()))
-        index, at = line.scout(now, self._forecast.rest(anyone, self._policy.kappa), self._scout_step)
+        oldest = next(iter(self._jobs.values()))
+        quiet_seconds = self._forecast.quiet_seconds(oldest, self._policy.kappa)
+        index, at = line.scout(now, quiet_seconds, self._scout_step)
         self._scout_at = max(at, now + _SCOUT_AGAIN)
         while index is not None and index < line.count:
             place = line.places.get(index)
@@ -277,11 +288,11 @@ class _Adaptive:
 
 @attrs.frozen
 class AdaptivePolling:
-    """Learns how long jobs take and polls when the delay gone unnoticed is worth a poll.
+    """Learns how long jobs take and polls when the lateness gone unnoticed is worth a poll.
 
     `kappa`: seconds of lateness that one poll is worth to you: less means more polls and sooner news. It is your
     taste and no property of the service; at 0.5 two polls are worth a second.
-    `ceiling`: no running job goes unasked for longer, in seconds.
+    `ceiling`: no job that was seen to run goes unasked for longer, in seconds.
 
     >>> scheduler = AdaptivePolling(kappa=0.25).scheduler(polls_per_second=20, seed=0)
     >>> scheduler.submitted(0, JobClass("540p", 5, False), sent_at=0.0)

@@ -3,13 +3,14 @@
     log duration = log guess(class) + pace + offset(class) + chance
 
 The first three are what is typical of a class: `typical`.  Around it durations scatter by chance, as `evidence` says;
-how much, and whether the service has changed of late, is in `hypotheses`.  Every answer moves all three.
+how much, and whether the service has changed of late, is in `hypotheses`.  Every answer moves pace and offset, the
+scatter that is believed in and the suspicion of a change; the guess stays.
 
 An example: 50 s are guessed for 720p and 90 s for 1080p.  A job of 720p still runs after 60 s: now 92 s are expected,
-and 159 s for 1080p, for both may be slow by one cause; after 80 s, 108 and 184 s.  It ends after 100 s: 91 and 157 s,
-give or take 30 and 39%.  Had nobody asked on the way, the same would be believed: what a job says takes the place of
-what it had said before, its `Said`, which is taken back first.  Else a job that is asked twice as often would count
-twice.
+and 159 s for 1080p, for both may be slow by one cause; after 80 s, 108 and 184 s.  Then it is known to have ended
+between 99 and 101 s: 91 and 157 s, give or take 30 and 39%.  Had nobody asked at 60 and 80 s, the same would be
+believed: what a job says takes the place of what it had said before, its `Said`, which is taken back first.  Else a job
+that is asked twice as often would count twice.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ _MOMENT = 1.0
 _LEAST = 1e-9
 """No answer is ever quite impossible."""
 _LONGEST_SILENCE = 600.0
-"""Seconds: a longer one counts for these, after which nearly anything is thought possible anyhow."""
+"""Seconds: a longer one counts for these, by which the pace is 12% less sure and one service in six has changed."""
 _SOME, _LIKELY = 1e-4, 0.02
 """Of several possible starts each keeps a little when all seem impossible; below 2% of all it is left out."""
 
@@ -67,7 +68,7 @@ class Said(NamedTuple):
     """What a running job's answers have said so far."""
 
     until: float
-    """That it still ran then."""
+    """The latest moment at which it was known to run."""
     precision: float
     """One over the variance that they alone would give to the typical duration; 0 says nothing."""
     pull: float
@@ -109,9 +110,9 @@ class Belief:
     def survived(
         self, job_class: JobClass, starts: Sequence[Start], until: float, said: Said | None = None
     ) -> Said:
-        """A job still ran at `until`. Returns what its answers have said; `said`, if it was asked before."""
+        """A job still ran at `until`. Returns what its answers have said by now; `said`: by the one before."""
         self._advance(until)
-        changes = self._changes  # of the answer that shows a change, too: what it says is of before
+        changes = self._changes  # before this answer: one that itself shows a change speaks of the time before it
         (mean, var), verdict = self._learn(job_class, starts, running(starts, until), said)
         precision, pull = 1.0 / verdict.var - 1.0 / var, verdict.mean / verdict.var - mean / var
         return Said(until, precision, pull, changes)
@@ -178,7 +179,8 @@ class Belief:
     def _without(self, said: Said, mean: float, var: float) -> tuple[float, float]:
         """The typical duration as it would be believed if the job had said nothing.
 
-        What was said has faded since as the pace drifted, and no more is taken back than was ever learned.
+        What was said has faded since as the pace drifted (about so: drift adds to a variance what `fade` takes from
+        its inverse), and no more is taken back than was ever learned.
         """
         passed = 0.0 if self._now is None else self._now - said.until
         fade = math.exp(-_DRIFT * passed / var)
@@ -193,7 +195,7 @@ class Belief:
         other = early + straggler + _LEAST
         spreads = self.hypotheses.spreads()
         cuts = [_cut(p, mean, var, spread, spans) for p, spread in zip(spreads, SPREADS, strict=True)]
-        shares = [c.share for c in cuts] + _shares(mean, self.hypotheses.changed_curves(var), spans)
+        shares = [c.share for c in cuts] + _shares(mean, self.hypotheses.changed_bells(var), spans)
         weighted = [(usual * p, c) for p, c in zip(spreads, cuts, strict=True)]
         whole = other + sum(w * c.share for w, c in weighted)
         moved = sum(w * c.first for w, c in weighted) / whole
@@ -206,7 +208,7 @@ class Belief:
     def _likelihoods(self, mean: float, var: float, spans: Sequence[Span]) -> list[float]:
         """The chance that each hypothesis gives to an answer."""
         usual, early, straggler = self._kinds(mean, spans)
-        shares = _shares(mean, self.hypotheses.curves(var), spans)
+        shares = _shares(mean, self.hypotheses.bells(var), spans)
         return [usual * s + early + straggler + _LEAST for s in shares]
 
     def _kinds(self, mean: float, spans: Sequence[Span]) -> tuple[float, float, float]:
@@ -240,6 +242,6 @@ def _cut(probability: float, mean: float, var: float, spread: float, spans: Sequ
     return Cut(cut_share(mean, math.sqrt(var + spread**2), spans), 0.0, 0.0)
 
 
-def _shares(mean: float, curves: Sequence[tuple[float, float]], spans: Sequence[Span]) -> list[float]:
+def _shares(mean: float, bells: Sequence[tuple[float, float]], spans: Sequence[Span]) -> list[float]:
     """The part of each bell curve, moved by its shift, that lies in the spans."""
-    return [cut_share(mean + shift, spread, spans) for shift, spread in curves]
+    return [cut_share(mean + shift, spread, spans) for shift, spread in bells]

@@ -1,13 +1,17 @@
-"""How many polls may leave: one token bucket for all jobs, slowed by the service's refusals, and so many at once."""
+"""How many polls may leave: one budget for all jobs, slowed by the service's refusals, and so many calls at once.
+
+It is a token bucket: tokens come in at the rate, at most a burst of them is kept, and each poll takes one.
+"""
 
 from __future__ import annotations
 
 _SLOWER, _FASTER = 0.7, 1.01
-"""A refusal takes 30% of the rate, once a pause; each answer gives 1% back, so 36 answers undo one."""
+"""A refusal takes 30% of the rate, once a pause; each answer gives 1% back, so 36 answers undo one: down fast and up
+slowly, as usual (TCP does so), for a refused poll is wasted. Chosen on the worlds."""
 _SLOWEST = 0.05
 """Share of the configured rate below which refusals do not press it."""
 _BURST_SECONDS = 0.5
-"""The polls of so many seconds may leave at once."""
+"""The polls of so many seconds may leave at once: a few jobs that are due together need not wait for one another."""
 _GRACE = 1e-6
 """Seconds added to the instant at which a token is whole, so that rounding does not find it a little less."""
 
@@ -19,7 +23,7 @@ _APART = 0.002
 
 
 def calls_at_once(call_seconds: float) -> int:
-    """How many status calls may be under way, when one takes so long: enough for 500 a second up to a quarter of one.
+    """How many status calls may be under way, when one takes so long: enough for 500 calls a second of up to 0.25 s.
 
     >>> calls_at_once(0.005), calls_at_once(0.2), calls_at_once(5.0)
     (16, 100, 128)

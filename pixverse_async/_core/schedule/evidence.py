@@ -1,7 +1,7 @@
 """What one answer says of a duration: how probable each explanation makes it, and what follows for the typical one.
 
 A duration is one of three things.  *Usual*: a bell curve around the typical duration, in logarithms.  *Straggler*:
-of whom one in x takes x times as long, or which never ends.  *Early*: refused or served from a cache within
+one in x of them takes more than x times as long, some never end.  *Early*: refused or served from a cache within
 seconds.
 """
 
@@ -18,20 +18,23 @@ STRAGGLERS = 0.03
 """Their share. It hardly matters: 0.02, 0.05 and one that is learned cost the same within 2%, so fixed. One in x
 of them takes more than x times the typical duration, so that a straggler is asked ever more rarely, not polled to
 death; with x**1.5 or x**1.25 for x the cost was the same within 2%, and the last of a batch known later."""
-_NEVER, _NEVER_WEIGHT = 0.25, 2.0
-"""The part of stragglers that never ends before any was seen to, and what that part is worth in stragglers."""
-_EARLY, _EARLY_WEIGHT = 0.015, 12.0
-"""Early ends: their share before any was seen, and what that share is worth in jobs."""
+_NEVER, _NEVER_AS_STRAGGLERS = 0.25, 2.0
+"""The part of stragglers assumed endless until some are seen to end, and as how many stragglers that guess counts.
+Guesses: of what never ends no service tells."""
+_EARLY, _EARLY_AS_JOBS = 0.015, 12.0
+"""Early ends: their share before any was seen, and as how many jobs that guess counts: a first early end is noticed,
+and taken for no rule. Chosen on the worlds."""
 EARLY_SECONDS = 5.0
-"""Their typical time."""
+"""Their typical time: a refusal or a cached answer comes within seconds."""
 _MEMORY = 100.0
-"""Finished jobs that are remembered by the share of early ends."""
+"""Finished jobs that are remembered by the share of early ends: what is older fades, to a third over so many."""
 _SHORTEST, _INSTANT = 0.2, 0.1
 """Seconds. No job takes less; and two answers of one instant leave that much between them for its end."""
 _LEAST_AGE = 1e-9
 """Seconds: the age of a job that has just started, whose logarithm is taken."""
 _ENDLESS = 1e3
-"""Beyond the logarithm of any duration: nothing of a bell curve is left there, and it can be multiplied by nothing."""
+"""Beyond the logarithm of any duration: nothing of a bell curve is left there, and it can be multiplied by zero, which
+infinity cannot."""
 _ROOT_HALF, _PEAK = 0.7071067811865476, 0.3989422804014327
 
 
@@ -54,7 +57,7 @@ class Endings:
     """How many jobs end early, and how many stragglers never do: learned from those that ended."""
 
     def __init__(self) -> None:
-        self._early, self._all = _EARLY * _EARLY_WEIGHT, _EARLY_WEIGHT
+        self._early, self._all = _EARLY * _EARLY_AS_JOBS, _EARLY_AS_JOBS
         self._stragglers = 0.0
 
     @property
@@ -65,7 +68,7 @@ class Endings:
     @property
     def never(self) -> float:
         """The part of stragglers that never ends."""
-        return _NEVER * _NEVER_WEIGHT / (_NEVER_WEIGHT + self._stragglers)
+        return _NEVER * _NEVER_AS_STRAGGLERS / (_NEVER_AS_STRAGGLERS + self._stragglers)
 
     def saw(self, early: float, straggler: float) -> None:
         """A job has ended, early or as a straggler with these probabilities."""
@@ -120,15 +123,16 @@ class Cut(NamedTuple):
 def cut(mean: float, var: float, spread: float, spans: Sequence[Span]) -> Cut:
     """For a typical duration believed at the logarithm `mean` with this variance, and durations spread around it.
 
-    Of a distance between duration and `mean`, the part var / (var + spread**2) is that of the typical duration: hence
-    its moments from those of a bell curve cut off at both ends.
+    Of a distance between duration and `mean`, the part var / (var + spread**2) is that of the typical duration. Hence
+    its mean and mean square come from those of a bell curve cut off at both ends. `moved` is that part times the spread
+    of the whole: how far the typical duration goes when a duration is one such spread away.
     """
     whole = math.sqrt(var + spread**2)
     moved = var / whole
     share = first = second = 0.0
     for _, _, weight, low, high in spans:
         a, b = (low - mean) / whole, (high - mean) / whole
-        sign = _ROOT_HALF if a > 0.0 else -_ROOT_HALF  # of the curve's two ends the one on this side is exact
+        sign = _ROOT_HALF if a > 0.0 else -_ROOT_HALF  # erfc is exact only far out on its right
         part = 0.5 * abs(erfc(sign * a) - erfc(sign * b))
         height_a, height_b = _PEAK * exp(-0.5 * a * a), _PEAK * exp(-0.5 * b * b)
         share += weight * part

@@ -1,6 +1,6 @@
 """What is believed of each job in flight, and from that when it is worth asking about.
 
-Every answer goes to two beliefs: `starts` (when a waiting job starts) and `belief` (how long it runs then).
+Every answer goes to `starts` (when a waiting job starts) and to `belief` (how long it runs then).
 Together they give a job's outlook, and `rule` its due time.  Nothing here polls, counts polls or
 knows how many are allowed.
 """
@@ -17,7 +17,8 @@ from .rule import Curve, Outlook, Start
 from .starts import HORIZON, Place, Starts, mean
 
 _GUESS = {"360p": 25.0, "540p": 35.0, "720p": 50.0, "1080p": 90.0}
-"""Seconds for a clip of 5 s; published figures lie between 20 and 100. One finished job leaves only the ratios."""
+"""Seconds for a clip of 5 s; published figures lie between 20 and 100. After one finished job their ratios matter, not
+their size."""
 _GUESS_OTHER = 50.0
 """For a quality that is new to this list."""
 _CLIP_SECONDS, _LENGTH_POWER = 5, 0.8
@@ -27,7 +28,8 @@ _RUNNING_LEAST, _RUNNING_PART = 60.0, 0.25
 _WAITING_PART = 0.05
 """A waiting job is asked after the ceiling, or this part of its age: after a day minutes do not matter."""
 _TEACHING = 0.7
-"""How much cheaper an answer may be while it teaches; 0.5 and 1 were measured the same within 2%."""
+"""How much cheaper an answer may be while it teaches: kappa is multiplied by this power of `chance_share`, so where
+chance is a third of the spread it is halved. 0.5 and 1 were measured the same within 2%."""
 _HINT = 0.3
 """Part of the typical duration at which the search for a first due time begins: it decides only how soon it ends."""
 _MOSTLY_WAITING = 0.5
@@ -40,9 +42,10 @@ _SOONER = 0.875
 sooner, at hardly more cost, for near the least the sum is flat."""
 _LEAST_CHANCE = 1e-9
 """Chance a second to start, at the least: it divides."""
-_REST, _REST_LEAST, _REST_MOST = 2.3, 1.0, 60.0
-"""How long a front that was found is left alone: the factor in `Forecast.rest`, measured; and its bounds in seconds,
-lest a scout follow a fast line at each turn, or a line that has stood still not be seen to move on."""
+_QUIET, _QUIET_LEAST, _QUIET_MOST = 2.3, 1.0, 60.0
+"""How long a front that was found is left alone: the factor in `Forecast.quiet_seconds`, measured (2.1 by its
+arithmetic); and bounds in seconds, lest a scout follow a fast line at each turn, or a line that has stood still not be
+seen to move on."""
 _TOTALS = 32
 """Jobs whose time from submission to end is kept, for a service that proves to tell no starts."""
 _STALL_SECONDS, _STALL_TIMES = 600.0, 3.0
@@ -59,8 +62,8 @@ class Watched:
     """One job in flight."""
 
     __slots__ = (
-        "curve", "due", "errors", "flying", "job", "job_class", "kappa", "last", "place", "said", "serial", "stage",
-        "wait_until",
+        "curve", "due", "errors", "flying", "job", "job_class", "kappa", "last", "longest_part", "place", "said",
+        "serial", "stage", "wait_until",
     )  # fmt: skip
 
     def __init__(self, job: int, job_class: JobClass, place: Place, kappa: float) -> None:
@@ -70,6 +73,8 @@ class Watched:
         self.stage = Stage.QUEUED
         self.last = place.submitted
         """Last known not to have ended."""
+        self.longest_part = 1.0
+        """How much of the longest interval is allowed: a little less from poll to poll, by chance."""
         self.due = self.wait_until = 0.0
         """When a poll is worth its price; and the end of a pause after an error."""
         self.curve: Curve | None = None
@@ -81,11 +86,11 @@ class Watched:
 
 
 class Forecast:
-    """The two beliefs, and what follows from them for one job."""
+    """What is believed of starts and of durations, and what follows for one job."""
 
     def __init__(self, ceiling: float) -> None:
         self.starts = Starts()
-        self._service = Belief(_guess)
+        self._belief = Belief(_guess)
         self._ceiling = ceiling
         self._longest_run = 0.0
         self._totals: deque[tuple[JobClass, float, float]] = deque(maxlen=_TOTALS)
@@ -94,19 +99,19 @@ class Forecast:
 
     def outlook(self, watched: Watched) -> Outlook:
         """What is believed about the end of the job."""
-        curve, unit, *_ = self._service.curve(watched.job_class)
+        curve, unit, *_ = self._belief.curve(watched.job_class)
         return Outlook(curve, unit, self.starts.to_come(watched.place, unit), watched.last)
 
-    def set_due(self, watched: Watched, share: float) -> None:
-        """Reckon when the next poll is worth its price. `share`: of the longest interval that is allowed.
+    def set_due(self, watched: Watched) -> None:
+        """Reckon when the next poll is worth its price.
 
         An answer is news of one job, and while typical durations are unsure it teaches about all others: it may cost
         less then, by a power of the part of the spread that is chance. Without, 200 jobs at once cost a tenth more.
         """
         outlook = self.outlook(watched)
         hint = watched.due - watched.last if watched.due > watched.last else _HINT * outlook.unit
-        kappa = watched.kappa * self._service.curve(watched.job_class).chance_share ** _TEACHING
-        due = outlook.due(kappa, share * self._longest(watched), hint)
+        kappa = watched.kappa * self._belief.curve(watched.job_class).chance_share ** _TEACHING
+        due = outlook.due(kappa, self._longest(watched), hint)
         if watched.stage is Stage.QUEUED and not self.starts.in_line:
             waiting = outlook.waiting(due)
             if waiting > _MOSTLY_WAITING:
@@ -122,7 +127,7 @@ class Forecast:
         D**2 = S**2 + 2 (kappa / chance + S x watching).
         """
         chance = max(_LEAST_CHANCE, (1.0 - waiting) / min(wait, HORIZON * unit))
-        watching = _WATCHING * math.sqrt(watched.kappa * self._service.spread * unit)
+        watching = _WATCHING * math.sqrt(watched.kappa * self._belief.spread * unit)
         return _SOONER * math.sqrt(unit * unit + 2.0 * (watched.kappa / chance + unit * watching))
 
     def _longest(self, watched: Watched) -> float:
@@ -130,26 +135,27 @@ class Forecast:
         place, line = watched.place, self.starts.line
         age = watched.last - place.submitted
         if watched.stage is Stage.PROCESSING:
-            return min(self._ceiling, max(_RUNNING_LEAST, _RUNNING_PART * age))
-        longest = max(self._ceiling, _WAITING_PART * age)
+            return watched.longest_part * min(self._ceiling, max(_RUNNING_LEAST, _RUNNING_PART * age))
+        longest = watched.longest_part * max(self._ceiling, _WAITING_PART * age)
         if self.starts.in_line and place.index > line.front:
             return max(longest, line.expected(place)[0] - watched.last)
         return longest
 
-    def has_changed(self, watched: Watched) -> bool:
-        """Other jobs' answers may have moved the due time."""
-        return watched.stage is Stage.QUEUED or watched.curve is not self._service.curve(watched.job_class).curve
+    def may_have_moved(self, watched: Watched) -> bool:
+        """Other jobs' answers may have moved the due time: of one that waits always, of one that runs by its curve."""
+        return watched.stage is Stage.QUEUED or watched.curve is not self._belief.curve(watched.job_class).curve
 
-    def rest(self, watched: Watched, kappa: float) -> float:
-        """Seconds for which a front of the line that has been found is left alone.
+    def quiet_seconds(self, watched: Watched, kappa: float) -> float:
+        """Seconds for which a front of the line that has been found is left alone: R.
 
-        A start known within R spreads the end by R / sqrt(12), one poll each R is shared by R / gap jobs: the
-        best R grows with the third root of the gap; 2x either way costs 2%.  (Values
-        spread evenly over R lie on average R / sqrt(12) from their middle, taken as a root of mean squares.)
+        One poll each R seconds finds the front for the R / gap jobs that start meanwhile: kappa x gap / R for each. A
+        start known only within R is evenly spread over it, which adds the variance R**2 / 12 to that of the end; and
+        watching a job to its end costs `_WATCHING` x sqrt(kappa x spread of the end). The sum of both is least, R being
+        small against that spread, at R = 2.1 x kappa**(1/6) x gap**(1/3) x sqrt(spread); twice or half costs 2%.
         """
-        spread = self._service.spread * self._service.unit(watched.job_class)
-        rest = _REST * kappa ** (1 / 6) * self.starts.line.gap ** (1 / 3) * math.sqrt(spread)
-        return min(_REST_MOST, max(_REST_LEAST, rest))
+        spread = self._belief.spread * self._belief.unit(watched.job_class)
+        quiet = _QUIET * kappa ** (1 / 6) * self.starts.line.gap ** (1 / 3) * math.sqrt(spread)
+        return min(_QUIET_MOST, max(_QUIET_LEAST, quiet))
 
     def is_stalled(self, watched: Watched, now: float) -> bool:
         """It has run far longer than any job that has ended."""
@@ -167,7 +173,7 @@ class Forecast:
     def answered(self, watched: Watched, stage: Stage, sent: float, received: float) -> None:
         """Learn from a status answer."""
         place, starts = watched.place, self.starts
-        curve, unit, *_ = self._service.curve(watched.job_class)
+        curve, unit, *_ = self._belief.curve(watched.job_class)
         starts.weigh(place, curve, unit, stage, sent)
         if stage.is_final:
             self._ended(watched, received)
@@ -177,27 +183,28 @@ class Forecast:
         else:
             if watched.stage is Stage.PROCESSING:
                 starts.back(place, sent)
+                watched.said = None  # true of that run, and of no other
             starts.seen_waiting(place, sent)
         watched.stage, watched.last = stage, max(watched.last, sent)
 
     def _runs(self, watched: Watched, sent: float, received: float) -> None:
         place = watched.place
         if self.starts.opaque:  # starts are told after all: what was learned were waits and runs together
-            self.starts.opaque, self._service = False, Belief(_guess)
+            self.starts.opaque, self._belief = False, Belief(_guess)
         if watched.stage is Stage.PROCESSING:
             believed = place.began
         else:
             believed = self.starts.past(place, received)
             self.starts.seen_started(place, believed, received, told=True, in_turn=True)
-        watched.said = self._service.survived(watched.job_class, believed, sent, watched.said)
+        watched.said = self._belief.survived(watched.job_class, believed, sent, watched.said)
 
     def _ended(self, watched: Watched, received: float) -> None:
         place, last, starts = watched.place, watched.last, self.starts
         self._totals.append((watched.job_class, last - place.submitted, received - place.submitted))
         believed = starts.past(place, received)
-        began = self._service.explain(watched.job_class, believed, last, received)
+        began = self._belief.explain(watched.job_class, believed, last, received)
         self._longest_run = max(self._longest_run, received - mean(began))
-        early = self._service.finished(watched.job_class, believed, last, received, watched.said)
+        early = self._belief.finished(watched.job_class, believed, last, received, watched.said)
         if place.first_seen < math.inf:
             return
         if not early and starts.seen_direct_end():
@@ -206,17 +213,17 @@ class Forecast:
 
     def _relearn(self) -> None:
         """Starts are not to be seen: learn from submission to end instead."""
-        self._service = Belief(_guess)
+        self._belief = Belief(_guess)
         for job_class, since, until in self._totals:
-            self._service.finished(job_class, [Start(0.0, 1.0)], since, until)
-        self._service.forget_time()
+            self._belief.finished(job_class, [Start(0.0, 1.0)], since, until)
+        self._belief.forget_time()
 
     # -- from run to run
 
     def remember(self) -> str | None:
         """See `memory`."""
-        return remember(self._service, self.starts)
+        return remember(self._belief, self.starts)
 
     def recall(self, learned: str) -> str | None:
         """See `memory`."""
-        return recall(learned, self._service, self.starts)
+        return recall(learned, self._belief, self.starts)

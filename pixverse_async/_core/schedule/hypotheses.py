@@ -2,7 +2,8 @@
 
 * *Calm*: durations scatter by 6%, 9%, ... or 67%: seven spreads that cover what services do.
 * *Changed*: since lately everything takes e**-1.2 ... e**1.2 times as long, a third to three times. Such a change
-  becomes a little more probable with every second. Once it is nearly certain it is made, and all are calm again.
+  becomes a little more probable with every second. Once it is nearly certain the pace is moved by it, and all are calm
+  again.
 
 Every answer multiplies each probability by the chance which that hypothesis had given to the answer, then all are
 divided by their sum: Bayes' rule.
@@ -20,6 +21,7 @@ SPREADS = (0.06, 0.09, 0.135, 0.2, 0.3, 0.45, 0.67)
 _SPREAD, _SPREAD_DOUBT = 0.2, 0.6
 """Before anything is known: jobs of a class differ by 20%, give or take a factor of e**0.6, which is about 2."""
 SHIFTS = (-1.2, -0.8, -0.4, 0.4, 0.8, 1.2)
+"""A greater change is taken for the greatest, and then for another."""
 _SHIFT_VAR = 0.4**2 / 12.0
 """Each stands for the changes around it: the variance of values spread evenly over 0.4."""
 _SHIFT_SPREAD = 0.7
@@ -32,13 +34,13 @@ _LEAST = 1e-6
 """No spread is ever less probable."""
 
 
-def _shares(weights: Sequence[float]) -> list[float]:
+def _normalised(weights: Sequence[float]) -> list[float]:
     whole = sum(weights)
     return [w / whole for w in weights]
 
 
-_FRESH = _shares([math.exp(-0.5 * (math.log(s / _SPREAD) / _SPREAD_DOUBT) ** 2) for s in SPREADS])
-_CHANGED = _shares([math.exp(-0.5 * (shift / _SHIFT_SPREAD) ** 2) for shift in SHIFTS])
+_FRESH = _normalised([math.exp(-0.5 * (math.log(s / _SPREAD) / _SPREAD_DOUBT) ** 2) for s in SPREADS])
+_CHANGED = _normalised([math.exp(-0.5 * (shift / _SHIFT_SPREAD) ** 2) for shift in SHIFTS])
 
 
 class Change(NamedTuple):
@@ -55,21 +57,23 @@ class Hypotheses:
         self._set([*_FRESH, *(0.0 for _ in SHIFTS)])
 
     def _set(self, weights: Sequence[float]) -> None:
-        self.shares = _shares(weights)
-        self.calm = sum(self.shares[: len(SPREADS)])
+        self.probabilities = _normalised(weights)
+        self.calm = sum(self.probabilities[: len(SPREADS)])
         """The probability that nothing has changed."""
-        self.spread = math.sqrt(sum(w * s * s for w, s in zip(self.shares, SPREADS, strict=False)) / self.calm)
+        self.spread = math.sqrt(
+            sum(w * s * s for w, s in zip(self.probabilities, SPREADS, strict=False)) / self.calm
+        )
         """How durations scatter while nothing has changed: the root of the mean square."""
 
     def spreads(self) -> list[float]:
         """The probability of each spread, if nothing has changed."""
-        return _shares(self.shares[: len(SPREADS)])
+        return _normalised(self.probabilities[: len(SPREADS)])
 
-    def curves(self, var: float) -> list[tuple[float, float]]:
+    def bells(self, var: float) -> list[tuple[float, float]]:
         """Each one's shift, and the spread that it gives to durations if what is typical has this variance."""
-        return [(0.0, math.sqrt(var + s * s)) for s in SPREADS] + self.changed_curves(var)
+        return [(0.0, math.sqrt(var + s * s)) for s in SPREADS] + self.changed_bells(var)
 
-    def changed_curves(self, var: float) -> list[tuple[float, float]]:
+    def changed_bells(self, var: float) -> list[tuple[float, float]]:
         """The same of those by which something has changed."""
         spread = math.sqrt(var + _SHIFT_VAR + self.spread**2)
         return [(shift, spread) for shift in SHIFTS]
@@ -77,13 +81,13 @@ class Hypotheses:
     def wait(self, seconds: float) -> None:
         """Time has passed, and something may have changed."""
         change = seconds * _CHANGE
-        calm = [(1.0 - change) * p for p in self.shares[: len(SPREADS)]]
-        before = self.shares[len(SPREADS) :]
+        calm = [(1.0 - change) * p for p in self.probabilities[: len(SPREADS)]]
+        before = self.probabilities[len(SPREADS) :]
         self._set([*calm, *(p + change * self.calm * new for p, new in zip(before, _CHANGED, strict=True))])
 
     def weigh(self, likelihoods: Sequence[float]) -> Change | None:
         """Bayes' rule; and the change, once it is nearly certain that there was one."""
-        weights = _shares(list(map(mul, self.shares, likelihoods)))
+        weights = _normalised(list(map(mul, self.probabilities, likelihoods)))
         calm = [max(_LEAST, w) for w in weights[: len(SPREADS)]]
         changed = weights[len(SPREADS) :]
         whole = sum(changed)

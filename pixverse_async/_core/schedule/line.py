@@ -1,8 +1,8 @@
 """The queue as a line: what one answer says about all the jobs ahead and behind.
 
 Jobs are numbered in the order of submission.  If one has started, so have all ahead of it; if one
-waits, so do all behind it.  Two staircases hold all of that: positions seen started and positions
-seen waiting, each with the time, both rising in both.
+waits, so do all behind it.  Two lists hold all of that: positions seen started and positions seen waiting, each with
+the time; in both lists positions and times rise together.
 """
 
 from __future__ import annotations
@@ -13,13 +13,11 @@ from collections.abc import Callable, Sequence
 
 from .rule import Start
 
-_GAP, _GAP_WEIGHT = 5.0, 2.0
-"""Seconds from one start to the next before any was seen, and what that guess is worth in places: little, so that
-the first few outweigh it."""
+_GAP, _GAP_AS_PLACES = 5.0, 2.0
+"""Seconds from one start to the next before any was seen (assumed), and as how many places that guess counts: few, so
+that the first ones outweigh it."""
 _PLACES = 20
 """Places over which the pace of the line is measured: the last ones, since the pace may change."""
-
-
 _KEPT = 1000
 """Starts and waits that are remembered at the least: far more than ever lie between the front and a job in flight."""
 _LEAST_GAP = 0.02
@@ -30,11 +28,12 @@ _FRONT_DOUBT, _FRONT_DOUBT_MOST = 0.3, 10.0
 """How unsure the front's own start is: this part of the seconds, at most so many, from its believed start to the answer
 that told it; values spread evenly over a width lie 0.29 of it from their middle."""
 _PACE_DOUBT = 0.1
-"""The line's pace may be wrong by this part."""
+"""The line's pace may be wrong by this part: over twenty places, gaps like those of lots leave 22%, gaps all alike
+nothing."""
 _NARROWEST = 0.1
 """Seconds: the time between two answers counts for no less, for it divides."""
 _PINNED = 1.5
-"""The front is known well enough if it moves to the job known to wait in so many rests."""
+"""The front is known well enough if it will move to the job known to wait in so many times `quiet_seconds`."""
 _STEEP, _FAR = 1.7, 30.0
 """What turns a logistic curve into a bell curve's, and where nothing is left of either."""
 
@@ -118,7 +117,7 @@ class Line:
         k = bisect_left(self._started, place.index - _PLACES)
         places, seconds = place.index - self._started[k], self._middle[-1] - self._middle[k]
         if places < _PLACES:
-            places, seconds = places + _GAP_WEIGHT, seconds + _GAP_WEIGHT * _GAP
+            places, seconds = places + _GAP_AS_PLACES, seconds + _GAP_AS_PLACES * _GAP
         self.gap = max(_LEAST_GAP, seconds / places)
 
     def bracket(self, place: Place) -> tuple[float, float]:
@@ -157,21 +156,21 @@ class Line:
         before = _logistic((low - mean) / spread)
         return lambda t: (_logistic((t - mean) / spread) - before) / (1.0 - before) if t > low else 0.0
 
-    def scout(self, now: float, rest: float, step: int) -> tuple[int | None, float]:
+    def scout(self, now: float, quiet_seconds: float, step: int) -> tuple[int | None, float]:
         """The position to ask about to find the front (or None), and when.
 
-        `step`: places beyond the front, doubled after each hit. `rest`: seconds for which a front
-        that is pinned down between a start and a waiting job is left alone.
+        `step`: places beyond the front, doubled after each hit. `quiet_seconds`: for so long
+        a front that is pinned down between a start and a waiting job is left alone.
         """
         front = self.front
         if self._middle:
             step = max(step, int((now - self._middle[-1]) / self.gap))
         target = min(front + step, self.count - 1)
-        k = max(bisect_right(self._queued, front), bisect_right(self._queued_at, now - rest))
+        k = max(bisect_right(self._queued, front), bisect_right(self._queued_at, now - quiet_seconds))
         if k < len(self._queued):
             pinned = self._queued[k]
-            if pinned - front <= max(1.0, _PINNED * rest / self.gap):
-                return None, self._queued_at[k] + rest
+            if pinned - front <= max(1.0, _PINNED * quiet_seconds / self.gap):
+                return None, self._queued_at[k] + quiet_seconds
             target = min(target, pinned - 1)
         return max(front + 1, target), now
 
@@ -184,5 +183,5 @@ def _forget(*columns: list[int] | list[float]) -> None:
 
 
 def _logistic(z: float) -> float:
-    """The share of a bell curve below z, to within 0.01, and cheap."""
+    """The share of a bell curve below z, to within 0.01 and cheap, by a curve of the same shape (the logistic one)."""
     return 1.0 / (1.0 + math.exp(-max(-_FAR, min(_FAR, _STEEP * z))))

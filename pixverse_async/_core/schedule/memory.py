@@ -15,7 +15,7 @@ from .belief import Belief
 from .hypotheses import SPREADS
 from .starts import Starts
 
-_VERSION = 4
+_VERSION = 5
 _DOUBT = 0.2
 """By how much the pace is thought to differ from one run to the next: two times in three by less than 20%."""
 _MOST_PACE, _MOST_OFFSET, _MOST_WAIT = 5.0, 3.0, 1e5
@@ -38,6 +38,7 @@ def remember(belief: Belief, starts: Starts) -> str | None:
             "pace": round(belief.typical.pace, 3),
             "spreads": [round(max(_LEAST, p), 3) for p in belief.hypotheses.spreads()],
             "early": round(belief.endings.early, 4),
+            "opaque": starts.opaque,
             "wait": [round(starts.waits.mean, 2), round(starts.waits.usual, 2)],
             "classes": {
                 _name(c): [round(x, 3), round(var, 5)] for c, (x, var) in belief.typical.offsets().items()
@@ -57,14 +58,15 @@ def recall(text: str, belief: Belief, starts: Starts) -> str | None:
         if data.get("version") != _VERSION:
             return f"learned timing ignored: version {data.get('version')!r}, not {_VERSION}"
         pace, early = _number(data["pace"], _MOST_PACE), _number(data["early"], _MOST_EARLY)
-        mean_wait, usual_wait = _numbers(data["wait"], _MOST_WAIT)
+        mean_wait, usual_wait = _pair(data["wait"], _MOST_WAIT)
+        is_opaque = data["opaque"] is True
         spreads = [p for p, _ in zip(_numbers(data["spreads"], 1.0), SPREADS, strict=True)]
         classes = cast("Mapping[str, object]", data["classes"])
-        pairs = {_class(name): _numbers(pair, _MOST_OFFSET) for name, pair in classes.items()}
-        offsets = {c: (offset, var) for c, (offset, var) in pairs.items()}
+        offsets = {_class(name): _pair(pair, _MOST_OFFSET) for name, pair in classes.items()}
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as problem:
         return f"learned timing ignored: {type(problem).__name__}: {problem}"
     belief.recall(pace, _DOUBT, [max(_LEAST, p) for p in spreads], max(0.0, early), offsets)
+    starts.opaque = is_opaque
     starts.waits.recall(max(_LEAST_MEAN, mean_wait), max(_LEAST_USUAL, usual_wait))
     return None
 
@@ -79,6 +81,11 @@ def _numbers(values: object, most: float) -> list[float]:
     if not isinstance(values, list):
         raise TypeError(f"{values!r} is not a list")
     return [_number(value, most) for value in cast("list[object]", values)]
+
+
+def _pair(values: object, most: float) -> tuple[float, float]:
+    first, second = _numbers(values, most)
+    return first, second
 
 
 def _name(job_class: object) -> str:

@@ -20,13 +20,13 @@ from .budget import Budget
 DEFAULT_POLLS_PER_SECOND = 20.0
 """A modest budget for one process. GMI documents no limit on status calls, and its sample polls each second."""
 ERROR_PAUSE = 1.0
-"""Seconds before a poll that failed without advice is repeated; doubled for each failure in a row."""
+"""Seconds before a poll that failed without advice is repeated; doubled for each failure in a row. A usual value."""
 LONGEST_PAUSE = 60.0
 """No failure, and no Retry-After, silences a poll for longer."""
 _GOLDEN = 0.6180339887498949
 """The golden ratio, less one: its multiples, whole parts dropped, spread most evenly over the unit interval."""
-_MOST_DOUBLINGS = 10
-"""A pause is doubled no further: 2**10 s are beyond the longest."""
+_MOST_DOUBLINGS = 6
+"""A pause is doubled no further: 2**6 s are beyond the longest."""
 _APART = 0.05
 """Part by which an interval differs from poll to poll."""
 
@@ -100,7 +100,10 @@ class PollPolicy(Protocol):
 
 
 class Jitter:
-    """Numbers spread evenly over [-1, 1), the same for the same seed: no two processes march in step."""
+    """Numbers spread evenly over [-1, 1), the same for the same seed.
+
+    Two processes whose seeds were drawn at random do not march in step.
+    """
 
     def __init__(self, seed: int) -> None:
         self._at = (seed * _GOLDEN * _GOLDEN + 0.5) % 1.0
@@ -131,7 +134,7 @@ class Look(NamedTuple):
     stage: Stage
     """As last answered; queued before the first answer."""
     age: float
-    """Seconds since the job was accepted."""
+    """Seconds since its submit left."""
     answers: int
     """Polls answered so far."""
 

@@ -6,10 +6,15 @@ Poll at the first t at which the lateness that has probably gone unnoticed is wo
 
 T is when the job ends, s is when it was last known not to have ended, kappa the seconds of lateness one poll is
 worth; the package's docstring reads the formula aloud. What is believed of T is a *curve*: for each duration, the
-share of jobs that end within it. An answer "not ended at s" takes away what it gave to ends before s, and what is
-left is divided by its sum; the average lateness by t is then the area under the curve from s to t. With the curve
-known this costs at most 1% more (5% with two modes) than the exact schedule of Barlow, Hunter and Proschan (1963);
-benchmarks/polling.py computes both. Nothing here learns, and nothing knows the queue.
+share of jobs that end within it. An answer "not ended at s" strikes out all ends before s, and the rest is scaled to
+one again. The average lateness by t is then the area under the curve from s to t, less a rectangle for those struck
+out.
+
+Why the root: it is no theory, but stands half-way between two rules that are as simple. With the curve known, dividing
+by nothing costs up to 1.1% more than the exact schedule of Barlow, Hunter and Proschan (1963), for it asks too rarely;
+dividing by the chance itself up to 1.4%, for it asks too often; by its root at most 0.7%. (If durations fall into two
+separate heaps: 4, 6 and 5%.) `python -m benchmarks.polling --rule` computes the exact one. Nothing here learns, and
+nothing knows the queue.
 """
 
 from __future__ import annotations
@@ -80,7 +85,7 @@ class Start(NamedTuple):
 
 
 class Outlook:
-    """What is believed about the end of one job: a start out of `starts`, then `unit` x `curve`.
+    """What is believed about the end of one job: a start out of `starts`, and a duration from `curve` in `unit`s after.
 
     `since` is the s of the rule. Weights that do not sum to one leave the rest to a start later than any that matters.
     """
@@ -103,7 +108,7 @@ class Outlook:
         """What a poll at `t` is worth, in seconds of lateness: the left side of the rule.
 
         `late` and `alive` sum over the possible starts and still have to be divided by P(T > s), `self._alive`:
-        (late / A) / sqrt(alive / A) is late / sqrt(alive x A).
+        (late / A) / sqrt(alive / A) is late / sqrt(alive x A). `f0 * wait` is the rectangle: of those struck out.
         """
         if self._alive < _OVER:
             return 0.0  # believed long over, and yet not: left to the longest interval
@@ -130,8 +135,8 @@ class Outlook:
         root = math.sqrt(kappa)
         while v_high >= kappa > v_low and high - low > max(_EXACT_SECONDS, _EXACT * high):
             # The value grows about as the square of time: interpolate so, and keep off the ends.
-            share = (root - math.sqrt(v_low)) / (math.sqrt(v_high) - math.sqrt(v_low))
-            middle = low + min(1.0 - _KEEP_OFF, max(_KEEP_OFF, share)) * (high - low)
+            part = (root - math.sqrt(v_low)) / (math.sqrt(v_high) - math.sqrt(v_low))
+            middle = low + min(1.0 - _KEEP_OFF, max(_KEEP_OFF, part)) * (high - low)
             value = self.value(self._since + middle)
             if abs(value - kappa) < _EXACT * kappa:
                 return self._since + middle
@@ -157,4 +162,4 @@ class Outlook:
             if v_low < kappa:
                 return low, v_low, high, v_high
             high, v_high = low, v_low
-        return 0.0, kappa, high, v_high
+        return 0.0, kappa, high, v_high  # worth it at the soonest already: nothing is left to search

@@ -4,8 +4,8 @@
 about one bounds all ahead of it and behind it. Every answer about a waiting job moves the odds between the two: they
 are multiplied by the chance which *line* had given to that answer over the chance which *alone* had given to it, so
 that whichever predicts better is believed. Kept are the logarithms, which add up: 0 is even, 3 is twenty to one for
-the line. Where nothing is ever seen to
-start, a job counts as started when it was submitted, and what is learned is the time from there.
+the line. Where nothing is ever seen to start, a job counts as started when it was submitted, and what is learned is the
+time from there.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ when to ask next."""
 HORIZON = _AHEAD[-1]
 """Typical durations beyond which no start is looked for."""
 _BETWEEN = (0.15, 0.5, 0.85, 1.0)
-"""The same for a start known to lie between two answers."""
+"""Ends of the intervals for a start known to lie between two answers, as parts of the time between them."""
 _BETWEEN_IN_LINE = (0.15, 0.5, 0.85, 0.95, 1.0)
 """The same in a line, where a scout finds most jobs just after their start: finer near the answer cost 1 to 5% less."""
 _LINE_SHARE = 0.05
 """Before anything is known, one queue in twenty is a line; a dozen answers tell."""
-_LINE_ODDS = math.log(_LINE_SHARE)
+_LINE_ODDS = math.log(_LINE_SHARE / (1.0 - _LINE_SHARE))
 _FADE = 0.995
-"""What the answers said is forgotten over 200 of them, so that a changed queue is noticed."""
+"""What the answers said fades, to a third over 200 of them, so that a changed queue is noticed."""
 _SURPRISE = 0.03
-"""No answer counts for less than this under either explanation: none is ever quite ruled out."""
+"""Added to the chance that either explanation gives to an answer: no single one rules out either."""
 _OVERTAKEN = 4.0
 """What a job that was overtaken says against the line, once: it divides the odds by e**4, about fifty."""
 _MOST_ODDS = 8.0
@@ -44,11 +44,12 @@ _ENOUGH, _SHARE_ENOUGH, _PART_ENOUGH = 1e-4, 0.02, 0.01
 intervals that hold less than this part of it."""
 _NOTHING = 1e-6
 """A start so improbable by both explanations is one that neither allows."""
-_RULES, _KEPT_APART = 0.95, 0.1
-"""A line so probable says where a start is looked for, but leaves the other explanation this part of the time between
-two answers."""
+_RULES, _NARROWEST = 0.95, 0.1
+"""A line so probable says where a start is looked for; but never in less than this part of the time between two
+answers, for the line may be wrong."""
 _DIRECT_ENDS, _WAITING_ANSWERS = 5, 10
-"""So many ends without a word of a start, and answers "queued" before them, show a service that tells no starts."""
+"""So many ends without a word of a start, and answers "queued" before them, show a service that tells no starts: fewer
+also come of jobs that are over between two polls."""
 _SHORT = 1.0
 """Seconds: it does not matter when within such a time a job has started."""
 
@@ -65,7 +66,7 @@ class Starts:
         self.line, self.waits = Line(), Waits()
         self.waiting = 0
         self.opaque = False
-        """The service never says that a job has started: believed once five jobs have ended without a word of it."""
+        """The service never says that a job has started: see `seen_direct_end`. Believed until it says so once."""
         self.line_share = _LINE_SHARE
         """The probability that jobs start in the order of submission."""
         self._odds = _LINE_ODDS
@@ -158,7 +159,7 @@ class Starts:
             return [Start(place.submitted, 1.0)]
         if place.first_seen < math.inf:
             return place.began
-        return [s for s in self._spread(place, self._ahead(place, unit)) if s.weight > _ENOUGH]
+        return [s for s in self._deal_out(place, self._ahead(place, unit)) if s.weight > _ENOUGH]
 
     def past(self, place: Place, until: float) -> Sequence[Start]:
         """The same for a job known to have started by `until`."""
@@ -167,13 +168,13 @@ class Starts:
         if place.first_seen < math.inf:
             return place.began
         width = max(0.0, until - place.queued_at)
-        parts = self._spread(place, self._between(place, width)) if width > _SHORT else []
+        parts = self._deal_out(place, self._between(place, width)) if width > _SHORT else []
         whole = sum(weight for _, weight in parts)
         if whole < _NOTHING:  # too short to matter, or neither explanation allows it: somewhere in between
             return [Start(place.queued_at + 0.5 * width, 1.0)]
         return [Start(at, weight / whole) for at, weight in parts if weight > _PART_ENOUGH * whole]
 
-    def _spread(self, place: Place, edges: list[float]) -> list[Start]:
+    def _deal_out(self, place: Place, edges: list[float]) -> list[Start]:
         """P(start) in each interval, put at its middle."""
         line = 0.0 if _is_free(place) else self.line_share
         at = [0.0] * len(edges)
@@ -197,8 +198,8 @@ class Starts:
         if not self._is_ruled(place):
             return [low, *(low + width * c for c in _BETWEEN)]
         (bound, high), until = self.line.bracket(place), low + width
-        low = min(bound, low + (1.0 - _KEPT_APART) * width)
-        width = max(_KEPT_APART * width, min(until, high) - low)
+        low = min(bound, low + (1.0 - _NARROWEST) * width)
+        width = max(_NARROWEST * width, min(until, high) - low)
         return [low, *(low + width * c for c in _BETWEEN_IN_LINE)]
 
     def _is_ruled(self, place: Place) -> bool:

@@ -1,11 +1,12 @@
-"""The typical duration of each class and how unsure it is, all in one bell curve of many dimensions.
+"""The typical duration of each class and how unsure it is, learned together.
 
     log typical duration = log guess(class) + pace + offset(class)
 
 *Pace* is the service's speed now, one number for all classes; an *offset* is by how much a class differs from its
 guess.  None of them is ever seen alone, so what is kept beside each value is how unsure it is and how it hangs
 together with the others (the covariance): a class that turns out slow moves the pace, and so all other classes, by as
-much as the pace was unsure compared with the class's own offset.  This is Kalman's filter (1960).
+much as the pace was unsure compared with the class's own offset.  (Who knows statistics: it is one normal
+distribution of many dimensions, and its update that of Kalman's filter, 1960.)
 
 Factors are reckoned with as logarithms, which add up: 0.1 is about 10% longer, 0.7 twice as long.  A *spread* is a
 standard deviation: two values in three lie within it.  A *variance* is its square: variances of separate causes add.
@@ -21,10 +22,12 @@ PACE_VAR, CLASS_VAR = 0.7**2, 0.2**2
 """Before anything is known: the guess is good within a factor of 2, and classes differ by 20% from what their guesses
 say of each other."""
 MOST_VAR = PACE_VAR + CLASS_VAR
+"""Nothing is ever less sure than before anything is known."""
 LEAST_VAR = 1e-6
 """Nothing is ever known better than within a thousandth."""
 _MOST_CLASSES = 24
-"""The work of an answer grows with their square. With a class more the one known longest begins anew."""
+"""The work of an answer grows with their square. With a class more the one known longest
+begins anew."""
 
 
 class Typical:

@@ -1,7 +1,7 @@
 """How long a job waits when nobody's place in the queue is known.
 
 Half of the trust goes to each of two simple views.  *Any second*: who waits has the same chance to start each second,
-however long it has waited; starts seen over seconds waited.  *The usual wait*: most start after about the usual time,
+however long it has waited; starts seen over seconds waited.  *The usual wait*: half start within the usual time,
 and who has waited far longer may well wait longer still; the part started by age x is z / (1 + z), where
 z = (x / usual)**1.5.
 The first suits a service that draws lots, the second one whose waits are alike; half and half costs neither much.
@@ -16,10 +16,11 @@ from .line import Place
 
 _WAIT, _USUAL = 10.0, 8.0
 """Seconds: the mean wait and the usual wait before any start was seen."""
-_WEIGHT = 2.0
-"""What these guesses are worth in starts: little, so that the first few outweigh them."""
+_GUESS_AS_STARTS = 2.0
+"""As how many starts these guesses count: few, so that the first ones outweigh them."""
 _MEMORY = 30.0
-"""Starts that are remembered: enough for a mean, few enough for a queue that fills and empties."""
+"""Starts that are remembered: enough for a mean, few enough for a queue that fills and empties. What is older fades, to
+a third over so many."""
 _LEAST, _LEAST_SEEN = 0.3, 0.05
 """Seconds: no wait is usually shorter; and a start adds at least so much to what was waited, lest the mean be zero."""
 _POWER = 1.5
@@ -34,8 +35,9 @@ class Waits:
 
     def __init__(self) -> None:
         self.usual = _USUAL
-        self._count, self._weight = _WEIGHT, _WEIGHT + 1.0
-        self._waited = _WEIGHT * _WAIT
+        self._count, self._waited = _GUESS_AS_STARTS, _GUESS_AS_STARTS * _WAIT
+        self._seen = _GUESS_AS_STARTS + 1.0
+        """Starts that speak for `usual`, the next one included: by one part in so many it moves."""
 
     @property
     def mean(self) -> float:
@@ -56,7 +58,7 @@ class Waits:
         keep = 1.0 - 1.0 / _MEMORY
         self._count = keep * self._count + 1.0
         self._waited = keep * self._waited + max(_LEAST_SEEN, at - place.queued_at)
-        self._weight = min(_MEMORY, self._weight + 1.0)
+        self._seen = min(_MEMORY, self._seen + 1.0)
         part = self._part(place, max(at, place.submitted + _LEAST))
         self._move(part - self._part(place, place.queued_at) - (1.0 - part))
 
@@ -76,4 +78,4 @@ class Waits:
 
     def _move(self, evidence: float) -> None:
         """Waiting on speaks for a longer usual wait, a start for a shorter one; at the true one they cancel."""
-        self.usual = max(_LEAST, self.usual * math.exp(evidence / self._weight))
+        self.usual = max(_LEAST, self.usual * math.exp(evidence / self._seen))
