@@ -45,6 +45,10 @@ FORMAT_NAMES: dict[Format, str] = {
 Step: TypeAlias = Literal["convert", "rotate", "resize"]
 
 
+class BrokenImageError(Exception):
+    """The structure does not hold; the message says where."""
+
+
 @frozen
 class PictureFacts:
     """What the header and the structure of a file tell, without decoding it."""

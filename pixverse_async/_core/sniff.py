@@ -11,18 +11,16 @@ import re
 import struct
 import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final
 
-from .picture import FORMAT_NAMES, Format, PictureFacts
+from .boxed_picture import read_boxed
+from .picture import FORMAT_NAMES, BrokenImageError, Format, PictureFacts
 from .signatures import CUT_SHORT, format_of, other_than_image
 
 _ORIENTATION_TAG: Final = 0x0112
 _SHORT: Final = 3
 # EXIF's number for the type of a 16-bit value.
-
-
-class _BrokenError(Exception):
-    """The structure does not hold; the message says where."""
 
 
 def examine(data: bytes) -> PictureFacts:
@@ -36,7 +34,7 @@ def examine(data: bytes) -> PictureFacts:
         return PictureFacts(problem=other_than_image(data))
     try:
         facts = _READERS[kind](data)
-    except _BrokenError as broken:
+    except BrokenImageError as broken:
         return PictureFacts(format=kind, problem=f"damaged {FORMAT_NAMES[kind]}: {broken}")
     except (struct.error, IndexError):
         return PictureFacts(format=kind, problem=f"damaged {FORMAT_NAMES[kind]}: {CUT_SHORT}")
@@ -66,7 +64,7 @@ def _jpeg(data: bytes) -> PictureFacts:
             orientation = _orientation(data[start + 6 : end])
         has_scan = has_scan or marker == _START_OF_SCAN
     if frame is None or not has_scan:
-        raise _BrokenError("no picture between its first and its last marker")
+        raise BrokenImageError("no picture between its first and its last marker")
     kind, depth, height, width, components = frame
     oddity = _jpeg_oddity(kind, depth, components)
     return PictureFacts(format="jpeg", width=width, height=height, orientation=orientation, oddity=oddity)
@@ -84,7 +82,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
         (length,) = struct.unpack_from(">H", data, position)
         yield marker, position + 2, position + length
         position += max(2, length)
-    raise _BrokenError(f"{CUT_SHORT}, the end marker is missing")
+    raise BrokenImageError(f"{CUT_SHORT}, the end marker is missing")
 
 
 def _jpeg_oddity(kind: int, depth: int, components: int) -> str | None:
@@ -125,7 +123,7 @@ def _png(data: bytes) -> PictureFacts:
         if kind == b"eXIf":
             orientation = _orientation(data[start:end])
     if b"IHDR" not in kinds or b"IDAT" not in kinds:
-        raise _BrokenError("it holds no picture")
+        raise BrokenImageError("it holds no picture")
     return PictureFacts(
         format="png",
         width=width,
@@ -145,7 +143,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
         (checksum,) = struct.unpack_from(">I", data, end)
         is_critical = kind[:1].isupper()
         if is_critical and zlib.crc32(view[position + 4 : end]) != checksum:
-            raise _BrokenError(f"the checksum of {kind.decode('latin-1')} does not hold")
+            raise BrokenImageError(f"the checksum of {kind.decode('latin-1')} does not hold")
         yield kind, position + 8, end
         position = end + 4
 
@@ -158,7 +156,7 @@ _ANIMATION_FLAG: Final = 0x02
 def _webp(data: bytes) -> PictureFacts:
     (riff_size,) = struct.unpack_from("<I", data, 4)
     if riff_size + 8 > len(data):
-        raise _BrokenError(f"{CUT_SHORT}, {len(data)} of {riff_size + 8} bytes")
+        raise BrokenImageError(f"{CUT_SHORT}, {len(data)} of {riff_size + 8} bytes")
     size, orientation, is_animated = (0, 0), 1, False
     for kind, start, end in _riff_chunks(data, riff_size + 8):
         if size == (0, 0):
@@ -178,7 +176,7 @@ def _riff_chunks(data: bytes, end: int) -> Iterator[tuple[bytes, int, int]]:
     while position + 8 <= end:
         kind, length = struct.unpack_from("<4sI", data, position)
         if position + 8 + length > end:
-            raise _BrokenError(f"{CUT_SHORT} within {kind.decode('latin-1')!r}")
+            raise BrokenImageError(f"{CUT_SHORT} within {kind.decode('latin-1')!r}")
         yield kind, position + 8, position + 8 + length
         position += 8 + length + length % 2
 
@@ -212,9 +210,9 @@ def _gif(data: bytes) -> PictureFacts:
         elif data[position] == _EXTENSION:
             position = _after_blocks(data, position + 2)
         else:
-            raise _BrokenError("something unknown between its blocks")
+            raise BrokenImageError("something unknown between its blocks")
     if not frames:
-        raise _BrokenError("it holds no picture")
+        raise BrokenImageError("it holds no picture")
     return PictureFacts(format="gif", width=width, height=height, is_animated=frames > 1)
 
 
@@ -238,64 +236,8 @@ def _bmp(data: bytes) -> PictureFacts:
     layout = "<HH" if header_bytes == _CORE_HEADER_BYTES else "<ii"
     width, height = struct.unpack_from(layout, data, 18)
     if size_bytes > len(data):
-        raise _BrokenError(f"{CUT_SHORT}, {len(data)} of {size_bytes} bytes")
+        raise BrokenImageError(f"{CUT_SHORT}, {len(data)} of {size_bytes} bytes")
     return PictureFacts(format="bmp", width=abs(width), height=abs(height))
-
-
-# -- HEIC and AVIF: ISO/IEC 14496-12 boxes, ISO/IEC 23008-12 properties ------------------------------
-
-
-def _heic(data: bytes) -> PictureFacts:
-    return _boxed(data, "heic")
-
-
-def _avif(data: bytes) -> PictureFacts:
-    return _boxed(data, "avif")
-
-
-def _boxed(data: bytes, kind: Format) -> PictureFacts:
-    top = {name: (start, end) for name, start, end in _boxes(data, 0, len(data))}
-    if b"meta" not in top and b"moov" not in top:
-        raise _BrokenError(CUT_SHORT)
-    inner = _children(data, top.get(b"meta"))
-    if b"mdat" not in top and b"idat" not in inner:
-        raise _BrokenError(f"{CUT_SHORT}, the pixels are missing")
-    width, height = max(_extents(data, inner), key=lambda size: size[0] * size[1], default=(0, 0))
-    return PictureFacts(format=kind, width=width, height=height, is_animated=b"moov" in top)
-
-
-def _children(data: bytes, meta: tuple[int, int] | None) -> dict[bytes, tuple[int, int]]:
-    if meta is None:
-        return {}
-    version_bytes = 4
-    return {name: (start, end) for name, start, end in _boxes(data, meta[0] + version_bytes, meta[1])}
-
-
-def _extents(data: bytes, inner: dict[bytes, tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """The size of every picture inside: of the tiles of a large one, and of the whole."""
-    if b"iprp" not in inner:
-        return
-    for name, start, end in _boxes(data, *inner[b"iprp"]):
-        if name == b"ipco":
-            for inner_name, inner_start, _ in _boxes(data, start, end):
-                if inner_name == b"ispe":
-                    width, height = struct.unpack_from(">II", data, inner_start + 4)
-                    yield width, height
-
-
-def _boxes(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    while start < end:
-        size, name = struct.unpack_from(">I4s", data, start)
-        head_bytes = 8
-        if size == 1:
-            (size,) = struct.unpack_from(">Q", data, start + 8)
-            head_bytes = 16
-        elif size == 0:
-            size = end - start
-        if size < head_bytes or start + size > end:
-            raise _BrokenError(f"{CUT_SHORT} within {name.decode('latin-1')!r}")
-        yield name, start + head_bytes, start + size
-        start += size
 
 
 _READERS: Final[dict[Format, Callable[[bytes], PictureFacts]]] = {
@@ -304,6 +246,6 @@ _READERS: Final[dict[Format, Callable[[bytes], PictureFacts]]] = {
     "webp": _webp,
     "gif": _gif,
     "bmp": _bmp,
-    "heic": _heic,
-    "avif": _avif,
+    "heic": partial(read_boxed, kind="heic"),
+    "avif": partial(read_boxed, kind="avif"),
 }

@@ -241,7 +241,7 @@ class Batch:
         self._poller.add(flight, self._run.now() - age if flight.sent_at is None else flight.sent_at)
 
     def _became_ready(self, flight: Flight) -> None:
-        self._run.enter_backlog()
+        self._run.backlog.enter()
         self._downloads.put_nowait(flight)
 
     # -- the workers -------------------------------------------------------------------------------
@@ -261,7 +261,7 @@ class Batch:
             try:
                 await self._run.guard(flight, self._download)
             finally:
-                self._run.leave_backlog()
+                self._run.backlog.leave()
 
     async def _download(self, flight: Flight) -> None:
         run = self._run

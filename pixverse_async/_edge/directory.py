@@ -23,7 +23,8 @@ import attrs
 from .._core.errors import ConfigError
 from .._core.integrity import Check, Flaw
 from .._core.mp4 import Bytes
-from .folder import PartFile, is_whole, open_part, parts_in, sync_folder, try_folder
+from .folder import is_whole, sync_folder, try_folder
+from .part_file import PartFile, open_part, parts_in
 from .threads import in_thread
 
 if TYPE_CHECKING:

@@ -38,6 +38,7 @@ from .._core.outcome import Failed, Outcome, Pending, Succeeded, Timings, Unknow
 from .._core.pace import Pacer
 from .._core.redaction import redact
 from .._core.whose import Whose
+from .backlog import Backlog
 from .calls import is_being_cancelled
 from .flight import Flight, JobEvent, Observer
 from .journal import EventLog
@@ -46,9 +47,6 @@ from .slots import Slots
 from .transport import Transport
 
 logger = logging.getLogger("pixverse_async")
-
-BACKLOG_PER_DOWNLOAD = 16
-"""Finished videos that may wait for each download worker before submits wait too: they cost a few bytes each."""
 
 
 @attrs.define(eq=False, repr=False, kw_only=True)
@@ -74,17 +72,16 @@ class Run:
     """Why no further job is sent."""
     polls: int = attrs.field(default=0, init=False)
     """Status calls that were answered, or failed."""
-    backlog: int = attrs.field(default=0, init=False)
+    backlog: Backlog = attrs.field(init=False)
     request_ids: set[str] = attrs.field(init=False)
     """Those of our account that jobs hold, or held before they failed and were sent again: no other submit's."""
     _has_observer_raised: bool = attrs.field(default=False, init=False)
-    # anyio loads what is asked for, when it is
-    _backlog_shrank: anyio.Event = attrs.field(factory=lambda: anyio.Event(), init=False)
     now: Callable[[], float] = attrs.field(init=False)
     """The loop's clock: `anyio.current_time` looks up its loop at every call, and takes ten times as long."""
 
     def __attrs_post_init__(self) -> None:
         self.slots = Slots(self.limits.max_in_flight)
+        self.backlog = Backlog(self.limits.max_downloads)
         self.now = asyncio.get_running_loop().time
         records = [record for record in self.log.records.values() if not self._is_strange(record)]
         held = {record.request_id for record in records if record.request_id is not None}
@@ -92,10 +89,6 @@ class Run:
 
     def _is_strange(self, record: JobRecord) -> bool:
         return self.accounts is not None and self.accounts.is_strange(record)
-
-    @property
-    def _most_backlog(self) -> int:
-        return self.limits.max_downloads * BACKLOG_PER_DOWNLOAD
 
     # -- events ------------------------------------------------------------------------------------
 
@@ -244,24 +237,6 @@ class Run:
         if flight.has_slot:
             flight.has_slot = False
             self.slots.release()
-
-    # -- the disk ----------------------------------------------------------------------------------
-
-    async def wait_for_disk(self) -> None:
-        """Wait while more videos are finished than the downloads keep up with: a slow disk slows the submits."""
-        while self.backlog >= self._most_backlog:
-            await self._backlog_shrank.wait()
-
-    def enter_backlog(self) -> None:
-        """A video waits to be downloaded."""
-        self.backlog += 1
-
-    def leave_backlog(self) -> None:
-        """It no longer waits."""
-        self.backlog -= 1
-        if self.backlog == self._most_backlog - 1:  # Below it, nobody waits.
-            self._backlog_shrank.set()
-            self._backlog_shrank = anyio.Event()
 
     # -- trouble -----------------------------------------------------------------------------------
 

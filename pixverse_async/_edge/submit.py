@@ -64,7 +64,7 @@ class Submitter:
         self._run.check_budget(price_usd(flight.job))
         hosted = await self._images.url_for(flight.job, flight.identity)
         flight.notes += hosted.notes
-        await self._run.wait_for_disk()
+        await self._run.backlog.wait_for_room()
         match await self._until_settled(flight, hosted.url):
             case Accepted(status=status):
                 await self._on_accepted(flight, status)

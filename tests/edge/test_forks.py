@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pixverse_async._edge.folder import open_part
 from pixverse_async._edge.journal_file import open_journal
+from pixverse_async._edge.part_file import open_part
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="nothing forks there")
 

@@ -24,9 +24,9 @@ from pixverse_async._core.errors import ConfigError
 from pixverse_async._core.integrity import Check
 from pixverse_async._core.mp4 import Bytes
 from pixverse_async._core.transfer import Again
-from pixverse_async._edge import folder as folder_edge
+from pixverse_async._edge import part_file
 from pixverse_async._edge.directory import DirectorySink, FolderSync
-from pixverse_async._edge.folder import WRITE_BYTES, PartFile
+from pixverse_async._edge.part_file import WRITE_BYTES, PartFile
 
 pytestmark = pytest.mark.anyio
 DATA = bytes(range(256)) * 40
@@ -190,7 +190,7 @@ async def test_where_there_are_no_locks_a_part_that_another_wrote_is_not_publish
     def no_locks(_: int) -> bool:
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
-    monkeypatch.setattr(folder_edge, "try_lock", no_locks)
+    monkeypatch.setattr(part_file, "try_lock", no_locks)
     part = await DirectorySink(tmp_path).open("cat.mp4")
     await part.write([DATA])
     meddle(tmp_path / "cat.mp4.part")
@@ -512,7 +512,7 @@ def test_what_a_full_disk_took_is_counted(tmp_path: Path) -> None:
 import resource, signal, sys
 sys.path.insert(0, {str(Path(__file__).parents[2])!r})
 from pathlib import Path
-from pixverse_async._edge.folder import WRITE_BYTES, PartFile
+from pixverse_async._edge.part_file import WRITE_BYTES, PartFile
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (2500, 2500))
 part = PartFile(Path({str(tmp_path / "cat.mp4")!r}))
