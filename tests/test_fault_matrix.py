@@ -57,10 +57,10 @@ MATRIX = {
     26: Row("the key or a signature in a log, an error, a file", 7),
     27: Row("names that leave the folder, collide, or are too long", 4),
     28: Row("links and files planted where a part will be", 1),
-    29: Row("no space left for the journal", 4),
+    29: Row("no space left for the journal", 5),
     30: Row("no space left for a video", 3),
     31: Row("a sync that fails", 2),
-    32: Row("an output folder that is read-only, or vanishes", 3),
+    32: Row("an output folder that is read-only, or vanishes", 5),
     33: Row("two processes, one folder", 2),
     34: Row(
         "an output folder on a network",
