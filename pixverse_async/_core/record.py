@@ -5,18 +5,20 @@ The job itself is rebuilt from what its submit asked for; its image is there by 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Final
 
 import attrs
 
 from .frozen import frozen
-from .job import Job, unchecked_job
+from .job import Job, image_words, unchecked_job
 from .lifecycle import GenerationFailed, JobRecord, Saved, State, SubmitRejected, SubmitStarted
 from .outcome import Timings
 
-_ASKED: Final = ("image", "prompt", "duration", "quality", "audio", "multi_clip", "name")
+_PARAMETERS: Final = ("prompt", "duration", "quality", "audio", "multi_clip")
+_UNSAVED: Final = (State.SUBMITTING, State.UNKNOWN, State.QUEUED, State.READY)
+"""States in which a request is paid, or may be, and its video not in the folder."""
 
 
 @frozen
@@ -93,8 +95,26 @@ def _recorded(key: str, record: JobRecord, started: SubmitStarted) -> RecordedJo
 
 def job_asked(started: SubmitStarted) -> Job:
     """The job that a submit asked for; its image is a description, which need not be an image's any more."""
-    asked = {name: getattr(started, name) for name in _ASKED}
-    return unchecked_job({**asked, "seed": None if started.is_own_seed else started.seed})
+    asked = {name: getattr(started, name) for name in ("image", "name", *_PARAMETERS)}
+    return unchecked_job({**asked, "seed": _seed_asked(started)})
+
+
+def unsaved(records: Iterable[JobRecord], job: Job) -> list[JobRecord]:
+    """What was sent for a job like this one and is not saved: for want of the image by what was asked, not by key."""
+    wanted = (image_words(job), job.seed, *(getattr(job, name) for name in _PARAMETERS))
+    return [
+        record
+        for record in records
+        if record.state in _UNSAVED and record.started is not None and _asked(record.started) == wanted
+    ]
+
+
+def _asked(started: SubmitStarted) -> tuple[object, ...]:
+    return (started.image, _seed_asked(started), *(getattr(started, name) for name in _PARAMETERS))
+
+
+def _seed_asked(started: SubmitStarted) -> int | None:
+    return None if started.is_own_seed else started.seed
 
 
 def _why(record: JobRecord) -> str | None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import logging
 import math
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import TypeAlias
 
 import attrs
 
-from .._core.errors import DownloadError, GenerationError, PixverseError, RejectedError
+from .._core.errors import DownloadError, GenerationError, InvalidJobError, PixverseError, RejectedError
 from .._core.job import Job, job_from_row, job_key
 from .._core.lifecycle import (
     GenerationFailed,
@@ -28,7 +28,7 @@ from .._core.lifecycle import (
     SubmitRejected,
 )
 from .._core.names import UniqueStems
-from .._core.record import job_asked
+from .._core.record import job_asked, unsaved
 from .flight import Flight
 from .images import identify
 from .run import Run
@@ -103,10 +103,19 @@ class Planner:
         *Raises* `InvalidJobError` for an image that cannot be read, and what the sink raises.
         """
         if not flight.key:
-            flight.identity = await identify(flight.job)
+            flight.identity = await self._identity(flight)
             flight.key = self._key(flight)
         flight.record = self._run.log.records.get(flight.key, flight.record)
         flight.name = flight.record.name or await self._free_name(flight.name)
+
+    async def _identity(self, flight: Flight) -> str:
+        try:
+            return await identify(flight.job)
+        except InvalidJobError as error:
+            sent = unsaved(self._run.log.records.values(), flight.job)
+            if not sent:
+                raise
+            raise _with_requests(error, sent) from error
 
     def _key(self, flight: Flight) -> str:
         first = job_key(flight.job, flight.identity)
@@ -165,6 +174,15 @@ class Planner:
 
 def _is_row(item: object) -> bool:
     return isinstance(item, Job | Mapping)
+
+
+def _with_requests(error: InvalidJobError, sent: Sequence[JobRecord]) -> InvalidJobError:
+    """The image is gone, and what was paid for it is not: it is fetched without."""
+    requests, are = ("an unsaved request", "is") if len(sent) == 1 else (f"{len(sent)} unsaved requests", "are")
+    problem = f"{error.problem}, and {requests} like it {are} on record"
+    remedy = f"`resume` fetches what is on record without the image. {error.remedy}"
+    request_id = sent[0].request_id if len(sent) == 1 else None
+    return attrs.evolve(error, problem=problem, remedy=remedy).about(request_id=request_id, may_be_billed=True)
 
 
 def failed_earlier(record: JobRecord) -> PixverseError:
