@@ -18,7 +18,14 @@ from .._core import retry, wire
 from .._core.budget import price_usd
 from .._core.errors import StoppedError, TransportError
 from .._core.job import MAX_SEED, image_words
-from .._core.lifecycle import SubmitAccepted, SubmitDeferred, SubmitInterrupted, SubmitRejected, SubmitStarted
+from .._core.lifecycle import (
+    State,
+    SubmitAccepted,
+    SubmitDeferred,
+    SubmitInterrupted,
+    SubmitRejected,
+    SubmitStarted,
+)
 from .._core.retry import Accepted, Ambiguous, Deferred, Rejected, SubmitVerdict
 from .._core.whose import Whose
 from .calls import Grace, answer_to
@@ -163,7 +170,7 @@ class Submitter:
         """Intent, POST and answer, as one piece that a cancellation can hurry but not tear."""
 
         async def exchange() -> SubmitVerdict:
-            await self._run.note(flight, started)
+            await self._note_start(flight, started)
             is_cancelled = self.grace.has_begun
             answer = _NEVER_LEFT if is_cancelled else await answer_to(self._run.transport, call)
             verdict = retry.judge_submit(answer, utc_now(), self._run.request_ids)
@@ -173,6 +180,15 @@ class Submitter:
             return verdict
 
         return await self.grace.unbroken(exchange)
+
+    async def _note_start(self, flight: Flight, started: SubmitStarted) -> None:
+        """Write the intent; if it is on record and an observer then ends the program, write that nothing left."""
+        try:
+            await self._run.note(flight, started)
+        except BaseException as ending:
+            if flight.record.state is State.SUBMITTING:
+                await self._run.note(flight, SubmitDeferred(why=f"{type(ending).__name__} before it left"))
+            raise
 
     async def _settle(self, flight: Flight, verdict: SubmitVerdict) -> None:
         match verdict:

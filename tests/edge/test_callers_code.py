@@ -21,7 +21,9 @@ from pixverse_async import (
     Job,
     JobEvent,
     UnexpectedError,
+    jobs_on_record,
 )
+from pixverse_async._core.lifecycle import SubmitStarted
 from pixverse_async._core.schedule import Scheduler
 from pixverse_async._edge.directory import DirectoryPart
 from tests.memory import Scene, kinds, some_jobs
@@ -48,6 +50,26 @@ async def test_an_observer_that_raises_a_cancellation_costs_nobody_a_video(tmp_p
     """`future.result()` of a cancelled future raises `CancelledError`, which is no `Exception`."""
     scene = Scene.set(tmp_path)
     assert ["Succeeded"] * 5 == kinds(await _run(scene, some_jobs(5), on_event=_cancelled))
+
+
+class _EndOfProgram(BaseException):
+    """As `SystemExit` and `KeyboardInterrupt`, which the loop itself would raise."""
+
+
+async def test_an_observer_that_ends_the_program_leaves_no_submit_of_unknown_fate(tmp_path: Path) -> None:
+    """Told of a submit that is about to leave, it is on record and has not left: the next run knows that."""
+    scene = Scene.set(tmp_path)
+
+    def end(told: JobEvent) -> None:
+        if isinstance(told.event, SubmitStarted):
+            raise _EndOfProgram
+
+    with pytest.raises(_EndOfProgram):
+        await _run(scene, some_jobs(3), on_event=end)
+    assert 0 == scene.submits
+    assert {False} == {job.is_held for job in jobs_on_record(tmp_path)}
+    assert ["Succeeded"] * 3 == kinds(await _run(scene, some_jobs(3)))
+    assert 3 == scene.submits
 
 
 @attrs.define(eq=False)
