@@ -32,8 +32,9 @@ import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from importlib import import_module
 from importlib.util import find_spec
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import aiohttp
 import anyio
@@ -198,38 +199,34 @@ async def _accepted(log: NoJournal, n: int) -> Flight:
     return Flight(job=job, index=n, name=f"job-{n}", key=str(n), record=record)
 
 
-# The peers are in no environment of ours, so the type checker cannot know them: hence the bare ignores below.
+# The peers are in no environment of ours: what they give is of any type.
 async def openai_client(base: str, polls: int) -> Cost:
-    from openai import AsyncOpenAI  # pyright: ignore
-
-    async with AsyncOpenAI(api_key="k", base_url=base) as client:  # pyright: ignore
-        return await _in_parallel(lambda _: client.videos.retrieve("v-1"), polls)  # pyright: ignore
+    openai: Any = import_module("openai")
+    async with openai.AsyncOpenAI(api_key="k", base_url=base) as client:
+        return await _in_parallel(lambda _: client.videos.retrieve("v-1"), polls)
 
 
 async def replicate_client(base: str, polls: int) -> Cost:
-    from replicate.client import Client  # pyright: ignore
-
-    client = Client(api_token="k", base_url=base)  # pyright: ignore
-    return await _in_parallel(lambda _: client.predictions.async_get("v-1"), polls)  # pyright: ignore
+    replicate: Any = import_module("replicate.client")
+    client = replicate.Client(api_token="k", base_url=base)
+    return await _in_parallel(lambda _: client.predictions.async_get("v-1"), polls)
 
 
 async def fal_client(base: str, polls: int) -> Cost:
-    import httpx  # pyright: ignore
-    from fal_client.client import AsyncRequestHandle  # pyright: ignore
-
-    async with httpx.AsyncClient() as client:  # pyright: ignore
+    fal: Any = import_module("fal_client.client")
+    httpx: Any = import_module("httpx")
+    async with httpx.AsyncClient() as client:
         # By hand, since its own constructors know only https hosts.
         job = f"{base}/fal/requests/6f1c2b1e"
-        handle = AsyncRequestHandle("6f1c2b1e", job, f"{job}/status", f"{job}/cancel", client)  # pyright: ignore
-        return await _in_parallel(lambda _: handle.status(), polls)  # pyright: ignore
+        handle = fal.AsyncRequestHandle("6f1c2b1e", job, f"{job}/status", f"{job}/cancel", client)
+        return await _in_parallel(lambda _: handle.status(), polls)
 
 
 async def genblaze_client(base: str, polls: int) -> Cost:
-    from genblaze_gmicloud import GMICloudVideoProvider  # pyright: ignore
-
-    provider = GMICloudVideoProvider("k", base_url=base)  # pyright: ignore
+    genblaze: Any = import_module("genblaze_gmicloud")
+    provider = genblaze.GMICloudVideoProvider("k", base_url=base)
     # As its `aresume` does it: the blocking call on a thread.
-    return await _in_parallel(lambda request_id: asyncio.to_thread(provider.poll, request_id), polls)  # pyright: ignore
+    return await _in_parallel(lambda request_id: asyncio.to_thread(provider.poll, request_id), polls)
 
 
 def variants() -> dict[str, Variant]:

@@ -47,7 +47,9 @@ _REQUEST_ID: Final = re.compile(r"(?!\.+\Z)[A-Za-z0-9._:-]{1,200}")
 _decode: Final = json.JSONDecoder().decode
 """As `json.loads`, which looks first which of five encodings a body has: JSON is sent in UTF-8 (RFC 8259)."""
 _SHOWN_COMPLAINTS: Final = 3
+"""Of a list of them: enough to mend a job by, and short enough for a line; the next try tells the rest."""
 _SHOWN_STEPS: Final = 8
+"""Of the way to a field that is complained of: deeper than any field of a request, and bounded whatever is sent."""
 _MAX_DEPTH: Final = 32
 """Levels of nesting in a reply; a record has four. Code that walks a deeper one could run out of stack."""
 

@@ -12,6 +12,7 @@ from .say import counted
 
 ASKED: Final = ("image", "prompt", "duration", "quality", "audio", "multi_clip")
 KEPT_CHARS: Final = 299
+"""The journal keeps 300 of a text, the last of them an ellipsis where there was more."""
 OUTCOMES: Final[Mapping[State, str]] = {
     State.NEW: "interrupted",
     State.SUBMITTING: "unknown",

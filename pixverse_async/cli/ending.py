@@ -26,7 +26,7 @@ from pixverse_async import (
 from pixverse_async.observe import print_outcomes
 
 from .arguments import program
-from .say import answer_json, surviving, tell
+from .say import answer_json, counted, surviving, tell
 
 UNFETCHED: Final = (State.QUEUED, State.READY)
 """Accepted, with no video in the folder yet."""
@@ -73,9 +73,9 @@ def report(ended: Ended, folder: Path, total: int, *, as_json: bool) -> None:
         )
     others = {job.name for job in left} - {one.name for one in batch}
     if others and ended.signum is None:
-        tell(
-            f"{len(others)} jobs of other runs into this folder are unfinished; fetch them with\n  {again} --sent-only"
-        )
+        are, them = ("is", "it") if len(others) == 1 else ("are", "them")
+        unfinished = f"{counted(len(others), 'job')} of another run into this folder {are} unfinished"
+        tell(f"{unfinished}; fetch {them} with\n  {again} --sent-only")
 
 
 def _hints(batch: BatchResult, again: str) -> Iterator[str]:

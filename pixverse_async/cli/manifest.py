@@ -19,16 +19,13 @@ import os
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Final, TypeAlias, cast
 from urllib.parse import urlsplit
-
-import attrs
 
 from pixverse_async import ConfigError, Job, Outcome, PixverseError, RecordedJob, State, Succeeded, jobs_on_record
 from pixverse_async._words import clean
 
-from .earlier import OUTCOMES, completed, never_sent, warning
+from .earlier import ASKED, OUTCOMES, completed, never_sent, warning
 from .files import replace_file
 from .sources import JobLike, as_job
 from .tables import is_url
@@ -46,6 +43,7 @@ COLUMNS: Final = (
 _TIMES: Final = ("queued", "generating", "detected_late_by", "downloading")
 _GIVEN: Final = ("index", "image", "prompt", "duration", "quality", "audio", "multi_clip", "metadata")
 """What a job was given as: a row that has it knows it better than the journal."""
+_TYPES: Final = {"prompt": str, "duration": int, "quality": str, "audio": bool, "multi_clip": bool}
 INTERRUPTED: Final = "interrupted"
 """The outcome of a job of which the run had not seen the end."""
 _OPENINGS: Final = {JSON_LINES: b'{"index": ', CSV: b"index,name,outcome,"}
@@ -87,7 +85,7 @@ def write_manifests(folder: Path, items: Sequence[JobLike] | None, outcomes: Seq
     else:
         given = [known[n] if n in known else _unfinished(n, item) for n, item in enumerate(items)]
         rows = list(completed(given, [_with_polls(_recorded(job), polls) for job in on_record(folder)]))
-    times = _timeson_record(folder)
+    times = _times_on_record(folder)
     rows = [row | times.get(row["request_id"], {}) if row["generating"] is None else row for row in rows]
     lines = "".join(json.dumps(row, default=_plain, ensure_ascii=False) + "\n" for row in rows)
     replace_file(folder / JSON_LINES, lines)
@@ -110,8 +108,7 @@ def _asked_by(item: JobLike) -> Row:
     job, _ = as_job(item)
     if job is not None:
         return parameters(job)
-    blank = attrs.asdict(Job("video", "-"), recurse=False)
-    return parameters(cast("Job", SimpleNamespace(**{**blank, **cast("Mapping[str, object]", item)})))
+    return _fit({**parameters(Job("video", "-")), **cast("Mapping[str, object]", item)})
 
 
 def check_manifests(folder: Path) -> None:
@@ -141,10 +138,12 @@ def shown_image(image: object) -> str:
 
 def parameters(job: Job) -> Row:
     """What was asked for, in every column the type that it has; of a row that is no job, what is fit to be shown."""
-    wanted = {"prompt": str, "duration": int, "quality": str, "audio": bool, "multi_clip": bool}
-    fields = {name: getattr(job, name) for name in wanted}
-    typed = {name: value if type(value) is wanted[name] else None for name, value in fields.items()}
-    return {"image": shown_image(job.image), **typed}
+    return _fit({name: getattr(job, name) for name in ASKED})
+
+
+def _fit(asked: Mapping[str, object]) -> Row:
+    typed = {name: asked[name] if type(asked[name]) is kind else None for name, kind in _TYPES.items()}
+    return {"image": shown_image(asked["image"]), **typed}
 
 
 def _merged(before: Sequence[Row], now: Sequence[Row]) -> list[Row]:
@@ -206,7 +205,7 @@ def _recorded(job: RecordedJob) -> Row:
     }
 
 
-def _timeson_record(folder: Path) -> Mapping[object, Row]:
+def _times_on_record(folder: Path) -> Mapping[object, Row]:
     """The times of each request whose end a run saw: what the tables of a later run would not know."""
     return {
         job.request_id: {name: getattr(job.timings, name) for name in _TIMES}

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple, TypeAlias
 
 BRIEF_COLUMNS: Final = 100
+"""Of an error in a line of its own: a terminal of 120 columns has room for it and the name of a job."""
 
 
 class Span(NamedTuple):

@@ -116,7 +116,10 @@ def test_what_another_run_left_is_not_forgotten(cli: Command, serve: Service, ph
     emulator = serve(Settings(rules=(Rule(on="submit", fault="stuck_queued", prompt_contains="slow"),)))
     assert 2 == cli("run", "photos/picture-0.png", "--prompt", "slow", *QUICK, "--job-timeout", "0.5").code
     said = cli("run", "photos/picture-1.png", "--prompt", "p", *QUICK)
-    assert (0, True) == (said.code, "1 jobs of other runs into this folder are unfinished" in said.err), said
+    assert (0, True) == (
+        said.code,
+        "1 job of another run into this folder is unfinished; fetch it" in said.err,
+    ), said
     assert 8 == cli("resume", "videos", "--sent-only", "--job-timeout", "0.5").code
     assert 2 == emulator.service.ledger.submits
 
@@ -197,6 +200,7 @@ def test_an_unknown_id_is_said_at_once(
 ) -> None:
     """Where waiting for its video would ask for a minute; the message says where ids are to be had."""
     emulator = serve()
+    # Its four seconds would be those of the test: the clock is real here.
     monkeypatch.setattr(import_module("pixverse_async.cli.attach"), "FIND_TIMEOUT", 0.1)
     said = cli("attach", "r-1")
     assert (6, True) == (said.code, "ID: the service knows no request r-1. Copy it from" in said.err)
@@ -405,7 +409,7 @@ def test_a_folder_on_a_network_is_warned_of_once(
     serve(Settings(rules=(Rule(on="submit", fault="drop_before_commit", nth=(1, 2)),)))
     table = tmp_path / "mountinfo"
     table.write_text(f"27 1 0:1 / {tmp_path}/far rw - nfs4 nas:/ rw\n", encoding="utf-8")
-    monkeypatch.setattr(network, "MOUNTS", table)
+    monkeypatch.setattr(network, "MOUNTS", table)  # a test cannot mount a network file system
     said = cli("run", "photos", "--prompt", "p", "--on-unknown", "hold", "--out", "far", *options, *QUICK)
     assert 1 == said.err.count("far is on a network (nfs4), where the lock may not keep out another host"), said
     assert 1 == cli("resolve", "far", "--all-older-than", "0s", "--not-accepted").err.count("is on a network")

@@ -158,7 +158,7 @@ def test_the_same_history_gives_the_same_polls(policy: PollPolicy, script: list[
 
 
 @each_policy
-def test_two_processes_do_not_march_instep(policy: PollPolicy) -> None:
+def test_two_processes_do_not_march_in_step(policy: PollPolicy) -> None:
     """Another seed moves the polls of the same job."""
     runs = [Service(policy.scheduler(polls_per_second=5.0, seed=seed), ["processing"] * 5) for seed in (1, 2)]
     for service in runs:
@@ -166,7 +166,7 @@ def test_two_processes_do_not_march_instep(policy: PollPolicy) -> None:
     assert runs[0].polls != runs[1].polls
 
 
-def test_nor_do_jobs_that_wait_for_the_ceiling() -> None:
+def test_two_processes_do_not_march_in_step_at_the_ceiling() -> None:
     """A job that nobody expects to end is asked a little before the ceiling, by another seed at another time."""
     policy = AdaptivePolling(kappa=50.0, ceiling=40.0)
     runs = [Service(policy.scheduler(polls_per_second=5.0, seed=seed), ["processing"] * 5) for seed in range(4)]

@@ -15,7 +15,7 @@ t * t / 120, at 7.5 s 0.47 s; the chance that it runs on is 0.875, its root 0.94
 
 Where it is departed from: answers that teach about many jobs and the last few jobs of a batch may cost less than kappa;
 while a job may start at any moment, the interval comes from the chance that it does; a line is followed by one scout.
-No job that was seen to run goes unasked for longer than the ceiling; one that waits may, by a twentieth of its age or
+No job that was seen to run goes unasked for longer than the ceiling; one that waits may, for a twentieth of its age, or
 until the line should reach it.
 
 For a job that is as likely to end in the next second however long it has run this means a fixed interval; for one
