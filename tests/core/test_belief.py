@@ -399,3 +399,30 @@ def test_a_poll_is_due_when_it_is_worth_its_price(at: float, kappa: float, hint:
     assert at < due <= at + 300.0 + 1e-9
     if at + 0.3 < due < at + 299.0:
         assert outlook.value(due) == pytest.approx(kappa, rel=0.1)
+
+
+class _Counted(Outlook):
+    """Counts how often the worth of a poll is reckoned."""
+
+    looks = 0
+
+    def value(self, t: float) -> float:
+        self.looks += 1
+        return super().value(t)
+
+
+_STEPS = st.lists(st.floats(0.0, 1.0), min_size=1, max_size=4).map(
+    lambda parts: Curve([sum(parts[: k * len(parts) // len(X)]) / (sum(parts) + 0.01) for k in range(len(X))])
+)
+"""All ends fall into a few moments, with nothing between them."""
+
+
+@given(curve=_STEPS, unit=st.floats(1.0, 500.0), kappa=st.floats(0.01, 10.0), hint=st.floats(0.1, 1000.0))
+@settings(deadline=None, max_examples=200)
+def test_the_due_time_is_found_in_a_few_looks(curve: Curve, unit: float, kappa: float, hint: float) -> None:
+    """Also where the worth jumps: before the due time a poll is worth less, and from it on the price."""
+    outlook = _Counted(curve, unit, [Start(0.0, 1.0)], 0.0)
+    due = outlook.due(kappa, 300.0, hint)
+    assert outlook.looks <= 20
+    if 0.3 < due < 299.0:
+        assert outlook.value(0.94 * due - 0.06) < kappa < outlook.value(1.06 * due + 0.06)

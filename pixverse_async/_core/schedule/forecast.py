@@ -30,7 +30,7 @@ _WAITING_PART = 0.05
 _TEACHING = 0.7
 """How much cheaper an answer may be while it teaches: kappa is multiplied by this power of `chance_share`, so where
 chance is a third of the spread it is halved. 0.5 and 1 were measured the same within 2%."""
-_HINT = 0.3
+_HINT = 0.15
 """Part of the typical duration at which the search for a first due time begins: it decides only how soon it ends."""
 _MOSTLY_WAITING = 0.5
 """A job that more probably than not will still wait when due is being searched for rather than watched."""
