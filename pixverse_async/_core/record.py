@@ -15,8 +15,9 @@ from .frozen import frozen
 from .job import Job, image_words, unchecked_job
 from .lifecycle import GenerationFailed, JobRecord, Saved, State, SubmitRejected, SubmitStarted
 from .outcome import Timings
+from .redaction import redact
 
-_PARAMETERS: Final = ("prompt", "duration", "quality", "audio", "multi_clip")
+_PARAMETERS: Final = ("image", "prompt", "duration", "quality", "audio", "multi_clip", "name")
 _UNSAVED: Final = (State.SUBMITTING, State.UNKNOWN, State.QUEUED, State.READY)
 """States in which a request is paid, or may be, and its video not in the folder."""
 
@@ -95,22 +96,25 @@ def _recorded(key: str, record: JobRecord, started: SubmitStarted) -> RecordedJo
 
 def job_asked(started: SubmitStarted) -> Job:
     """The job that a submit asked for; its image is a description, which need not be an image's any more."""
-    asked = {name: getattr(started, name) for name in ("image", "name", *_PARAMETERS)}
+    asked = {name: getattr(started, name) for name in _PARAMETERS}
     return unchecked_job({**asked, "seed": _seed_asked(started)})
 
 
 def unsaved(records: Iterable[JobRecord], job: Job) -> list[JobRecord]:
     """What was sent for a job like this one and is not saved: for want of the image by what was asked, not by key."""
-    wanted = (image_words(job), job.seed, *(getattr(job, name) for name in _PARAMETERS))
+    wanted = _asked(job, image_words(job), job.seed)
     return [
         record
         for record in records
-        if record.state in _UNSAVED and record.started is not None and _asked(record.started) == wanted
+        if record.state in _UNSAVED
+        and (sent := record.started) is not None
+        and _asked(sent, sent.image, _seed_asked(sent)) == wanted
     ]
 
 
-def _asked(started: SubmitStarted) -> tuple[object, ...]:
-    return (started.image, _seed_asked(started), *(getattr(started, name) for name in _PARAMETERS))
+def _asked(asked: Job | SubmitStarted, image: str, seed: int | None) -> tuple[object, ...]:
+    """Of the prompt what the journal keeps."""
+    return image, redact(asked.prompt), asked.duration, asked.quality, asked.audio, asked.multi_clip, seed
 
 
 def _seed_asked(started: SubmitStarted) -> int | None:

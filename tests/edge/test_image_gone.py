@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -13,10 +14,13 @@ from tests.memory import Scene, kinds, tiny_png
 pytestmark = pytest.mark.anyio
 
 
-def _jobs(folder: Path, count: int, **parameters: object) -> list[Job]:
+def _jobs(folder: Path, count: int, **parameters: Any) -> list[Job]:
     for n in range(count):
         (folder / f"cat-{n}.png").write_bytes(tiny_png(n))
-    return [Job(folder / f"cat-{n}.png", f"scene {n}", **parameters) for n in range(count)]  # pyright: ignore[reportArgumentType]
+    rows: list[dict[str, Any]] = [
+        {"image": folder / f"cat-{n}.png", "prompt": f"scene {n}", **parameters} for n in range(count)
+    ]
+    return [Job(**row) for row in rows]
 
 
 async def _interrupted(scene: Scene, jobs: list[Job]) -> None:
@@ -39,7 +43,7 @@ async def _run_without_images(scene: Scene, jobs: list[Job]) -> BatchResult:
     return await scene.run(jobs)
 
 
-@pytest.mark.parametrize("parameters", [{}, {"seed": 7, "audio": True}])
+@pytest.mark.parametrize("parameters", [{}, {"seed": 7, "audio": True}, {"prompt": "a long one " * 60}])
 async def test_its_error_names_the_request_and_the_way_to_it(
     tmp_path: Path, parameters: dict[str, object]
 ) -> None:
@@ -47,13 +51,13 @@ async def test_its_error_names_the_request_and_the_way_to_it(
     scene = Scene.set(tmp_path / "videos")
     jobs = _jobs(tmp_path, 2, **parameters)
     await _interrupted(scene, jobs)
-    ids = [job.request_id for job in jobs_on_record(scene.folder)]
+    ids = {job.name: job.request_id for job in jobs_on_record(scene.folder)}
     batch = await _run_without_images(scene, jobs)
     assert ["Failed"] * 2 == kinds(batch)
-    for outcome, request_id in zip(batch.failed, ids, strict=True):
+    for outcome in batch.failed:
         error = outcome.error
         assert isinstance(error, InvalidJobError)
-        assert (request_id, True) == (error.request_id, error.may_be_billed)
+        assert (ids[outcome.name], True) == (error.request_id, error.may_be_billed)
         assert "no such file, and an unsaved request like it is on record. `resume` fetches" in str(error)
     assert ["Succeeded"] * 2 == await _resumed(scene)
     assert (2, 2) == (scene.submits, scene.charges)
