@@ -326,5 +326,18 @@ class Batch:
         async with flat_task_group() as group:
             for flight in self._poller.waiting:
                 request_id = flight.record.request_id
-                if request_id is not None and not flight.processing_at:
-                    group.start_soon(answer_to, self._run.transport, wire.cancel_call(request_id))
+                if request_id is not None and not flight.processing_at and not flight.record.is_paid:
+                    group.start_soon(self._cancel_waiting, request_id)
+
+    async def _cancel_waiting(self, request_id: str) -> None:
+        """Cancel it if it waits at this moment.
+
+        The latest look may be of minutes ago, or of an earlier run: what was made since is paid for, and nobody knows
+        whether a DELETE would take the video away.
+        """
+        answer = await answer_to(self._run.transport, wire.status_call(request_id))
+        match retry.judge_status(answer, request_id, utc_now()):
+            case Seen(status=Status(stage=Stage.QUEUED)):
+                await answer_to(self._run.transport, wire.cancel_call(request_id))
+            case _:
+                pass

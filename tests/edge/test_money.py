@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,11 +24,12 @@ from pixverse_async import (
 )
 from pixverse_async._core.breaker import FEWEST_CALLS
 from pixverse_async._core.lifecycle import NEW_JOB, Event, JobRecord, advance
+from pixverse_async._core.wire import Call, Reply
 from pixverse_async._edge.journal import Journal
 from pixverse_async._edge.record import JOURNAL_NAME
 from pixverse_async._edge.run import utc_now
 from pixverse_async.emulator.faults import MEDIA_FAULTS, PUT_FAULTS
-from tests.memory import Scene, kinds, some_jobs, tiny_png
+from tests.memory import MemoryTransport, Scene, kinds, some_jobs, tiny_png
 
 pytestmark = pytest.mark.anyio
 
@@ -300,6 +302,34 @@ async def test_cancel_queued_asks_the_service_to_drop_what_waits(tmp_path: Path)
         await scene.run(some_jobs(4), on_cancel="cancel_queued")
     assert scene.transport.calls["DELETE /requests"] >= 3
     assert scene.charges <= 1
+
+
+@attrs.define(eq=False)
+class Deleting(MemoryTransport):
+    """Notes how each request stood when it was asked to be deleted."""
+
+    deleted: list[str] = attrs.field(factory=list[str])
+
+    async def call(self, call: Call) -> Reply:
+        if call.method == "DELETE":
+            request = self.cloud.service.queue.requests[call.path.rpartition("/")[2]]
+            self.deleted.append(request.status(self.now))
+        return await MemoryTransport.call(self, call)
+
+
+@pytest.mark.parametrize("is_saved", [False, True])
+async def test_cancel_queued_deletes_no_video_that_is_paid(tmp_path: Path, is_saved: bool) -> None:
+    """What an earlier run sent, or saved and somebody removed, may be made by now: it is not deleted unseen."""
+    scene = Scene.set(tmp_path, delete_enabled=True)
+    scene.transport = transport = Deleting(scene.cloud)
+    with anyio.move_on_after(math.inf if is_saved else 20.0):
+        for outcome in await scene.run(some_jobs(3)):
+            (tmp_path / f"{outcome.name}.mp4").unlink()
+    await anyio.sleep(1000.0)
+    with anyio.move_on_after(0.03):
+        await scene.run(some_jobs(3), on_cancel="cancel_queued")
+    assert [] == transport.deleted
+    assert ["Succeeded"] * 3 == kinds(await scene.run(some_jobs(3)))
 
 
 @pytest.mark.fault(37)
