@@ -250,6 +250,8 @@ class JobRecord:
     """The service called this request a success once, whatever it said later."""
     sunk_usd: Decimal = Decimal(0)
     """What requests before this one, since given up, may have cost."""
+    has_gaps: bool = attrs.field(default=False, converter=bool)
+    """A repair found lines lost: its latest submit may be another one than `started`, with a seed that nobody knows."""
 
     @property
     def usd(self) -> Decimal:
@@ -287,7 +289,9 @@ def lesson(record: JobRecord, event: Event) -> dict[str, object]:
     match event:
         case SubmitStarted(name=name):
             attempts = record.attempts + 1
-            return {"name": name, "started": event, "attempts": attempts, "named_id": None, "why": None}
+            return {
+                "name": name, "started": event, "attempts": attempts, "named_id": None, "why": None, "has_gaps": False,
+            }  # fmt: skip
         case SubmitAccepted(request_id=request_id) | Reconciled(request_id=request_id):
             return {"request_id": request_id}
         case SubmitInterrupted(why=why, request_id=named_id):

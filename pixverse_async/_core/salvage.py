@@ -2,7 +2,9 @@
 
 Every line that is whole is kept.  Where lines between them are lost, each job is brought into the most careful state
 that agrees with what is left: a known request is read again, and a job that may have been sent since its last line is
-of unknown fate, and held.  A job all of whose lines are lost cannot be seen here: `lost_lines` says how many such
+of unknown fate, and held; a failed one too, which may have been retried.  A line that is there twice counts once.
+Where other lines are not in the order of their numbers, as when two files were joined, any job may have been sent
+since.  A job all of whose lines are lost cannot be seen here: `lost_lines` says how many such
 jobs there may be at most, and only the service's console can show them.  Lines cut off cleanly at the end leave no
 trace at all, here or in `read_journal`: such a file is the whole journal of an earlier time.
 """
@@ -16,13 +18,16 @@ import attrs
 
 from .frozen import frozen
 from .journal_format import OURS, VERSION, event_of, record_of, unsealed
-from .lifecycle import NEW_JOB, TABLE, Event, JobRecord, State, SubmitInterrupted, lesson
+from .lifecycle import NEW_JOB, TABLE, Event, JobRecord, RetryRequested, State, SubmitInterrupted, lesson
 from .wire import MODEL
 
 _LEADS_TO: Final = {kind: state for row in TABLE.values() for kind, state in row.items()}
 """Each event leads to one state, wherever it comes from."""
 _DAMAGED: Final = SubmitInterrupted(why="lines of its journal were lost")
 _NEEDS_ID: Final = (State.QUEUED, State.READY)
+_LOST_TO_BE_SENT: Final = {State.NEW: 1, State.FAILED: 2}
+"""How many lost lines may hide that the job was sent: its submit, and before that the wish to retry it."""
+_HELD: Final = (State.SUBMITTING, State.UNKNOWN)
 
 
 @frozen
@@ -31,7 +36,7 @@ class Salvage:
 
     records: dict[str, JobRecord]
     bad_lines: tuple[int, ...]
-    """Which lines cannot be read, from 1."""
+    """Which lines cannot be read, or are there twice or out of order, from 1."""
     lost_lines: int
     """How many were written and are not there or cannot be read; a torn last line is one of them."""
     mended: tuple[str, ...]
@@ -43,14 +48,18 @@ def salvage(data: bytes) -> Salvage | None:
     lines = data.split(b"\n")
     if lines[-1] == b"":
         lines.pop()
-    found = _Salvager()
+    found, taken = _Salvager(), set[bytes]()
     for number, line in enumerate(lines, start=1):
         content = _whole(line)
         if content is not None and not _is_ours(content):
             return None
-        if content is None or not found.take(content):
+        if line in taken:
+            found.note_bad(number)
+        elif content is not None and found.take(number, content):
+            taken.add(line)
+        else:
             found.miss(number)
-    return found.result() if found.seen else None
+    return found.result() if taken else None
 
 
 def _is_ours(content: dict[str, Any]) -> bool:
@@ -72,36 +81,47 @@ def _whole(line: bytes) -> dict[str, Any] | None:
 
 @attrs.define(eq=False, repr=False)
 class _Salvager:
-    seen: int = 0
     _records: dict[str, JobRecord] = attrs.field(factory=dict[str, JobRecord])
-    _last_seen: dict[str, int] = attrs.field(factory=dict[str, int])
+    _lost_by_then: dict[str, int] = attrs.field(factory=dict[str, int])
+    """How many lines were lost before the latest one of each job."""
     _bad_lines: list[int] = attrs.field(factory=list[int])
     _mended: dict[str, None] = attrs.field(factory=dict[str, None])
+    _seqs: set[int] = attrs.field(factory=set[int])
     _next_seq: int = 0
-    _last_gap: int = -1
-    """The `seq` before which lines are lost, for the last time."""
     _bad_at_end: int = 0
+    _is_in_order: bool = True
 
-    def take(self, content: dict[str, Any]) -> bool:
+    def take(self, number: int, content: dict[str, Any]) -> bool:
         """One more whole line; False when it makes no sense all the same."""
         try:
-            seq = int(content["seq"])
-            if "journal" not in content:
-                self._learn(content["key"], content)
-                self._last_seen[content["key"]] = seq
+            seq, key = int(content["seq"]), None if "journal" in content else content["key"]
+            if key is not None:
+                self._learn(key, content)
         except (ValueError, TypeError, LookupError, ArithmeticError):
             return False
-        if seq > self._next_seq:
-            self._last_gap = seq
+        if seq < self._next_seq:
+            self._is_in_order = False
+            self.note_bad(number)
+        self._seqs.add(seq)
         self._next_seq = max(self._next_seq, seq + 1)
-        self.seen += 1
         self._bad_at_end = 0
+        if key is not None:
+            self._lost_by_then[key] = self._lost
         return True
 
     def miss(self, number: int) -> None:
         """One more line that cannot be read."""
-        self._bad_lines.append(number)
+        self.note_bad(number)
         self._bad_at_end += 1
+
+    def note_bad(self, number: int) -> None:
+        """A line is not as it was written, or not where."""
+        self._bad_lines.append(number)
+
+    @property
+    def _lost(self) -> int:
+        """How many lines were written and are not there, as far as their numbers tell."""
+        return self._next_seq - len(self._seqs) + self._bad_at_end
 
     def _learn(self, key: str, content: Any) -> None:
         if "record" in content:
@@ -114,19 +134,34 @@ class _Salvager:
         self._records[key] = _forced(record, event)
 
     def result(self) -> Salvage:
-        if self._bad_at_end:
-            self._last_gap = self._next_seq
         for key, record in self._records.items():
-            may_have_been_sent = record.state is State.NEW and self._last_seen[key] < self._last_gap
-            if may_have_been_sent or (record.state in _NEEDS_ID and record.request_id is None):
-                self._records[key] = _forced(record, _DAMAGED)
+            careful = self._made_careful(key, record)
+            if careful is not record:
+                self._records[key] = careful
                 self._mended[key] = None
+            if careful.state in _HELD and (key in self._mended or self._has_lost_since(key, 1)):
+                self._records[key] = attrs.evolve(careful, has_gaps=True)
         return Salvage(
             records=self._records,
             bad_lines=tuple(self._bad_lines),
-            lost_lines=self._next_seq - self.seen + self._bad_at_end,
+            lost_lines=self._lost,
             mended=tuple(self._mended),
         )
+
+    def _made_careful(self, key: str, record: JobRecord) -> JobRecord:
+        """The record itself, unless it may have been sent since, or its request is lost."""
+        enough = _LOST_TO_BE_SENT.get(record.state)
+        if enough is not None and self._has_lost_since(key, enough):
+            if record.state is State.FAILED:
+                record = _forced(record, RetryRequested())
+            return _forced(record, _DAMAGED)
+        if record.state in _NEEDS_ID and record.request_id is None:
+            return _forced(record, _DAMAGED)
+        return record
+
+    def _has_lost_since(self, key: str, lines: int) -> bool:
+        """So many lines may have been written since the latest one of the job that is left."""
+        return not self._is_in_order or self._lost - self._lost_by_then[key] >= lines
 
 
 def _forced(record: JobRecord, event: Event) -> JobRecord:

@@ -142,6 +142,8 @@ class Reconciler:
         if self._run.limits.on_unknown != "resubmit":
             return
         for one in self._waiting.values():
+            if one.flight.record.has_gaps:
+                continue  # The list may show the submit that is looked for without anybody knowing its seed.
             if one.look_at <= now and reconcile.is_conclusive(one.lost, listing, skew, self._claimed()):
                 one.clean_listings += 1
                 one.last_clean_at = now

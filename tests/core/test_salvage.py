@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pixverse_async._core.journal_format import compacted, event_line, header_line, read_journal
 from pixverse_async._core.lifecycle import (
     Event,
+    GenerationFailed,
     GenerationSucceeded,
     State,
     SubmitAccepted,
@@ -109,6 +110,36 @@ def test_a_destroyed_end_is_a_gap_too() -> None:
     lines = lines_of(STARTED, DEFERRED)
     found = salvaged([*lines, b"##\n", b"##\n"])
     assert (State.UNKNOWN, 2) == (found.records["a"].state, found.lost_lines)
+
+
+@pytest.mark.parametrize("copied", [2, 3, 5])
+def test_a_line_that_is_there_twice_counts_once(copied: int) -> None:
+    """A refusal that was copied behind the acceptance does not make the job free to be sent again."""
+    lines = lines_of(STARTED, DEFERRED, STARTED, ACCEPTED, GenerationSucceeded())
+    found = salvaged([*lines, lines[copied]])
+    assert read_journal(b"".join(lines), "j").records == found.records
+    assert ((len(lines) + 1,), 0, ()) == (found.bad_lines, found.lost_lines, found.mended)
+
+
+def test_two_journals_in_one_file_leave_no_job_free_to_be_sent() -> None:
+    """Which of them is the later one nobody can tell: what either may hide was sent, perhaps."""
+    first, second = lines_of(STARTED, DEFERRED), lines_of(STARTED, GenerationSucceeded())
+    for lines in ([*first, *second[1:]], [*second, *first[1:]]):
+        found = salvaged(lines)
+        assert (State.UNKNOWN, 0) == (found.records["a"].state, found.lost_lines)
+        assert found.records["a"].has_gaps
+
+
+@pytest.mark.parametrize(("lost", "state"), [(1, State.FAILED), (2, State.UNKNOWN)])
+def test_a_failed_job_may_have_been_retried_in_lines_that_are_lost(lost: int, state: State) -> None:
+    """Two are needed for it, the wish and the submit. Its failed request is no lost submit's record then."""
+    failed = GenerationFailed(reason="busy", kind="capacity")
+    record = salvaged([*lines_of(STARTED, ACCEPTED, failed), *[b"##\n"] * lost]).records["a"]
+    assert state is record.state
+    if state is State.UNKNOWN:
+        assert (None, ("r-1",), None, True) == (
+            record.request_id, record.past_ids, record.ending, record.has_gaps
+        )  # fmt: skip
 
 
 def test_what_is_not_ours_is_not_touched() -> None:

@@ -191,6 +191,31 @@ async def test_a_job_whose_submit_is_lost_with_its_line_is_held(tmp_path: Path) 
     assert "the service answered 503" in error.what
 
 
+async def test_a_seed_that_is_lost_with_its_line_is_not_absent_from_the_list(tmp_path: Path) -> None:
+    """The submit before was refused; the paid one is listed with a seed that nobody knows, and is not sent again."""
+    scene = Scene.set(tmp_path, "submit:429:nth=1:value=1")
+    with anyio.move_on_after(5.0):
+        await scene.run(some_jobs(1))
+    path = tmp_path / JOURNAL_NAME
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:3], b"\0" * 40 + b"\n", b"\0" * 40 + b"\n"]))
+    await repair_journal(tmp_path)
+    batch = await scene.run(some_jobs(1), on_unknown="resubmit", resubmit_after=30.0)
+    assert (["Unknown"], 1) == (kinds(batch), scene.charges)
+
+
+async def test_a_line_that_was_copied_buys_nothing_again(tmp_path: Path) -> None:
+    """A journal whose refusal stands a second time behind the acceptance is repaired, and what is paid is saved."""
+    scene = Scene.set(tmp_path, "submit:429:nth=1:value=1")
+    with anyio.move_on_after(5.0):
+        await scene.run(some_jobs(1))
+    path = tmp_path / JOURNAL_NAME
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines, lines[2]]))
+    assert 0 == (await repair_journal(tmp_path)).lost_lines
+    assert (["Succeeded"], 1) == (kinds(await scene.run(some_jobs(1))), scene.charges)
+
+
 async def test_a_foreign_file_is_not_repaired(tmp_path: Path) -> None:
     """It is left as it is."""
     path = tmp_path / JOURNAL_NAME
