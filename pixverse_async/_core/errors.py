@@ -264,8 +264,9 @@ class SubmitUnknownError(PixverseError):
         mark = "the job" if self.seed is None else f"seed {self.seed}"
         return (
             f"the submit's fate is unknown ({self.what}). It is counted as spent and is not sent again; "
-            f"run it again to look for it in the service's list, or look for {mark} "
-            "in the console, and say with `resolve` what you found."
+            "a batch with a journal looks for it in the service's list when it is run again. Or look for "
+            f"{mark} in the console, and say with `resolve` what you found; without a journal look there "
+            "before you send it again, or it may be paid twice."
         )
 
 
@@ -399,4 +400,10 @@ class UnexpectedError(PixverseError):
     what: str
 
     def describe(self) -> str:
-        return f"unexpected {self.what}. Nothing paid is lost: run it again; please report this."
+        advice = "Nothing paid is lost: run it again; please report this."
+        if self.may_be_billed:
+            # Without a journal to run it again would pay again.
+            advice = (
+                f"{_MAY_BE_CHARGED if self.request_id is None else _fetch(self.request_id)} Please report this."
+            )
+        return f"unexpected {self.what}. {advice}"

@@ -22,6 +22,8 @@ from pixverse_async._core.errors import (
     InsufficientCreditsError,
     PixverseError,
     RejectedError,
+    SubmitUnknownError,
+    UnexpectedError,
 )
 from pixverse_async._core.redaction import MAX_QUOTED_CHARS, redact
 
@@ -144,13 +146,31 @@ def test_a_failure_that_may_be_billed_is_not_sent_again_unseen(kind_of_failure: 
     assert "console before sending it again" in str(error)
 
 
-@pytest.mark.parametrize("error", [DownloadError("cat.mp4 exists"), DeadlineExceededError(5, "queued")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        DownloadError("cat.mp4 exists"),
+        DeadlineExceededError(5, "queued"),
+        UnexpectedError("KeyError").about(may_be_billed=True),
+    ],
+)
 def test_a_paid_video_is_fetched_by_its_id_and_not_sent_anew(error: PixverseError) -> None:
     """Whoever keeps no journal would pay again by running it again; and bytes that nobody counted are not told."""
     text = str(error.about(request_id="r-1"))
     assert "A batch with a journal fetches it when it is run again" in text
     assert "client.attach('r-1').save('other.mp4'), or `pixverse-async attach r-1 --out other.mp4`" in text
     assert "?" not in text
+
+
+@pytest.mark.parametrize(
+    "error", [SubmitUnknownError("no answer", 77), UnexpectedError("KeyError").about(may_be_billed=True)]
+)
+def test_who_keeps_no_journal_is_not_told_to_run_a_paid_job_again(error: PixverseError) -> None:
+    """A submit of unknown fate is found by running it again only where a journal knows of it; else it is paid again."""
+    text = error.describe()
+    assert "run it again" not in text
+    assert "console" in text
+    assert "before " in text
 
 
 # -- redact ------------------------------------------------------------------------------------------
