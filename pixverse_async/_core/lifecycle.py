@@ -245,6 +245,7 @@ class JobRecord:
     """An id that an ambiguous error reply named."""
     ending: SubmitRejected | GenerationFailed | None = None
     saved: Saved | None = None
+    """Where its video was saved last; the file may be gone, and put back."""
     why: str | None = None
     is_paid: bool = attrs.field(default=False, converter=bool)
     """The service called this request a success once, whatever it said later."""
@@ -305,10 +306,11 @@ def lesson(record: JobRecord, event: Event) -> dict[str, object]:
             sunk_usd = record.sunk_usd + record.usd
             return {
                 "ending": None, "request_id": None, "is_paid": False, "sunk_usd": sunk_usd, "past_ids": past_ids,
+                "saved": None,
             }  # fmt: skip
         case Saved():
             return {"saved": event}
         case SavedFileMissing(name=name):
-            return {"saved": None, "name": name or record.name}
+            return {"name": name or record.name}
         case _:
             return {}

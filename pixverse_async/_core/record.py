@@ -75,7 +75,7 @@ def on_record(records: Mapping[str, JobRecord]) -> tuple[RecordedJob, ...]:
 
 
 def _recorded(key: str, record: JobRecord, started: SubmitStarted) -> RecordedJob:
-    saved = record.saved
+    saved = _saved(record)
     return RecordedJob(
         key=key,
         name=record.name or started.name,
@@ -121,6 +121,11 @@ def _seed_asked(started: SubmitStarted) -> int | None:
     return None if started.is_own_seed else started.seed
 
 
+def _saved(record: JobRecord) -> Saved | None:
+    """Nothing for a file that is gone, and is not back yet."""
+    return record.saved if record.state is State.SAVED else None
+
+
 def _why(record: JobRecord) -> str | None:
     match record.ending:
         case SubmitRejected(reason=reason) | GenerationFailed(reason=reason):
@@ -130,7 +135,7 @@ def _why(record: JobRecord) -> str | None:
 
 
 def _timings(record: JobRecord) -> Timings:
-    match record.saved or record.ending:
+    match _saved(record) or record.ending:
         case Saved() as end:
             downloading = end.downloading
         case GenerationFailed() as end:

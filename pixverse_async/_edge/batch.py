@@ -205,6 +205,7 @@ class Batch:
                 await self._adopted(flight)
             case State.SAVED:
                 assert flight.kept is not None, "a saved file that is not there left this state"
+                self._run.settle(flight)
                 flight.notes += (KEPT,)
                 await self._run.succeed(flight, flight.kept)
             case State.FAILED:

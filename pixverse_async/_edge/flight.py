@@ -103,7 +103,7 @@ class Flight:
     def timed(self, event: Event) -> Event:
         """The event as it goes on record: one that ends the job tells where its time went, to the millisecond."""
         match event:
-            case Saved():
+            case Saved() if self.downloading is not None:  # else an earlier run saved it
                 return attrs.evolve(event, **self._seen_times(), downloading=_rounded(self.downloading))
             case GenerationFailed():
                 return attrs.evolve(event, **self._seen_times())

@@ -19,9 +19,11 @@ from .._core.errors import DownloadError, GenerationError, InvalidJobError, Pixv
 from .._core.job import Job, job_from_row, job_key
 from .._core.lifecycle import (
     GenerationFailed,
+    GenerationSucceeded,
     JobRecord,
     LinkExpired,
     RetryRequested,
+    Saved,
     SavedFileMissing,
     State,
     SubmitInterrupted,
@@ -141,8 +143,8 @@ class Planner:
         match flight.record.state:
             case State.SUBMITTING:
                 await run.note(flight, SubmitInterrupted(why="an earlier run ended before the answer came"))
-            case State.READY:
-                await run.note(flight, LinkExpired())
+            case State.READY | State.QUEUED:
+                await self._take_up(flight)
             case State.SAVED:
                 await self._check_saved(flight)
             case State.FAILED if self._is_retried(flight.record):
@@ -155,12 +157,27 @@ class Planner:
         sent_at_utc = -math.inf if record.started is None else record.started.at_utc
         return sent_at_utc < self._run.limits.retry_before_utc
 
+    async def _take_up(self, flight: Flight) -> None:
+        """It is asked for at the service, unless its file was gone in an earlier run and has been put back."""
+        if flight.record.state is State.READY:
+            await self._run.note(flight, LinkExpired())
+        if flight.record.saved is None:
+            return
+        flight.kept = await self._found(flight.record.saved)
+        if flight.kept is not None:  # The service may no longer have it.
+            await self._run.note(flight, GenerationSucceeded())
+            await self._run.note(flight, flight.kept)
+
+    async def _found(self, saved: Saved) -> Saved | None:
+        """The file, with the place where it is now; None when it is not there, or not what was saved."""
+        place = await self._sink.find(saved.path, saved.size_bytes, saved.sha256)
+        return None if place is None else attrs.evolve(saved, path=place)
+
     async def _check_saved(self, flight: Flight) -> None:
         saved = flight.record.saved
         assert saved is not None, "the lifecycle table saves no job without its file"
-        place = await self._sink.find(saved.path, saved.size_bytes, saved.sha256)
-        if place is not None:
-            flight.kept = attrs.evolve(saved, path=place)
+        flight.kept = await self._found(saved)
+        if flight.kept is not None:
             return
         accounts = self._run.accounts
         if accounts is not None and accounts.is_strange(flight.record):

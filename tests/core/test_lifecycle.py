@@ -149,7 +149,8 @@ def test_an_accepted_job_has_its_id(events: list[Event]) -> None:
         assert record.request_id in ("r-1", "r-2")
     else:
         assert record.request_id is None or record.state is State.FAILED
-    assert (record.saved == SAVED) == (record.state is State.SAVED)
+    assert record.saved == SAVED or record.state is not State.SAVED
+    assert record.saved is None or record.request_id is not None
     assert (record.ending is not None) == (record.state is State.FAILED)
 
 
@@ -273,12 +274,13 @@ def test_a_request_that_failed_stays_known(events: tuple[Event, ...], past_ids: 
     assert (None, past_ids) == (record.request_id, record.past_ids)
 
 
-def test_a_saved_file_is_known_until_it_is_missing() -> None:
-    """What was saved is on record; a missing file is not, and keeps its name unless it is given another."""
+def test_a_saved_file_is_known_though_it_is_missing() -> None:
+    """It may be put back, until another request is to replace it. Its name stays unless it is given another."""
     saved = fold(WAYS[State.SAVED])
     assert SAVED == saved.saved
     gone = advance(saved, SavedFileMissing(problem="gone"))
-    assert (None, "cat") == (gone.saved, gone.name)
+    assert (SAVED, "cat") == (gone.saved, gone.name)
+    assert fold((FAILED, RetryRequested()), gone).saved is None
     assert "cat-2" == advance(saved, SavedFileMissing(problem="other", name="cat-2")).name
 
 

@@ -14,7 +14,7 @@ import anyio
 import attrs
 import pytest
 
-from pixverse_async import Job, Outcome, State
+from pixverse_async import Failed, Job, Outcome, State, Succeeded, jobs_on_record
 from pixverse_async._core.journal_format import read_journal
 from pixverse_async._core.lifecycle import ConfirmedAbsent, Event, JobRecord, SubmitStarted
 from pixverse_async._core.reconcile import LOOK_AFTER
@@ -112,6 +112,34 @@ async def test_an_edited_video_is_left_alone_and_the_own_one_found_again(tmp_pat
     assert [tmp_path / "job-0-2.mp4"] == [outcome.path for outcome in batch.succeeded]
     assert b"edited" == edited.read_bytes()
     assert 1 == scene.submits
+
+
+@attrs.define(eq=False)
+class Forgetful(MemoryTransport):
+    """A service that knows no request any more."""
+
+    async def call(self, call: Call) -> Reply:
+        if call.path.startswith("/requests/"):
+            return Reply(status=404)
+        return await MemoryTransport.call(self, call)
+
+
+async def test_a_video_that_is_put_back_is_found_though_its_request_is_gone(tmp_path: Path) -> None:
+    """A file that was away while the service forgot its request counts as saved again, and is paid for once."""
+    scene = Scene.set(tmp_path / "videos")
+    (saved,) = (await scene.run(some_jobs(1))).succeeded
+    away = Path(saved.path).rename(tmp_path / "away.mp4")
+    scene.transport = Forgetful(scene.cloud)
+    assert ["Pending"] == kinds(await scene.run(some_jobs(1)))
+    assert [None] == [job.path for job in jobs_on_record(scene.folder)]
+    away.rename(saved.path)
+    again, refused = await scene.run(some_jobs(2), budget_usd="0.175")
+    assert isinstance(again, Succeeded)
+    assert (saved.path, saved.sha256, saved.usd) == (again.path, again.sha256, again.usd)
+    assert isinstance(refused, Failed)
+    before, after = (job.timings for job in (saved, *jobs_on_record(scene.folder)))
+    assert (round(before.downloading or 0, 3), before.queued) == (after.downloading, before.queued)
+    assert 1 == scene.charges
 
 
 async def test_the_journal_says_what_was_asked_and_no_more(tmp_path: Path) -> None:
