@@ -39,7 +39,7 @@ MATRIX = {
     8: Row("submit: a success that cannot be read, or names no request", 2),
     9: Row("list: missing, refused, paged, slow, huge", 6),
     10: Row("submit: a storm of 429, with waits absurd, past or absent", 3),
-    11: Row("a key, credits or rights refused in the middle of a batch", 3),
+    11: Row("a key, credits or rights refused in the middle of a batch", 4),
     12: Row("nothing works for ten minutes", 4),
     13: Row("poll: words, shapes and numbers that nobody has seen", 4),
     14: Row("poll: a success, and later no such request", 1),

@@ -3,7 +3,7 @@
 The scheduler decides whom to ask and when; this file asks, and turns answers into events.  A read changes nothing,
 so no answer short of a final status ends a wait: errors, unreadable answers and rate limits only put the next look
 off.  What ends it early is time (`job_timeout`: the request stays, the run stops waiting), a service that for a
-minute has known no such request, and a key that is refused.
+minute has known no such request, and a refusal: of the key, which ends the batch, or of this one request.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ _LATEST = 0.1
 """How much the latest call counts in what a call is said to take: ten calls tell."""
 LOOK_FOR_STALLS_EVERY = 30.0
 """Seconds. A stall is of minutes at least, and the search goes through all jobs in flight."""
+KEY_GOOD_FOR = 60.0
+"""Seconds for which a list that was shown says that the key is taken: many requests may be refused at once."""
 EMPTY_SUCCESS_LOOKS = 3
 """Looks at a success that names no video before it counts as a failure."""
 
@@ -69,6 +71,7 @@ class Poller:
         self._idle: list[_Worker] = []
         self._workers = 0
         self._call_seconds = 0.0
+        self._list_shown_at = -math.inf
         self._sleeps_until = -math.inf
         self._woken = anyio.Event()
         # `anyio.current_time`, without looking up its backend three times a poll: a thirtieth of what a poll costs.
@@ -192,7 +195,20 @@ class Poller:
                 await self._miss(flight, error, sent, received)
             case Denied(error=error):
                 self._forget(flight, received)
-                raise error
+                if await self._is_key_refused(received):
+                    raise error
+                await self._run.leave(flight, error)
+
+    async def _is_key_refused(self, now: float) -> bool:
+        """Or only the one request: that of another account, say, whose id somebody gave to `resolve`."""
+        if self._run.fatal is not None:
+            return True
+        if now - self._list_shown_at >= KEY_GOOD_FOR:
+            answer = await answer_to(self._run.transport, wire.list_call())
+            if isinstance(answer, TransportError) or not answer.is_success:
+                return True
+            self._list_shown_at = now
+        return False
 
     async def _learn(self, flight: Flight, status: Status, sent: float, received: float) -> None:
         """Take in one readable status. It is recorded when its word changes, not each time it is seen."""

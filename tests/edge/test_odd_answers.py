@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
+import anyio
 import attrs
 import pytest
 
+from pixverse_async import AuthError
 from pixverse_async._core.wire import Call, Listing, Reply
 from pixverse_async._edge import reconcile
 from tests.memory import MemoryTransport, Scene, kinds, some_jobs
@@ -31,6 +34,23 @@ class Repeating(MemoryTransport):
             return reply
         self.first = self.first or reply
         return self.first
+
+
+@attrs.define(eq=False)
+class Refusing(MemoryTransport):
+    """The service refuses the first request to whoever asks for it; the key is good, unless it is revoked."""
+
+    first: str = ""
+    revoked_at: float = math.inf
+
+    async def call(self, call: Call) -> Reply:
+        if self.now >= self.revoked_at:
+            return Reply(status=403)
+        reply = await MemoryTransport.call(self, call)
+        if _is_submit(call):
+            self.first = self.first or json.loads(reply.body)["request_id"]
+        is_first = call.method == "GET" and call.path == f"/requests/{self.first}"
+        return Reply(status=403) if is_first else reply
 
 
 @attrs.define(eq=False)
@@ -68,6 +88,21 @@ async def test_a_request_of_an_earlier_run_is_no_success(tmp_path: Path) -> None
     batch = await scene.run(some_jobs(2), on_unknown="hold")
     assert ["Succeeded", "Unknown"] == kinds(batch)
     assert "the request of another job" in str(batch.unknown[0].error)
+
+
+@pytest.mark.fault(11)
+async def test_11_one_request_that_is_refused_is_no_refused_key(tmp_path: Path) -> None:
+    """It is left, and may be billed; all others are sent, made and saved. A key that is refused ends the batch."""
+    scene = Scene.set(tmp_path / "one")
+    scene.transport = Refusing(scene.cloud)
+    batch = await scene.run(some_jobs(4), max_in_flight=2)
+    assert ["Pending", "Succeeded", "Succeeded", "Succeeded"] == kinds(batch)
+    assert batch.pending[0].error.may_be_billed
+    scene = Scene.set(tmp_path / "all")
+    scene.transport = Refusing(scene.cloud, started_at=(now := anyio.current_time()), revoked_at=30.0)
+    with pytest.raises(AuthError):
+        await scene.run(some_jobs(4), max_in_flight=2)
+    assert anyio.current_time() - now < 600.0
 
 
 @pytest.mark.parametrize("kind", ["submit", "poll", "list"])
