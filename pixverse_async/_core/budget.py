@@ -15,7 +15,7 @@ import attrs
 
 from .dollars import dollars
 from .frozen import frozen
-from .job import Job
+from .job import DURATION_RANGE, Job
 
 PRICE_USD_PER_SECOND: Final[Mapping[tuple[str, bool], Decimal]] = {
     ("360p", False): Decimal("0.025"),
@@ -28,6 +28,9 @@ PRICE_USD_PER_SECOND: Final[Mapping[tuple[str, bool], Decimal]] = {
     ("1080p", True): Decimal("0.115"),
 }
 """By quality and audio. Source: GMI Cloud's page of pixverse-v6-i2v, "video-length based", 2026-10."""
+
+MOST_USD: Final = max(PRICE_USD_PER_SECOND.values()) * DURATION_RANGE[-1]
+"""What one video costs at most: counted where nobody knows any more what was asked."""
 
 
 def price_usd(job: Job) -> Decimal:

@@ -20,6 +20,7 @@ from typing import Final, TypeAlias
 import attrs
 
 from .account import Account
+from .budget import MOST_USD
 from .frozen import frozen
 
 
@@ -256,10 +257,13 @@ class JobRecord:
 
     @property
     def usd(self) -> Decimal:
-        """What may have been spent on its present request: its price, unless it is known to be free."""
-        if self.started is None or self.state is State.NEW:
+        """What may have been spent on its present request: its price, unless it is known to be free.
+
+        The highest there is, when a repair found the line of its submit lost.
+        """
+        if self.state is State.NEW or (self.state is State.FAILED and not self.is_billed_failure):
             return Decimal(0)
-        return self.started.usd if self.state is not State.FAILED or self.is_billed_failure else Decimal(0)
+        return MOST_USD if self.started is None else self.started.usd
 
     @property
     def is_billed_failure(self) -> bool:

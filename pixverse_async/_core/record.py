@@ -18,6 +18,8 @@ from .outcome import Timings
 from .redaction import redact
 
 _PARAMETERS: Final = ("image", "prompt", "duration", "quality", "audio", "multi_clip", "name")
+_NAME_CHARS: Final = 8
+"""Of the key, where it has to do as a name."""
 _UNSAVED: Final = (State.SUBMITTING, State.UNKNOWN, State.QUEUED, State.READY)
 """States in which a request is paid, or may be, and its video not in the folder."""
 
@@ -43,13 +45,14 @@ class RecordedJob:
     job: Job
     state: State
     request_id: str | None
-    seed: int
+    seed: int | None
+    """None when a repair found the line of its submit lost; then what was asked is not known either."""
     usd: Decimal
     """What it cost or may cost, all its requests together."""
     submits: int
     """How many times a paid POST was about to leave; more than one only after sure refusals or at your wish."""
-    started_at_utc: float
-    """When the latest of them was, epoch seconds."""
+    started_at_utc: float | None
+    """When the latest of them was, epoch seconds; None as for `seed`."""
     path: str | None
     """Where the video was saved."""
     size_bytes: int | None
@@ -69,23 +72,28 @@ class RecordedJob:
 
 def on_record(records: Mapping[str, JobRecord]) -> tuple[RecordedJob, ...]:
     """The jobs of a journal that were sent at least once, in the order of their first submits."""
-    return tuple(
-        _recorded(key, record, record.started) for key, record in records.items() if record.started is not None
-    )
+    return tuple(recorded(key, record) for key, record in records.items() if was_sent(record))
 
 
-def _recorded(key: str, record: JobRecord, started: SubmitStarted) -> RecordedJob:
-    saved = _saved(record)
+def was_sent(record: JobRecord) -> bool:
+    """Whether it was sent at least once, as far as the journal tells."""
+    return record.started is not None or record.state is not State.NEW
+
+
+def recorded(key: str, record: JobRecord) -> RecordedJob:
+    """One of them."""
+    started, saved = record.started, _saved(record)
+    job = job_on_record(key, record)
     return RecordedJob(
         key=key,
-        name=record.name or started.name,
-        job=job_asked(started),
+        name=record.name or job.stem,
+        job=job,
         state=record.state,
         request_id=record.request_id,
-        seed=started.seed,
+        seed=None if started is None else started.seed,
         usd=record.usd + record.sunk_usd,
         submits=record.attempts,
-        started_at_utc=started.at_utc,
+        started_at_utc=None if started is None else started.at_utc,
         path=None if saved is None else saved.path,
         size_bytes=None if saved is None else saved.size_bytes,
         sha256=None if saved is None else saved.sha256,
@@ -94,8 +102,14 @@ def _recorded(key: str, record: JobRecord, started: SubmitStarted) -> RecordedJo
     )
 
 
-def job_asked(started: SubmitStarted) -> Job:
-    """The job that a submit asked for; its image is a description, which need not be an image's any more."""
+def job_on_record(key: str, record: JobRecord) -> Job:
+    """The job that was sent; its image is a description, which need not be an image's any more.
+
+    One that is only there to be shown when a repair found the line of its submit lost.
+    """
+    started = record.started
+    if started is None:
+        return unchecked_job({"image": "?", "prompt": "?", "name": key[:_NAME_CHARS]})
     asked = {name: getattr(started, name) for name in _PARAMETERS}
     return unchecked_job({**asked, "seed": _seed_asked(started)})
 

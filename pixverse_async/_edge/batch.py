@@ -273,7 +273,7 @@ class Batch:
                 self._sink,
                 flight.name + SUFFIX,
                 flight.media.url,
-                duration=flight.job.duration,
+                duration=None if flight.record.started is None else flight.job.duration,
                 rng=run.random,
                 retries=self._download_retries,
             )

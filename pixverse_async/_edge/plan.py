@@ -30,7 +30,7 @@ from .._core.lifecycle import (
     SubmitRejected,
 )
 from .._core.names import UniqueStems
-from .._core.record import job_asked, unsaved
+from .._core.record import job_on_record, unsaved, was_sent
 from .flight import Flight
 from .images import identify
 from .run import Run
@@ -87,7 +87,7 @@ class Planner:
     def on_record(self) -> list[OnRecord]:
         """The jobs of the journal, as they stand before this run."""
         records = self._run.log.records.items()
-        return [OnRecord(key, job_asked(sent)) for key, record in records if (sent := record.started) is not None]
+        return [OnRecord(key, job_on_record(key, record)) for key, record in records if was_sent(record)]
 
     def flight(self, index: int, item: Item) -> tuple[Flight, PixverseError | None]:
         """A flight, and why it is none, if it is none."""

@@ -10,8 +10,8 @@ from pathlib import Path
 from .._core.errors import ConfigError, JournalError, NoJournalError
 from .._core.frozen import frozen
 from .._core.journal_format import read_journal
-from .._core.lifecycle import ConfirmedAbsent, JobRecord, Reconciled, State, SubmitInterrupted
-from .._core.record import RecordedJob, on_record
+from .._core.lifecycle import ConfirmedAbsent, Reconciled, State, SubmitInterrupted
+from .._core.record import RecordedJob, on_record, recorded
 from .._core.redaction import redact
 from .._core.replies import is_request_id
 from .journal import Journal
@@ -114,7 +114,7 @@ async def resolve(output_dir: str | os.PathLike[str], key: str, *, request_id: s
             await journal.append(key, SubmitInterrupted(why="an earlier run ended before the answer came"))
         settled = ConfirmedAbsent(listings=0) if request_id is None else Reconciled(request_id=request_id)
         record = await journal.append(key, settled)
-    return _only(key, record)
+    return recorded(key, record)
 
 
 def _check_free(request_id: str, key: str, journal: Journal) -> None:
@@ -199,8 +199,3 @@ async def _opened(path: Path) -> AsyncGenerator[Journal]:
         yield journal
     finally:
         await journal.aclose()
-
-
-def _only(key: str, record: JobRecord) -> RecordedJob:
-    (job,) = on_record({key: record})
-    return job

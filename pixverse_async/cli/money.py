@@ -128,7 +128,7 @@ def _chosen(held: Sequence[RecordedJob], options: Namespace) -> Sequence[Recorde
     if options.request_id is not None:
         raise ConfigError("--request-id", "an id belongs to one job", "Give its KEY instead of --all-older-than.")
     before = datetime.now(UTC).timestamp() - seconds(options.all_older_than)
-    return [job for job in held if job.started_at_utc <= before]
+    return [job for job in held if job.started_at_utc is not None and job.started_at_utc <= before]
 
 
 def _by_key(held: Sequence[RecordedJob], key: str) -> RecordedJob:
@@ -234,7 +234,7 @@ def _listed(jobs: Sequence[RecordedJob], limit: int = LISTED_JOBS) -> Iterator[s
     for line, job in zip(lines, shown, strict=True):
         yield f"  {line}"
         if is_narrow:
-            yield f"    seed {job.seed}" + (f", request {job.request_id}" if job.request_id else "")
+            yield f"    seed {_seed(job)}" + (f", request {job.request_id}" if job.request_id else "")
         yield from (f"    {text}" for text in wrapped(clean("" if job.why is None else job.why), WIDTH))
     if len(jobs) > limit:
         yield f"  ... and {len(jobs) - limit} more: --all lists them"
@@ -242,7 +242,11 @@ def _listed(jobs: Sequence[RecordedJob], limit: int = LISTED_JOBS) -> Iterator[s
 
 def _row(job: RecordedJob) -> tuple[str, ...]:
     key, sent, request = job.key[:SHOWN_KEY_CHARS], _time(job.started_at_utc), job.request_id
-    return (key, job.name, job.state.value, dollars(job.usd), sent, str(job.seed), request or "")
+    return (key, job.name, job.state.value, dollars(job.usd), sent or "?", _seed(job), request or "")
+
+
+def _seed(job: RecordedJob) -> str:
+    return "?" if job.seed is None else str(job.seed)
 
 
 def _usd(sums: Mapping[str, object], name: str) -> str:
@@ -251,5 +255,5 @@ def _usd(sums: Mapping[str, object], name: str) -> str:
     return dollars(value)
 
 
-def _time(at_utc: float) -> str:
-    return datetime.fromtimestamp(at_utc, UTC).strftime("%Y-%m-%d %H:%M:%S")
+def _time(at_utc: float | None) -> str | None:
+    return None if at_utc is None else datetime.fromtimestamp(at_utc, UTC).strftime("%Y-%m-%d %H:%M:%S")

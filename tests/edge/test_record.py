@@ -20,6 +20,7 @@ from pixverse_async import (
     repair_journal,
     resolve,
 )
+from pixverse_async._core.budget import MOST_USD
 from pixverse_async._edge.journal import Journal
 from pixverse_async._edge.record import JOURNAL_NAME
 from tests.memory import Scene, kinds, some_jobs
@@ -189,6 +190,26 @@ async def test_a_job_whose_submit_is_lost_with_its_line_is_held(tmp_path: Path) 
     assert isinstance(error, SubmitUnknownError)
     assert 5 == error.seed
     assert "the service answered 503" in error.what
+    (held,) = jobs_on_record(tmp_path)
+    assert (True, None, MOST_USD) == (held.is_held, held.seed, held.usd)
+    assert State.NEW is (await resolve(tmp_path, held.key)).state
+
+
+async def test_a_request_whose_submit_is_lost_with_its_line_is_fetched_and_counted(tmp_path: Path) -> None:
+    """Its id is known: it is shown, resumed, and counted as the dearest video there is, for nobody knows its price."""
+    scene = Scene.set(tmp_path)
+    with anyio.move_on_after(5.0):
+        await scene.run(some_jobs(1))
+    path = tmp_path / JOURNAL_NAME
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([lines[0], b"###\n", *lines[2:]]))
+    repair = await repair_journal(tmp_path)
+    assert [(State.QUEUED, repair.mended[0][:8])] == [(job.state, job.name) for job in repair.jobs]
+    batch = await scene.run(some_jobs(2), budget_usd=MOST_USD, job_timeout=0)
+    assert (["Pending", "Failed"], 1) == (kinds(batch), scene.charges)
+    again = await resumed(scene)
+    assert (["Succeeded"], MOST_USD) == (kinds(again), again.usd_spent)
+    assert (["Succeeded"], 1) == (kinds(await scene.run(some_jobs(1))), scene.charges)
 
 
 async def test_a_seed_that_is_lost_with_its_line_is_not_absent_from_the_list(tmp_path: Path) -> None:
