@@ -225,6 +225,22 @@ async def test_a_seed_that_is_lost_with_its_line_is_not_absent_from_the_list(tmp
     assert (["Unknown"], 1) == (kinds(batch), scene.charges)
 
 
+async def test_a_saved_video_whose_id_is_lost_is_awaited_when_it_is_gone(tmp_path: Path) -> None:
+    """It cannot be fetched without its id: that is said, nothing is asked or paid, and it may be put back."""
+    scene = Scene.set(tmp_path)
+    (saved,) = (await scene.run(some_jobs(1))).succeeded
+    path = tmp_path / JOURNAL_NAME
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:2], b"###\n", *lines[3:]]))
+    await repair_journal(tmp_path)
+    away = Path(saved.path).rename(tmp_path / "away.mp4")
+    batch = await scene.run(some_jobs(1))
+    assert "a repair found the line with its request's id lost" in str(batch.failed[0].error)
+    assert batch.failed[0].error.may_be_billed
+    away.rename(saved.path)
+    assert (["Succeeded"], 1) == (kinds(await scene.run(some_jobs(1))), scene.submits)
+
+
 async def test_a_line_that_was_copied_buys_nothing_again(tmp_path: Path) -> None:
     """A journal whose refusal stands a second time behind the acceptance is repaired, and what is paid is saved."""
     scene = Scene.set(tmp_path, "submit:429:nth=1:value=1")
