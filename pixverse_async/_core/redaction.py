@@ -26,6 +26,17 @@ _UNPRINTABLE = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u202a-\\u202e\\u2066-\\u2069
 # Terminal escapes, text that runs backwards, and what no encoding can print.
 
 
+def redact_lines(text: str) -> str:
+    """`redact` for a text of many lines, such as a traceback, which stay as they are indented.
+
+    >>> print(redact_lines("in put:\\n    GET https://storage.example/a.mp4?sig=1f failed"))
+    in put:
+        GET https://storage.example/a.mp4?[redacted] failed
+    """
+    lines = text.splitlines()
+    return "\n".join(f"{line[: len(line) - len(line.lstrip())]}{redact(line)}" for line in lines)
+
+
 def redact(text: str, limit_chars: int = MAX_QUOTED_CHARS) -> str:
     """The text without tokens, logins or the query of any link, printable, and not longer than `limit_chars`.
 

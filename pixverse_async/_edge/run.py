@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import traceback
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -36,7 +37,7 @@ from .._core.lifecycle import Event, JobRecord, Reconciled, Saved, State, Submit
 from .._core.names import url_scheme
 from .._core.outcome import Failed, Outcome, Pending, Succeeded, Timings, Unknown
 from .._core.pace import Pacer
-from .._core.redaction import redact
+from .._core.redaction import redact, redact_lines
 from .._core.whose import Whose
 from .backlog import Backlog
 from .calls import is_being_cancelled
@@ -276,7 +277,8 @@ class Run:
             # One job's isolation: a mistake of ours (or of a sink) must not cost the other jobs their videos.
             if isinstance(bug, asyncio.CancelledError) and is_being_cancelled():
                 raise
-            logger.exception("job %r: unexpected %s", flight.name, type(bug).__name__)
+            told = redact_lines("".join(traceback.format_exception(bug)))  # a sink's error may quote its own links
+            logger.error("job %r: unexpected %s\n%s", flight.name, type(bug).__name__, told)  # noqa: TRY400
             error = UnexpectedError(f"{type(bug).__name__}: {redact(str(bug))}")
             error.__cause__ = bug
             await self.give_up(flight, error)

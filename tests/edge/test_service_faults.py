@@ -233,19 +233,24 @@ class BuggySink(MemorySink):
 
     async def open(self, name: str) -> MemoryPart:
         if name == "job-1.mp4":
-            raise KeyError("oops")
+            raise KeyError("oops https://store.example/job-1.mp4?sig=c0ffee")
         return await MemorySink.open(self, name)
 
 
 @pytest.mark.fault(36)
-async def test_36_a_bug_in_one_job_is_that_jobs_alone(tmp_path: Path) -> None:
-    """An exception that nobody expected is in the outcome of its job, with its cause; the others are saved."""
+async def test_36_a_bug_in_one_job_is_that_jobs_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """An exception that nobody expected is in the outcome of its job, with its cause; the others are saved.
+
+    The log has its traceback, without the query of a link that it quotes.
+    """
     scene = Scene.set(tmp_path)
     batch = await scene.run(some_jobs(3), sink=BuggySink(), journal=False)
     assert ["Succeeded", "Failed", "Succeeded"] == kinds(batch)
     error = batch.failed[0].error
     assert isinstance(error, UnexpectedError)
     assert isinstance(error.__cause__, KeyError)
+    assert "  raise KeyError(" in caplog.text
+    assert "c0ffee" not in caplog.text + str(error)
     assert error.may_be_billed
 
 
