@@ -50,18 +50,21 @@ class DirectorySink:
     """
 
     folder: Path = attrs.field(converter=Path)
+    _place: Path = attrs.field(init=False)
+    """Where it is, whatever directory the program changes to."""
     _sync: FolderSync = attrs.field(init=False)
     _seen: set[str] | None = attrs.field(default=None, init=False)
     """Names that an earlier try may have left a part of; None: of any."""
 
     def __attrs_post_init__(self) -> None:
-        self._sync = FolderSync(self.folder)
+        self._place = self.folder.absolute()
+        self._sync = FolderSync(self._place)
 
     async def prepare(self) -> None:
         """See `Sink.prepare`: makes the folder, and tries it with a file that is removed at once."""
         try:
-            await in_thread(try_folder, self.folder)
-            found = await in_thread(parts_in, self.folder)
+            await in_thread(try_folder, self._place)
+            found = await in_thread(parts_in, self._place)
         except OSError as problem:
             remedy = "Give a folder that can be written to."
             raise ConfigError("output_dir", f"{self.folder}: {problem.strerror}", remedy) from problem
@@ -69,7 +72,7 @@ class DirectorySink:
 
     async def open(self, name: str) -> DirectoryPart:
         """See `Sink.open`. *Raises* `ConfigError` for a name that would leave the folder."""
-        part = DirectoryPart(self._inside(name), self._sync)
+        part = DirectoryPart(self._inside(name), self._sync, str(self.folder / name))
         if self._seen is None or name in self._seen:
             await part.take_up()
         else:
@@ -82,13 +85,14 @@ class DirectorySink:
 
     async def find(self, place: str, size_bytes: int, sha256: str | None) -> str | None:
         """See `Sink.find`; the folder may have been moved. A second for each GB when the hash is compared."""
-        path = self.folder / PurePath(place).name
-        return str(path) if await in_thread(is_whole, path, size_bytes, sha256) else None
+        name = PurePath(place).name
+        is_there = await in_thread(is_whole, self._place / name, size_bytes, sha256)
+        return str(self.folder / name) if is_there else None
 
     def _inside(self, name: str) -> Path:
         if name in ("", ".", "..") or any(char in name for char in "/\\\0"):
             raise ConfigError("name", f"{name!r} is not the name of a file in {self.folder}", "Use a plain name.")
-        return self.folder / name
+        return self._place / name
 
 
 @attrs.define(eq=False, repr=False)
@@ -128,6 +132,8 @@ class DirectoryPart:
 
     _path: Path
     _sync: FolderSync
+    place: str
+    """What `commit` returns."""
     _validator: str | None = attrs.field(default=None, init=False)
     _file: PartFile | None = attrs.field(default=None, init=False)
     _async_file: AsyncFileIO | None = attrs.field(default=None, init=False)
@@ -209,11 +215,6 @@ class DirectoryPart:
         """See `Part.replay`."""
         if self._file is not None:
             await in_thread(self._file.replay, feed)
-
-    @property
-    def place(self) -> str:
-        """What `commit` returns."""
-        return str(self._path)
 
     async def commit(self, size_bytes: int, sha256: str) -> str:
         """See `Part.commit`. A failed sync is never repeated: the bytes are dropped and fetched again."""

@@ -77,3 +77,22 @@ async def test_a_program_that_changes_its_directory_keeps_its_journal(
     await journal.append("a", STARTED)
     await journal.aclose()
     assert b"SubmitStarted" in (tmp_path / "j").read_bytes()
+
+
+async def test_a_program_that_changes_its_directory_keeps_its_videos_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are beside the journal, under the name that the folder was given, and the next run finds them."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "other").mkdir()
+    scene = Scene.set(Path("videos"))
+
+    def leave(_: JobEvent) -> None:
+        os.chdir(tmp_path / "other")
+
+    batch = await scene.run(some_jobs(2), on_event=leave)
+    assert [Path("videos/job-0.mp4"), Path("videos/job-1.mp4")] == [one.path for one in batch.succeeded]
+    assert 2 == len(list((tmp_path / "videos").glob("*.mp4")))
+    monkeypatch.chdir(tmp_path)
+    assert ["Succeeded"] * 2 == kinds(await scene.run(some_jobs(2)))
+    assert (2, 2) == (scene.submits, scene.transport.calls["fetch"])
