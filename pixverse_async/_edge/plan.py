@@ -182,9 +182,7 @@ class Planner:
         accounts = self._run.accounts
         if accounts is not None and accounts.is_strange(flight.record):
             raise DownloadError(f"{saved.path} is gone, and only the account that sent it can fetch it again")
-        if (
-            flight.record.request_id is None
-        ):  # Nothing that could be asked for, so it stays saved until it is back.
+        if flight.record.request_id is None:  # nothing to ask for: it stays saved until it is back
             raise DownloadError(f"{saved.path} is gone, and a repair found the line with its request's id lost")
         # What lies there now is somebody's: a video that was edited, perhaps. It is not replaced.
         if await self._sink.exists(flight.name + SUFFIX):

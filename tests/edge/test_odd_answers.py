@@ -96,7 +96,7 @@ async def test_11_one_request_that_is_refused_is_no_refused_key(tmp_path: Path) 
     scene = Scene.set(tmp_path / "one")
     scene.transport = Refusing(scene.cloud)
     batch = await scene.run(some_jobs(4), max_in_flight=2)
-    assert ["Pending", "Succeeded", "Succeeded", "Succeeded"] == kinds(batch)
+    assert ["Pending", "Succeeded", "Succeeded", "Succeeded"] == sorted(kinds(batch))
     assert batch.pending[0].error.may_be_billed
     scene = Scene.set(tmp_path / "all")
     scene.transport = Refusing(scene.cloud, started_at=(now := anyio.current_time()), revoked_at=30.0)
@@ -138,4 +138,4 @@ async def test_a_list_that_there_is_no_memory_for_ends_no_batch(
 
     monkeypatch.setattr(reconcile, "_listing", too_many)
     scene = Scene.set(tmp_path, "submit:drop_after_commit:nth=2")
-    assert ["Succeeded", "Unknown", "Succeeded"] == kinds(await scene.run(some_jobs(3)))
+    assert ["Succeeded", "Succeeded", "Unknown"] == sorted(kinds(await scene.run(some_jobs(3))))
