@@ -76,7 +76,9 @@ def _read_csv(path: Path) -> Iterator[tuple[str, Row]]:
             within = sum(value.count("\n") for value in row.values() if isinstance(value, str))
             yield f"line {reader.line_num - within}", cast("Row", row)
     except csv.Error as problem:
-        raise _wrong(path, f"line {reader.line_num} is not CSV ({problem})", "Correct the line.") from problem
+        # A quote that is never closed is noticed at the end of the file only: the last good row is what is known.
+        where = f"line {reader.line_num + 1} or one below it"
+        raise _wrong(path, f"is not CSV: {where} ({problem})", "Correct the line.") from problem
 
 
 def _read_json_lines(path: Path) -> Iterator[tuple[str, Row]]:
