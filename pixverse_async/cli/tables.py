@@ -60,11 +60,12 @@ def is_url(text: str) -> bool:
 
 def _read_csv(path: Path) -> Iterator[tuple[str, Row]]:
     text = path.read_text(encoding="utf-8-sig")
-    head = text.partition("\n")[0]
+    head = text.lstrip("\r\n").partition("\n")[0]
     delimiter = max(",;\t", key=head.count)
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
-        names = [name.strip() for name in reader.fieldnames or ()]
+        rows = cast("Iterator[list[str]]", reader.reader)
+        names = [name.strip() for name in next((row for row in rows if row), ())]
         doubles = sorted({name for name in names if names.count(name) > 1})
         if doubles:
             raise _wrong(path, f"has the column {doubles[0]!r} twice", "Leave one of them.")
@@ -73,6 +74,8 @@ def _read_csv(path: Path) -> Iterator[tuple[str, Row]]:
             if None in row:
                 remedy = "Put quotes around a text that holds one."
                 raise _wrong(path, f"line {reader.line_num} has more {delimiter!r} than the head", remedy)
+            if not any(value.strip() for value in row.values() if isinstance(value, str)):
+                continue  # a spreadsheet writes such lines for rows that were cleared
             within = sum(value.count("\n") for value in row.values() if isinstance(value, str))
             yield f"line {reader.line_num - within}", cast("Row", row)
     except csv.Error as problem:

@@ -132,3 +132,15 @@ def test_an_estimate_says_where_a_row_is_wrong(cli: Command, tmp_path: Path) -> 
     text = 'image,prompt,duration\ncat.png,"two\nlines",5\n\ncat.png,"two\nlines",long\n'
     (tmp_path / "t.csv").write_text(text, encoding="utf-8")
     assert "not counted: line 5 of t.csv: job 'cat': duration='long'" in cli("estimate", "t.csv").out
+
+
+def test_lines_that_hold_nothing_are_no_rows(cli: Command, tmp_path: Path) -> None:
+    """Blank ones, also above the head, and those that a spreadsheet writes for cleared rows; no line is miscounted."""
+    (tmp_path / "cat.png").write_bytes(tiny_png(1))
+    text = (
+        "\r\n\nimage;prompt;duration\r\n;;\r\n\r\ncat.png;the cat, yawning;5\r\n;;\r\ncat.png;p;long\r\n ; ;\r\n"
+    )
+    (tmp_path / "t.csv").write_text(text, encoding="utf-8", newline="")
+    said = cli("run", "t.csv", "--dry-run", "--json")
+    told = [(one["source"], one["problem"] is None) for one in said.objects if one["type"] == "job"]
+    assert [("line 6 of t.csv", True), ("line 8 of t.csv", False)] == told
