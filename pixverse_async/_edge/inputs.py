@@ -116,7 +116,7 @@ def _parameters_beside(image: Path) -> Mapping[str, object]:
         return {}
     try:
         found: object = json.loads(_text(sidecar))
-    except ValueError as problem:
+    except (ValueError, RecursionError) as problem:
         raise _bad_sidecar(sidecar, f"is not JSON ({problem})") from problem
     if not isinstance(found, dict):
         raise _bad_sidecar(sidecar, "does not hold a JSON object")

@@ -91,7 +91,7 @@ def _read_json_lines(path: Path) -> Iterator[tuple[str, Row]]:
                 continue
             try:
                 found: object = json.loads(line)
-            except ValueError as problem:
+            except (ValueError, RecursionError) as problem:
                 raise _wrong(path, f"line {number} is not JSON ({problem})", "Correct the line.") from problem
             if not isinstance(found, dict):
                 raise _wrong(path, f"line {number} is not a JSON object", 'Write {"image": ..., "prompt": ...}.')

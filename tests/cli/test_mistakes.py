@@ -72,6 +72,7 @@ CAT = write("in/cat.png", tiny_png(1))
         ("run in/*.jpg --prompt p", 6, "nothing matches 'in/*.jpg'. Try it with ls", (CAT,)),
         ("run list.xlsx", 6, "neither an image nor a table", (write("list.xlsx", "PK"),)),
         ("run in --prompt p", 6, "cat.json' is not JSON", (CAT, write("in/cat.json", "{"))),
+        ("run in --prompt p", 6, "cat.json' is not JSON", (CAT, write("in/cat.json", "[" * 100_000))),
         ("run in --prompt p", 6, "cat.txt' is not UTF-8 text", (CAT, write("in/cat.txt", b"\xff"))),
         # tables
         ("run t.csv", 6, "no column 'image' (only picture, prompt)", (write("t.csv", "picture,prompt\na,b\n"),)),
@@ -91,6 +92,7 @@ CAT = write("in/cat.png", tiny_png(1))
         ("run in t.csv --prompt p", 6, "'t.csv' has no rows", (CAT, write("t.csv", "image,prompt\n"))),
         ("run t.csv", 6, "is not UTF-8 text. Save it as UTF-8", (write("t.csv", b"image,prompt\n\xff,b\n"),)),
         ("run t.jsonl", 6, "line 2 is not JSON", (write("t.jsonl", '{"image": "a", "prompt": "b"}\nnot this\n'),)),
+        ("run t.jsonl", 6, "line 1 is not JSON", (write("t.jsonl", "[" * 100_000),)),
         ("run t.jsonl", 6, "line 1 is not a JSON object", (write("t.jsonl", "[1]\n"),)),
         ("run t.parquet", 6, "is not a Parquet file", (write("t.parquet", "PAR0"),)),
         # no key, and places that are not the service
