@@ -24,6 +24,7 @@ METADATA: Final = "metadata"
 _PREFIX: Final = f"{METADATA}."
 _YES: Final = frozenset({"true", "yes", "y", "1", "on"})
 _NO: Final = frozenset({"false", "no", "n", "0", "off"})
+_WHOLE: Final = re.compile(r"([+-]?[0-9]{1,20})(?:\.0*)?")
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://|data:")
 
 
@@ -156,12 +157,10 @@ def _job_row(row: Row, given: Mapping[str, object], folder: Path) -> Row:
 
 
 def _number(value: object) -> object:
-    """A whole number, also one that a spreadsheet wrote as text or as 5.0."""
+    """A whole number, also one that a spreadsheet or pandas wrote as text or as 5.0."""
     if isinstance(value, str):
-        try:
-            return int(value.strip())
-        except ValueError:
-            return value
+        whole = _WHOLE.fullmatch(value.strip())
+        return value if whole is None else int(whole[1])
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 

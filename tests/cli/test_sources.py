@@ -31,10 +31,10 @@ def jobs_of(cli: Command, *argv: object) -> list[dict[str, Any]]:
     return [one for one in said.objects if one["type"] == "job"]
 
 
-def as_csv(path: Path, *, delimiter: str = ",", mark: str = "", flag: str = "yes") -> None:
+def as_csv(path: Path, *, delimiter: str = ",", mark: str = "", flag: str = "yes", number: str = "{}") -> None:
     lines = [
         ["image", "prompt", "duration", "audio", "seed", "metadata.row"],
-        ["cat.png", '"the cat yawns"', "8", flag, "7", "a"],
+        ["cat.png", '"the cat yawns"', number.format(8), flag, number.format(7), "a"],
         ["https://x.example/dog.png?sig=s3cret", "", "", "", "", ""],
     ]
     path.write_text(mark + "".join(delimiter.join(line) + "\r\n" for line in lines), encoding="utf-8", newline="")
@@ -55,6 +55,7 @@ def as_parquet(path: Path) -> None:
     [
         ("t.csv", as_csv),
         ("excel.csv", partial(as_csv, delimiter=";", mark="\ufeff", flag="TRUE")),
+        ("pandas.csv", partial(as_csv, number="{}.0", flag="1")),
         ("t.tsv", partial(as_csv, delimiter="\t", flag="1")),
         ("t.jsonl", as_json_lines),
         ("t.parquet", as_parquet),
