@@ -7,6 +7,7 @@ else; `main` returns an exit status and never raises for a wrong argument, as ar
 from __future__ import annotations
 
 import argparse
+import secrets
 import signal
 import sys
 from collections.abc import Sequence
@@ -34,16 +35,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     settings = Settings(
         rules=tuple(options.fault), rpm=options.rpm, workers=options.workers, credits_usd=options.credits
     )
+    # Ids that an earlier emulator gave out would meet a journal that knows them as other jobs' requests.
+    seed = secrets.randbelow(2**32) if options.seed is None else options.seed
     emulator = Emulator(
         settings,
-        options.seed,
+        seed,
         speed=options.speed,
         host=options.host,
         port=options.port,
         film=tiny_film if options.tiny else None,
     )
     try:
-        anyio.run(_serve, emulator)
+        anyio.run(_serve, emulator, seed)
     except ImportError as problem:
         _say(str(problem), error=True)
         return 1
@@ -68,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         default=DEFAULT_SPEED,
         help="service seconds per real second (default: %(default)s)",
     )
-    add("--seed", type=int, default=0, help="repeats the same latencies and faults (default: %(default)s)")
+    add("--seed", type=int, help="repeats the same ids, latencies and faults (default: others each time)")
     add("--rpm", type=int, help="submits per minute before 429")
     add("--workers", type=int, help="generations at once; the rest wait in line")
     add("--credits", type=_usd, metavar="USD", help="402 once this is spent")
@@ -112,13 +115,14 @@ def _print_faults() -> None:
             _say(f"{place}:{name:28} {effect}")
 
 
-async def _serve(emulator: Emulator) -> None:
+async def _serve(emulator: Emulator, seed: int) -> None:
     # The receiver comes first: whoever reads the first line may interrupt at once.
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with emulator:
             _say(f"export GMI_BASE_URL={emulator.base_url}")
             _say(f"export GMI_API_KEY={emulator.api_key}")
-            _say(f"# storage at {emulator.storage_url}, {emulator.speed:g} times as fast as life; Ctrl-C stops")
+            _say(f"# storage at {emulator.storage_url}, {emulator.speed:g} times as fast as life, seed {seed}")
+            _say("# Ctrl-C stops")
             async for _ in signals:
                 break
             _say(_bill(emulator.ledger))

@@ -308,6 +308,22 @@ def test_the_command_prints_the_exports_and_stops_at_ctrl_c() -> None:
     assert ("", 0, True) == (errors, child.returncode, "0 accepted of 0 submits" in rest)
 
 
+def test_each_start_of_the_command_gives_out_ids_of_its_own() -> None:
+    """A folder that knows the ids of an earlier one would hold every job of a later; `--seed` repeats one."""
+    seeds = [_seed_told_by(*arguments) for arguments in ((), (), ("--seed", "7"))]
+    assert (3, "7") == (len(set(seeds)), seeds[-1])
+
+
+def _seed_told_by(*arguments: str) -> str:
+    command = [sys.executable, "-m", "pixverse_async", "emulator", "--tiny", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        lines = [child.stdout.readline() for _ in range(3)]
+        child.terminate()
+        child.communicate(timeout=PATIENCE)
+    return lines[-1].rpartition("seed ")[-1].strip()
+
+
 @pytest.mark.parametrize("arguments", [["--fault", "submit:oops"], ["--speed", "0"], ["--credits", "much"]])
 def test_a_wrong_argument_is_refused_with_status_2(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
