@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    add("--port", type=int, default=0, help="port of the queue; 0 takes a free one (default)")
+    add("--port", type=_port, default=0, help="port of the queue; 0 takes a free one (default)")
     add(
         "--speed",
         type=_positive,
@@ -72,8 +72,8 @@ def _parser() -> argparse.ArgumentParser:
         help="service seconds per real second (default: %(default)s)",
     )
     add("--seed", type=int, help="repeats the same ids, latencies and faults (default: others each time)")
-    add("--rpm", type=int, help="submits per minute before 429")
-    add("--workers", type=int, help="generations at once; the rest wait in line")
+    add("--rpm", type=_count, help="submits per minute before 429")
+    add("--workers", type=_count, help="generations at once; the rest wait in line")
     add("--credits", type=_usd, metavar="USD", help="402 once this is spent")
     add(
         "--fault",
@@ -97,15 +97,36 @@ def _rule(text: str) -> Rule:
 
 def _usd(text: str) -> Decimal:
     try:
-        return Decimal(text)
-    except InvalidOperation as problem:
-        raise argparse.ArgumentTypeError(f"{text!r} is no amount of money") from problem
+        amount = Decimal(text)
+    except InvalidOperation:
+        amount = Decimal(-1)
+    if not amount.is_finite() or amount < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no amount of money")
+    return amount
 
 
 def _positive(text: str) -> float:
-    number = float(text)
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
     if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+    return number
+
+
+def _port(text: str) -> int:
+    return _within(text, range(65_536))
+
+
+def _count(text: str) -> int:
+    return _within(text, range(1, 10**9))
+
+
+def _within(text: str, allowed: range) -> int:
+    number = int(text) if text.isdecimal() else -1
+    if number not in allowed:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {allowed[0]} to {allowed[-1]}")
     return number
 
 

@@ -44,7 +44,7 @@ CAT = write("in/cat.png", tiny_png(1))
         ("run in --prompt p --duration long", 6, "--duration: 'long' is not a whole number", (CAT,)),
         ("run in --prompt p --poll-interval 0", 6, "0 is not a number of seconds above 0", (CAT,)),
         ("run in --prompt p --on-unknown retry", 6, "invalid choice: 'retry'", (CAT,)),
-        ("emulator --speed fast", 6, "--speed: invalid", ()),
+        ("emulator --speed fast", 6, "--speed: 'fast' is not a positive number", ()),
         (
             "emulator --fault submit:429:nth=x",
             6,

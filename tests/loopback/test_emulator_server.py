@@ -324,14 +324,27 @@ def _seed_told_by(*arguments: str) -> str:
     return lines[-1].rpartition("seed ")[-1].strip()
 
 
-@pytest.mark.parametrize("arguments", [["--fault", "submit:oops"], ["--speed", "0"], ["--credits", "much"]])
+@pytest.mark.parametrize(
+    ("argument", "value", "says"),
+    [
+        ("--fault", "submit:oops", "knows no 'oops'"),
+        ("--speed", "0", "'0' is not a positive number"),
+        ("--speed", "fast", "'fast' is not a positive number"),
+        ("--credits", "much", "'much' is no amount of money"),
+        ("--credits", "nan", "'nan' is no amount of money"),
+        ("--port", "65536", "'65536' is not a whole number from 0 to 65535"),
+        ("--workers", "0", "'0' is not a whole number from 1"),
+        ("--rpm", "many", "'many' is not a whole number from 1"),
+    ],
+)
 def test_a_wrong_argument_is_refused_with_status_2(
-    arguments: list[str], capsys: pytest.CaptureFixture[str]
+    argument: str, value: str, says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """And the message names the argument."""
+    """And the message names the argument and what is wrong with it."""
     with pytest.raises(SystemExit) as exit_:
-        main(arguments)
-    assert (2, True) == (exit_.value.code, arguments[0] in capsys.readouterr().err)
+        main([argument, value])
+    told = capsys.readouterr().err
+    assert (2, True, True) == (exit_.value.code, argument in told, says in told)
 
 
 def test_the_faults_can_be_listed(capsys: pytest.CaptureFixture[str]) -> None:
