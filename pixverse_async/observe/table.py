@@ -106,6 +106,7 @@ def _sums(batch: BatchResult) -> list[Span]:
         Phase.PENDING: len(batch.pending),
     }
     kept = sum((one.usd for one in batch if is_kept(one)), Decimal(0))
-    before = f" in all, of which earlier runs had paid {dollars(kept)}" if kept else ""
+    # An outcome does not tell which run paid for a video that was fetched; of one that was kept it is sure.
+    before = f" in all, {dollars(kept)} of it for videos that were kept" if kept else ""
     shown = [Span(f"{n} {phase}", STYLES[phase]) for phase, n in counts.items() if n or phase is Phase.DONE]
     return [*shown, Span(f"{dollars(batch.usd_spent)}{before}", "bold")]

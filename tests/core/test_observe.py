@@ -433,7 +433,7 @@ def test_the_table_has_every_outcome_with_its_file_cost_and_time() -> None:
         "  please report this.",
         "done      videos/cat.mp4   $0.175     kept",
         "2 done  1 failed  1 pending",
-        "$0.525 in all, of which earlier runs had paid $0.175",
+        "$0.525 in all, $0.175 of it for videos that were kept",
     ]
 
 
