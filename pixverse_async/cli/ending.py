@@ -30,6 +30,8 @@ from .say import answer_json, counted, surviving, tell
 
 UNFETCHED: Final = (State.QUEUED, State.READY)
 """Accepted, with no video in the folder yet."""
+_BLAMED: Final = frozenset({"moderation", "image"})
+"""Kinds of a failed generation that the same job would meet again."""
 
 
 @attrs.frozen(kw_only=True)
@@ -84,8 +86,10 @@ def _hints(batch: BatchResult, again: str) -> Iterator[str]:
     short = sum(isinstance(error, BudgetExceededError) for error in errors)
     wrong = sum(isinstance(error, InvalidJobError) for error in errors)
     refused = sum(isinstance(error, RejectedError) for error in errors)
-    failed = sum(isinstance(error, GenerationError) for error in errors)
-    rest = len(errors) - short - wrong - refused - failed + len(batch.pending)
+    kinds = [error.kind for error in errors if isinstance(error, GenerationError)]
+    blamed = sum(kind in _BLAMED for kind in kinds)
+    failed = len(kinds) - blamed
+    rest = len(errors) - short - wrong - refused - len(kinds) + len(batch.pending)
     if rest:
         yield f"{rest} can still be had, and {'are' if rest > 1 else 'is'} paid once; go on with\n  {again}"
     if short:
@@ -96,6 +100,9 @@ def _hints(batch: BatchResult, again: str) -> Iterator[str]:
         its = "their" if refused > 1 else "its"
         yield f"{refused} refused by the service, at no charge; when {its} input is corrected\n  {again}"
         yield f"or, if it was the service's mistake, as before\n  {again} --retry-failed"
+    if blamed:
+        its = "their" if blamed > 1 else "its"
+        yield f"{blamed} failed because of {its} prompt or image; when that is changed\n  {again}"
     if failed:
         yield f"{failed} failed at the service; sent again by\n  {again} --retry-failed"
 

@@ -240,6 +240,15 @@ def test_a_job_that_the_service_refused_is_not_offered_for_ever(
     assert "resume videos --retry-failed" in said.err
 
 
+def test_what_would_fail_again_is_not_offered_as_it_is(cli: Command, serve: Service, photos: Path) -> None:
+    """A prompt that moderation refused is to be changed; what failed for another reason can be sent again."""
+    rules = (Rule(on="submit", fault="moderation", nth=(1, 2)), Rule(on="submit", fault="no_reason"))
+    serve(Settings(rules=rules))
+    said = cli("run", photos, "--prompt", "p", "--max-in-flight", "1", *QUICK)
+    assert "2 failed because of their prompt or image; when that is changed" in said.err, said
+    assert "1 failed at the service; sent again by" in said.err, said
+
+
 @pytest.fixture
 def tiny_disk(tmp_path: Path) -> Generator[Path]:
     """A file system of its own, of 64 kB."""
