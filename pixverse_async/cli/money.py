@@ -26,7 +26,7 @@ from .earlier import ASKED
 from .ending import UNFETCHED, resume_line
 from .manifest import left_unsent, parameters
 from .preview import show_price
-from .say import answer, answer_json, columns, counted, dollars, width_of
+from .say import answer, answer_json, answer_prose, columns, counted, dollars, width_of
 from .sources import as_job, read_sources
 
 SHOWN_KEY_CHARS: Final = 8
@@ -83,7 +83,7 @@ def status(options: Namespace) -> int:
     else:
         folder = shlex.quote(options.folder)
         lines = [*_report(jobs, folder, is_whole=options.all), *_never_sent(unsent, folder, is_whole=options.all)]
-        answer("\n".join(lines))
+        answer_prose("\n".join(lines))
     return Exit.UNKNOWN if any(job.is_held for job in jobs) else Exit.OK
 
 
@@ -220,7 +220,7 @@ def _never_sent(rows: Sequence[Mapping[str, object]], folder: str, *, is_whole: 
         return
     for row in rows:
         yield f"  {clean(str(row['name'] or row['image']))}"
-        yield from (f"    {text}" for text in wrapped(clean(str(row["error"] or "interrupted")), WIDTH))
+        yield from _reason(str(row["error"] or "interrupted"))
 
 
 def _listed(jobs: Sequence[RecordedJob], limit: int = LISTED_JOBS) -> Iterator[str]:
@@ -235,9 +235,14 @@ def _listed(jobs: Sequence[RecordedJob], limit: int = LISTED_JOBS) -> Iterator[s
         yield f"  {line}"
         if is_narrow:
             yield f"    seed {_seed(job)}" + (f", request {job.request_id}" if job.request_id else "")
-        yield from (f"    {text}" for text in wrapped(clean("" if job.why is None else job.why), WIDTH))
+        yield from _reason("" if job.why is None else job.why)
     if len(jobs) > limit:
         yield f"  ... and {len(jobs) - limit} more: --all lists them"
+
+
+def _reason(text: str) -> Iterator[str]:
+    width = min(WIDTH, width_of(sys.stdout) - len("    ") - 1)
+    yield from (f"    {line}" for line in wrapped(clean(text), width))
 
 
 def _row(job: RecordedJob) -> tuple[str, ...]:

@@ -15,16 +15,32 @@ from typing import TextIO
 from pixverse_async._words import clean, dollars
 from pixverse_async.observe.words import cells, wrapped
 
-__all__ = ["answer", "answer_json", "columns", "counted", "dollars", "surviving", "tell", "width_of"]
+__all__ = [
+    "answer",
+    "answer_json",
+    "answer_prose",
+    "columns",
+    "counted",
+    "dollars",
+    "surviving",
+    "tell",
+    "width_of",
+]
 
 
 def tell(text: str) -> None:
     """Lines on stderr: those of prose as wide as the terminal; commands, which are indented, and errors as they are."""
-    _write(sys.stderr, "\n".join(_fitted(line) for line in text.splitlines()) if sys.stderr.isatty() else text)
+    _write(sys.stderr, _fitted(text, sys.stderr))
 
 
-def _fitted(line: str) -> str:
-    return line if line.startswith((" ", "error: ")) else "\n".join(wrapped(line, width_of(sys.stderr) - 1))
+def _fitted(text: str, stream: TextIO) -> str:
+    if not stream.isatty():
+        return text
+    width = width_of(stream) - 1
+    return "\n".join(
+        line if line.startswith((" ", "error: ")) else "\n".join(wrapped(line, width))
+        for line in text.splitlines()
+    )
 
 
 def width_of(stream: TextIO) -> int:
@@ -35,6 +51,11 @@ def width_of(stream: TextIO) -> int:
 def answer(text: str) -> None:
     """Lines on stdout."""
     _write(sys.stdout, text)
+
+
+def answer_prose(text: str) -> None:
+    """Lines on stdout as `tell` says them on stderr: prose as wide as the terminal, what is indented as it is."""
+    _write(sys.stdout, _fitted(text, sys.stdout))
 
 
 def answer_json(fields: Mapping[str, object]) -> None:

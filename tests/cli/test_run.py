@@ -496,6 +496,19 @@ def test_status_knows_what_was_never_sent(cli: Command, serve: Service, photos: 
     assert "ever sent" not in cli("status", "videos", "--all").out
 
 
+def test_status_keeps_to_the_width_of_a_narrow_terminal(
+    cli: Command, serve: Service, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Prose and reasons are broken at words; commands, and what is copied, stay whole."""
+    serve()
+    assert 8 == cli("run", "photos", "--prompt", "p", "--budget", "0.05", "--max-in-flight", "1", *QUICK).code
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    lines = cli("status", "videos", "--all").out.splitlines()
+    assert "    not sent: it needs $0.025 and the" in lines
+    assert [] == [line for line in lines if len(line) >= 40 and not line.startswith("  ")]
+
+
 def test_a_dry_run_knows_what_earlier_runs_paid(cli: Command, serve: Service, photos: Path) -> None:
     """What is in the folder costs nothing more, and its cost counts against the budget as it does in a run."""
     serve()
