@@ -194,8 +194,8 @@ def _batch_options(parser: argparse.ArgumentParser) -> None:
         metavar="USD",
         help="what all runs into this folder may cost together; nothing beyond is sent",
     )
-    add("--max-in-flight", type=_whole, metavar="N", help="requests at the service at once (default: 100)")
-    add("--max-downloads", type=_whole, metavar="N", help="videos being saved at once (default: 8)")
+    add("--max-in-flight", type=_count, metavar="N", help="requests at the service at once (default: 100)")
+    add("--max-downloads", type=_count, metavar="N", help="videos being saved at once (default: 8)")
     add("--job-timeout", type=_positive, metavar="SECONDS", help="how long to wait for one video (default: 1800)")
     add(
         "--poll-interval",
@@ -223,6 +223,12 @@ def _whole(text: str) -> int:
         return int(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+
+
+def _count(text: str) -> int:
+    if (number := _whole(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{number} is too small. Use 1 or more")
+    return number
 
 
 def _money(text: str) -> str:

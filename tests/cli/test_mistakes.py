@@ -64,6 +64,8 @@ CAT = write("in/cat.png", tiny_png(1))
         ("run in --prompt p --budget lots", 6, "--budget: 'lots' is no amount of money. Give dollars", (CAT,)),
         ("run in --prompt p --budget $25", 6, "--budget: '$25' is no amount of money. Give dollars", (CAT,)),
         ("run in --prompt p --budget -1", 6, "--budget: '-1' is no amount of money. Give dollars", (CAT,)),
+        ("run in --prompt p --max-in-flight 0 --dry-run", 6, "--max-in-flight: 0 is too small", (CAT,)),
+        ("resume . --max-downloads -1", 6, "--max-downloads: -1 is too small. Use 1 or more", ()),
         # sources
         ("run nowhere", 6, "'nowhere' does not exist. Give a folder", ()),
         ("run in --prompt p", 6, "no image in 'in'. Put images into it", (write("in/notes.md", "x"),)),
