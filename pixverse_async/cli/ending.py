@@ -49,6 +49,8 @@ class Ended:
     """Jobs of which nothing was heard."""
     has_begun: bool
     """It had the folder to itself."""
+    lost: OSError | None
+    """Why stdout did not take every outcome."""
 
 
 def report(ended: Ended, folder: Path, total: int, *, as_json: bool) -> None:

@@ -18,16 +18,25 @@ PASSED_ON = {"emulator": "pixverse_async.emulator.cli"}
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code."""
     words = sys.argv[1:] if argv is None else list(argv)
+    code: int = Exit.OK
     try:
         code = _run(words)
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read our output has left. What still waits in the buffer is not to end as a traceback at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_the_rest()
         return Exit.GENERAL
+    except OSError:
+        # The disk below stdout is full, which `guarded` has said.
+        _forget_the_rest()
+        return code or Exit.GENERAL
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     return code
+
+
+def _forget_the_rest() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(words: list[str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -71,7 +72,8 @@ def guarded(verb: Callable[[], int], *, as_json: bool) -> int:
         code, text = Exit.GENERAL, str(problem)
     tell(f"error: {text}")
     if as_json:
-        answer_json({"type": "error", "code": code.value, "error": text})
+        with contextlib.suppress(OSError):  # stdout may be what the disk has no room for
+            answer_json({"type": "error", "code": code.value, "error": text})
     return code
 
 

@@ -24,6 +24,8 @@ class Found:
     then: Observer | None = None
     places: Sequence[str | None] = ()
     """Where each job stands in a table; a failure is told with it."""
+    lost: OSError | None = attrs.field(default=None, init=False)
+    """Why stdout did not take an outcome."""
     _outcomes: dict[int, Outcome] = attrs.field(factory=dict[int, Outcome])
     _sent: set[int] = attrs.field(factory=set[int])
     _answered: set[int] = attrs.field(factory=set[int])
@@ -38,10 +40,14 @@ class Found:
             self.then(event if event.outcome is None else attrs.evolve(event, outcome=self.placed(event.outcome)))
 
     def answer(self, outcome: Outcome, *, as_json: bool) -> None:
-        """Answer one on stdout."""
+        """Answer one on stdout. A full disk below it is no reason to leave a batch that is paid for."""
         self._answered.add(outcome.index)
-        if as_json:
+        if not as_json:
+            return
+        try:
             answer_json({"type": "outcome", **outcome_row(outcome), "source": self._place(outcome)})
+        except OSError as problem:
+            self.lost = problem
 
     def placed(self, outcome: Outcome) -> Outcome:
         """The outcome as people are told of it: without a video it is called by its place in the table, too."""

@@ -154,6 +154,8 @@ def _carry_out(batch: _Batch, options: Namespace) -> int:
     is_written = _write_tables(batch, ended, is_quiet=options.quiet)
     if options.report:
         is_written &= report_at_end(batch.folder)
+    if ended.lost is not None:
+        raise ended.lost
     report(ended, batch.folder, batch.total, as_json=options.json)
     if ended.signum is not None:
         return 128 + ended.signum
@@ -195,6 +197,7 @@ async def _until_end(batch: _Batch, options: Namespace) -> Ended:
         signum=interrupts.signum,
         error=error,
         has_begun=has_begun,
+        lost=found.lost,
         unsent=found.unsent(batch.total),
     )
 

@@ -102,10 +102,13 @@ def _write(stream: TextIO, text: str) -> None:
 def surviving(stream: TextIO) -> Generator[None]:
     """Whoever read the stream may leave, as `head` does: what is said from then on is for nobody, and all else goes on.
 
-    A batch under way is paid for; that nobody listens is no reason to leave it.
+    A batch under way is paid for; that nobody listens is no reason to leave it, nor is a full disk below stderr.
     """
     try:
         yield
     except BrokenPipeError:
         with Path(os.devnull).open("wb") as nowhere:
             os.dup2(nowhere.fileno(), stream.fileno())
+    except OSError:
+        if stream is not sys.stderr:
+            raise

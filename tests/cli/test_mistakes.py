@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Generator
 from decimal import Decimal
 from pathlib import Path
@@ -281,3 +282,21 @@ def test_a_full_disk_is_said_and_costs_nothing_twice(
     said = cli("resume", tiny_disk)
     assert (0, 3) == (said.code, len(list(tiny_disk.glob("*.mp4")))), said
     assert 3 == emulator.service.ledger.submits
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_a_full_disk_below_what_is_said_leaves_no_job(
+    cli: Command, serve: Service, photos: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """As in `run --json > outcomes.jsonl`: every video that is paid for is saved; a lost answer is a failure."""
+    serve()
+    full = Path("/dev/full").open("w", encoding="utf-8")  # noqa: SIM115  closing it fails, too
+    monkeypatch.setattr(sys, name, full)
+    said = cli("run", photos, "--prompt", "p", "--json", *QUICK)
+    monkeypatch.undo()
+    with contextlib.suppress(OSError):
+        full.close()
+    assert 3 == len(list((photos.parent / "videos").glob("*.mp4")))
+    assert (1 if name == "stdout" else 0) == said.code
+    assert (name == "stdout") == ("error: No space left on device. When that is mended" in said.err)
