@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import cast
 
 from .arguments import build_parser
@@ -19,6 +20,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code."""
     words = sys.argv[1:] if argv is None else list(argv)
     code: int = Exit.OK
+    _open_what_is_closed()
     try:
         code = _run(words)
         sys.stdout.flush()
@@ -33,6 +35,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     return code
+
+
+def _open_what_is_closed() -> None:
+    """Python has no stream where the caller closed one, as `2>&-` does: then what is said there is for nobody."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  it is open to the end
+            setattr(sys, name, nowhere)
 
 
 def _forget_the_rest() -> None:

@@ -300,3 +300,11 @@ def test_a_full_disk_below_what_is_said_leaves_no_job(
     assert 3 == len(list((photos.parent / "videos").glob("*.mp4")))
     assert (1 if name == "stdout" else 0) == said.code
     assert (name == "stdout") == ("error: No space left on device. When that is mended" in said.err)
+
+
+@pytest.mark.skipif(shutil.which("sh") is None, reason="there is no shell here")
+def test_a_stream_that_was_closed_is_written_to_in_vain(photos: Path) -> None:
+    """As by `2>&-` in a crontab: all goes on, and the exit code tells."""
+    line = f"{sys.executable} -m pixverse_async estimate {photos} {{}} >&- 2>&-"
+    codes = [subprocess.run(["sh", "-c", line.format(more)], check=False).returncode for more in ("", "nowhere")]
+    assert [0, 6] == codes
