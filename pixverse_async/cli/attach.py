@@ -27,11 +27,11 @@ def attach(options: Namespace) -> int:
 async def _attach(options: Namespace) -> int:
     async with Client() as client:
         handle = client.attach(options.request_id)
-        await _find(handle)
+        await find(handle)
         return await _look(handle, options) if options.no_wait else await _save(handle, options)
 
 
-async def _find(handle: Handle) -> None:
+async def find(handle: Handle) -> None:
     """Say within seconds that an id is wrong: waiting for its video would ask for a minute first.
 
     A record is readable a moment after its submit, and nobody knows how long that can take; an id that a person

@@ -1,4 +1,7 @@
-"""The verbs that money needs, each on the journal alone: `status`, `resolve`, and `estimate` before there is one."""
+"""The verbs that money needs: `status` and `resolve` on the journal, and `estimate` before there is one.
+
+Only `resolve` asks the service, and only whether it knows an id.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,13 @@ from typing import Final
 
 import anyio
 
-from pixverse_async import ConfigError, RecordedJob, State, forget_account, jobs_on_record
+from pixverse_async import Client, ConfigError, RecordedJob, State, forget_account, jobs_on_record
 from pixverse_async import resolve as settle
 from pixverse_async._words import clean
 from pixverse_async.observe.words import cells, wrapped
 
 from .arguments import program
+from .attach import find
 from .codes import Exit
 from .earlier import ASKED
 from .ending import UNFETCHED, resume_line
@@ -113,8 +117,20 @@ def _forget_account(options: Namespace) -> int:
 
 
 async def _settle(folder: str, keys: Sequence[str], request_id: str | None) -> None:
+    if request_id is not None:
+        await _check_known(request_id)
     for key in keys:
         await settle(folder, key, request_id=request_id)
+
+
+async def _check_known(request_id: str) -> None:
+    """A job would wait for ever for an id that was mistyped. Without a key nobody can be asked, and it is believed."""
+    try:
+        client = Client()
+    except ConfigError:
+        return
+    async with client:
+        await find(client.attach(request_id))
 
 
 # -- which held jobs are meant ---------------------------------------------------------------------------

@@ -144,7 +144,7 @@ def test_somebodys_own_table_is_not_written_over(cli: Command, serve: Service, p
 
 
 def test_an_unknown_fate_has_its_own_code_and_is_settled_by_hand(
-    cli: Command, serve: Service, photos: Path
+    cli: Command, serve: Service, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A lost answer that no list shows is held (9), shown by status, and settled by resolve: found, or not accepted."""
     lost = (
@@ -158,6 +158,9 @@ def test_an_unknown_fate_has_its_own_code_and_is_settled_by_hand(
     assert (9, True) == (shown.code, "resolve videos KEY --not-accepted" in shown.out)
     first, second = [one for one in cli("status", "videos", "--json").objects if one.get("is_held")]
     by_seed = {charge.seed: charge.request_id for charge in emulator.service.ledger.committed}
+    monkeypatch.setattr(import_module("pixverse_async.cli.attach"), "FIND_TIMEOUT", 0.1)  # the clock is real
+    said = cli("resolve", "videos", first["key"][:8], "--request-id", "mistyped")
+    assert (6, True) == (said.code, "the service knows no request mistyped. Copy it from" in said.err)
     assert 0 == cli("resolve", "videos", first["key"][:8], "--request-id", by_seed[first["seed"]]).code
     assert "No held job is that old" in cli("resolve", "videos", "--all-older-than", "1h", "--not-accepted").out
     assert 6 == cli("resolve", "videos", "nobody", "--not-accepted").code
