@@ -198,6 +198,11 @@ def _is_web_link(text: str) -> bool:
     return parts.scheme in ("https", "http") and bool(parts.hostname)
 
 
+def is_known(word: str) -> bool:
+    """Whether it is clear what the service means by a status word. An unknown one is taken for "not finished"."""
+    return word.strip().lower() in _STAGES
+
+
 def _readable(items: list[object]) -> Iterator[Status]:
     for item in items:
         try:

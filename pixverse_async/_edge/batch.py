@@ -29,6 +29,7 @@ from .._core.errors import DownloadError, PixverseError, UnexpectedError
 from .._core.job import Stage
 from .._core.lifecycle import DownloadAbandoned, GenerationSucceeded, JobRecord, LinkExpired, Saved, State
 from .._core.outcome import Outcome
+from .._core.replies import is_known
 from .._core.retry import Seen
 from .._core.schedule import Scheduler
 from .._core.whose import Whose
@@ -338,7 +339,7 @@ class Batch:
         """
         answer = await answer_to(self._run.transport, wire.status_call(request_id))
         match retry.judge_status(answer, request_id, utc_now()):
-            case Seen(status=Status(stage=Stage.QUEUED)):
+            case Seen(status=Status(stage=Stage.QUEUED, word=word)) if is_known(word):
                 await answer_to(self._run.transport, wire.cancel_call(request_id))
             case _:
                 pass

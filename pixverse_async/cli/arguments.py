@@ -47,6 +47,7 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=EPILOG.format(prog=prog, codes=table()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version, and end")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True, parser_class=_Parser)
     for verb in VERBS:
         one = verbs.add_parser(
@@ -61,6 +62,16 @@ def build_parser() -> argparse.ArgumentParser:
         one.set_defaults(verb=verb.name, module=verb.module)
     _offer_completion(parser)
     return parser
+
+
+class _Version(argparse.Action):
+    """Looks for the version only when it is asked for: it takes longer than all of `--help`."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"pixverse-async {version('pixverse-async')}\n")
+        parser.exit()
 
 
 def _offer_completion(parser: argparse.ArgumentParser) -> None:

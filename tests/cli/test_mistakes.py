@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Generator
 from decimal import Decimal
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -308,3 +309,9 @@ def test_a_stream_that_was_closed_is_written_to_in_vain(photos: Path) -> None:
     line = f"{sys.executable} -m pixverse_async estimate {photos} {{}} >&- 2>&-"
     codes = [subprocess.run(["sh", "-c", line.format(more)], check=False).returncode for more in ("", "nowhere")]
     assert [0, 6] == codes
+
+
+def test_the_version_is_told(cli: Command) -> None:
+    """As every program tells it, on stdout."""
+    said = cli("--version")
+    assert (0, f"pixverse-async {version('pixverse-async')}\n") == (said.code, said.out)

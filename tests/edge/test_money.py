@@ -317,6 +317,28 @@ class Deleting(MemoryTransport):
         return await MemoryTransport.call(self, call)
 
 
+@attrs.define(eq=False)
+class Mumbling(MemoryTransport):
+    """Says of each request a word that nobody knows."""
+
+    async def call(self, call: Call) -> Reply:
+        reply = await MemoryTransport.call(self, call)
+        if call.method == "GET" and call.path.startswith("/requests/"):
+            return attrs.evolve(
+                reply, body=json.dumps({**json.loads(reply.body), "status": "warming up"}).encode()
+            )
+        return reply
+
+
+async def test_cancel_queued_deletes_nothing_of_which_the_service_says_an_unknown_word(tmp_path: Path) -> None:
+    """It may mean that the video is made, or nearly."""
+    scene = Scene.set(tmp_path, delete_enabled=True)
+    scene.transport = Mumbling(scene.cloud)
+    with anyio.move_on_after(5.0):
+        await scene.run(some_jobs(3), on_cancel="cancel_queued")
+    assert (3, 0) == (scene.submits, scene.transport.calls["DELETE /requests"])
+
+
 @pytest.mark.parametrize("is_saved", [False, True])
 async def test_cancel_queued_deletes_no_video_that_is_paid(tmp_path: Path, is_saved: bool) -> None:
     """What an earlier run sent, or saved and somebody removed, may be made by now: it is not deleted unseen."""
