@@ -231,7 +231,7 @@ class _Reader:
             raise TypeError(f"no event is called {content['event']!r}; a later version may know it")
 
     def _foreign(self) -> JournalError:
-        remedy = "Give another path as journal=, or move this file away"
+        remedy = "Move this file away, or name another journal"
         return self._refusal(1, "this is not a journal of pixverse_async", remedy)
 
     def _newer(self, number: int, version: str) -> JournalError:

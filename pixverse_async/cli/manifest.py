@@ -92,6 +92,12 @@ def write_manifests(folder: Path, items: Sequence[JobLike] | None, outcomes: Seq
     replace_file(folder / CSV, _csv(rows))
 
 
+def write_first_manifests(folder: Path, items: Sequence[JobLike]) -> None:
+    """Where there is no table yet: if the run is killed, `status` knows what was never sent. *Raises* `OSError`."""
+    if not (folder / JSON_LINES).exists():
+        write_manifests(folder, items, ())
+
+
 def never_sent_before(folder: Path, items: Sequence[JobLike]) -> str | None:
     """What to say of the jobs of an earlier run that were never sent and are not given now."""
     return warning(left_unsent(folder, [_asked_by(item) for item in items]))

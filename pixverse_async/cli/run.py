@@ -37,7 +37,7 @@ from .ending import Ended, report, resume_line
 from .failures import code_of, code_of_batch, message
 from .first_answer import first_answer
 from .found import Found
-from .manifest import CSV, JSON_LINES, check_manifests, never_sent_before, write_manifests
+from .manifest import CSV, JSON_LINES, check_manifests, never_sent_before, write_first_manifests, write_manifests
 from .page import report_at_end
 from .preview import show_jobs
 from .room import warning
@@ -120,8 +120,13 @@ def _sending(settings: RunSettings, found: Sequence[Sourced]) -> _Batch:
         jobs=jobs,
         retries_failed=settings.retry_before_utc is not None,
         budget=settings.batch.budget,
-        on_start=lambda: write_run_file(settings),
+        on_start=lambda: _write_down(settings, items),
     )
+
+
+def _write_down(settings: RunSettings, items: Sequence[JobLike]) -> None:
+    write_run_file(settings)
+    write_first_manifests(Path(settings.out), items)
 
 
 def _fetching(folder: Path, batch: BatchSettings) -> _Batch:

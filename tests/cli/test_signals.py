@@ -58,6 +58,17 @@ def test_the_first_signal_ends_in_good_order_and_resume_goes_on(
     assert (2, 1, 0) == (shown["saved"], shown["queued"], shown["held"])
 
 
+def test_a_run_that_was_killed_has_told_what_it_was_to_send(cli: Command, serve: Service, photos: Path) -> None:
+    """Without a chance to write its tables: `status` names the jobs that were never sent, and `resume` sends them."""
+    emulator = serve(Settings(rules=(Rule(on="submit", fault="stuck_queued", nth=(1,)),)))
+    with running("run", "photos", "--prompt", "p", "--max-in-flight", "1", *QUICK) as process:
+        while not emulator.service.calls.get("poll"):
+            assert process.poll() is None
+    said = cli("status", "videos", "--json").objects[-1]
+    assert (1, 2) == (said["queued"], said["unsent"])
+    assert "Never sent: 2 jobs" in cli("status", "videos").out
+
+
 def test_a_signal_before_the_beginning_leaves_nothing(cli: Command, serve: Service, photos: Path) -> None:
     """While the service is still being asked whether it is there, nothing is in the folder, and so it is said."""
     emulator = serve(Settings(rules=(Rule(on="list", fault="hang"),)))
@@ -93,6 +104,5 @@ def test_the_second_signal_leaves_at_once(cli: Command, serve: Service, photos: 
         process.send_signal(signal.SIGTERM)
         wait_for(process, "resume videos")
         assert 143 == process.wait(5)
-    assert not Path("videos/manifest.csv").exists()
     shown = cli("status", "videos", "--json").objects[-1]
-    assert (1, 0.025) == (shown["held"], shown["usd_reserved"])
+    assert (1, 0.025, 2) == (shown["held"], shown["usd_reserved"], shown["unsent"])

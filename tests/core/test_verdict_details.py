@@ -143,7 +143,7 @@ def test_no_jobs_cost_exact_money() -> None:
 @pytest.mark.parametrize(
     ("data", "line", "remedy"),
     [
-        (b"name,usd\ncat,0.15\n", 1, "Nothing was sent. Give another path as journal=, or move this file away."),
+        (b"name,usd\ncat,0.15\n", 1, "Nothing was sent. Move this file away, or name another journal."),
         (b'{"v":12,"other":"layout"}\n', 1, "Nothing was sent. Run the version that wrote it, or a later one."),
         (LINES[0] + LINES[2] + LINES[3], 2, f"Nothing was sent. {_RESTORE}."),
         (LINES[0] + LINES[1] + b"\n" + LINES[2], 3, f"Nothing was sent. {_RESTORE}."),
