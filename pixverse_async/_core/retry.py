@@ -210,7 +210,7 @@ def retry_after(reply: Reply, now_utc: float) -> float | None:
 
 def _header_seconds(headers: Mapping[str, str], now_utc: float) -> float | None:
     text = headers.get("retry-after")
-    if text is not None and re.fullmatch(r"\s*\d{1,12}(\.\d+)?\s*", text):
+    if text is not None and re.fullmatch(r"[ \t]*[0-9]{1,12}(\.[0-9]+)?[ \t]*", text):
         return float(text)
     until = _epoch(text)
     if until is None:

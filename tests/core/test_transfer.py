@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pixverse_async._core.transfer import (
@@ -163,6 +163,7 @@ def test_a_file_above_the_limit_is_refused_by_its_length() -> None:
     ),
     st.binary(max_size=40),
 )
+@example(503, {"retry-after": "0\x1f"}, b"")  # a space to `\s`, and none to `float`
 def test_every_answer_has_a_verdict(status: int, headers: dict[str, str], body: bytes) -> None:
     """Nothing that a host sends raises."""
     judge(Reply(status=status, headers=headers, body=body), HELD, LIMITS, now_utc=0.0)
