@@ -15,7 +15,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import lru_cache
 from types import SimpleNamespace
@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import anyio
 import attrs
+from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
 from .._core.config import Endpoint, is_public_address, may_be_public_host
@@ -38,15 +39,18 @@ MAX_REPLY_BYTES = 64 * 2**20
 CONNECT_TIMEOUT = 15.0
 """Seconds. From mainland China the storage host was seen to take 21 s to fail: better to fail sooner."""
 STALL_TIMEOUT = 60.0
-"""Seconds until storage begins to answer, or between two bytes of an upload, before the connection is given up."""
+"""Seconds until storage answers, or takes the next piece of an upload, before the connection is given up."""
+UPLOAD_PIECE_BYTES = 2**18
+"""Handed to the socket at once. Given whole, an image of 20 MB is copied, twice, and nobody sees whether it leaves."""
+MAX_REFUSAL_BYTES = 4096
+"""Read of the answer to an upload that was refused: storage's XML errors are of a few hundred bytes."""
 _NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError, aiohttp.ConnectionTimeoutError)
 _TROUBLE = (aiohttp.ClientError, TimeoutError, OSError, UnicodeError)
 # The last for a host such as `a..b`, which Python cannot even ask a name server for.
 CLOSE_TIMEOUT = 5.0
 """Seconds. Closing sends a goodbye at most; nothing of value waits for it."""
-_PUT_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT, sock_read=STALL_TIMEOUT)
-_FETCH_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT)
-"""Without `sock_read`, which moves a timer at each of thousands of reads: whoever takes the body watches its speed."""
+_STORAGE_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT)
+"""Without `sock_read`: that moves a timer at each of thousands of reads, and does not run while a body is sent."""
 READ_BUFFER_BYTES = 2**19
 """aiohttp pauses the socket at twice this, four reads of asyncio's; with its default it would at each read."""
 KEEPALIVE = 75.0
@@ -201,15 +205,18 @@ class AiohttpTransport:
         """See `Transport.put`."""
         session, proxy = self._way_to(url)
         try:
-            async with session.put(
-                url,
-                proxy=proxy,
-                data=body,
-                headers={"Content-Type": content_type},
-                allow_redirects=False,
-                timeout=_PUT_TIMEOUT,
-            ) as response:
-                return Reply(status=response.status, body=await _read(response))
+            with anyio.fail_after(STALL_TIMEOUT) as scope:
+                async with session.put(
+                    url,
+                    proxy=proxy,
+                    data=_Upload(body, lambda: _put_off(scope)),
+                    headers={"Content-Type": content_type},
+                    allow_redirects=False,
+                    timeout=_STORAGE_TIMEOUT,
+                ) as response:
+                    # Of an upload that was taken the status says it all.
+                    refusal = b"" if response.ok else await _beginning(response)
+                    return Reply(status=response.status, headers=response.headers, body=refusal)
         except _TROUBLE as problem:
             raise _lost(problem, sent=None) from None
 
@@ -225,7 +232,7 @@ class AiohttpTransport:
                     proxy=proxy,
                     headers={"Accept-Encoding": "identity", **headers},
                     allow_redirects=False,
-                    timeout=_FETCH_TIMEOUT,
+                    timeout=_STORAGE_TIMEOUT,
                 )
         except _TROUBLE as problem:
             raise _lost(problem, sent=None) from None
@@ -260,6 +267,33 @@ class AiohttpTransport:
         return body.replace(self._endpoint.api_key.encode(), b"[redacted]")
 
 
+class _Upload(aiohttp.Payload):
+    """A body that is sent in pieces. `on_piece` is called before each, and after the last."""
+
+    _autoclose = True
+
+    def __init__(self, body: bytes, on_piece: Callable[[], None]) -> None:
+        super().__init__(body)
+        self._size = len(body)
+        self._pieces = memoryview(body)
+        self._on_piece = on_piece
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        """What aiohttp would show of it; nobody asks for that."""
+        return str(self._pieces, encoding, errors)
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        """Send it from its beginning, also when aiohttp tries again."""
+        for start in range(0, len(self._pieces), UPLOAD_PIECE_BYTES):
+            self._on_piece()
+            await writer.write(self._pieces[start : start + UPLOAD_PIECE_BYTES])
+        self._on_piece()
+
+
+def _put_off(scope: anyio.CancelScope) -> None:
+    scope.deadline = anyio.current_time() + STALL_TIMEOUT
+
+
 @lru_cache
 def _timeout(total: float) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=total, sock_connect=CONNECT_TIMEOUT)
@@ -273,6 +307,14 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
         if len(body) > MAX_REPLY_BYTES:
             raise aiohttp.ClientPayloadError(f"a reply of more than {MAX_REPLY_BYTES} bytes")
     return bytes(body)
+
+
+async def _beginning(response: aiohttp.ClientResponse) -> bytes:
+    content = response.content
+    body = bytearray()
+    while len(body) < MAX_REFUSAL_BYTES and not content.at_eof():
+        body += await content.readany()
+    return bytes(body[:MAX_REFUSAL_BYTES])
 
 
 async def _mark_sent(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import anyio
 import attrs
 import pytest
 from aiohttp import web
+from anyio.abc import SocketStream
 
 from pixverse_async import TransportError
 from pixverse_async._core import wire
@@ -106,3 +109,79 @@ async def test_a_host_that_no_name_can_be_is_a_loss_like_any_other(host: str) ->
             async with transport.fetch(link, {}):
                 pass
     assert "c0ffee" not in str(caught.value)
+
+
+LARGE = bytes(range(256)) * 2**15
+"""8 MiB: more than the kernel takes for a server that does not read."""
+
+
+async def test_a_large_upload_arrives_to_the_byte_with_its_length() -> None:
+    """It leaves in pieces: with its length told, and without aiohttp's warning of large bodies."""
+    bodies: list[bytes] = []
+
+    async def keep(request: web.BaseRequest) -> web.StreamResponse:
+        bodies.append(await request.content.read())
+        return web.Response()
+
+    async with serving(keep) as server, transport_to(server.origin) as transport:
+        assert 200 == (await transport.put(server.origin + "/a.png", LARGE, "image/png")).status
+    assert [LARGE] == bodies
+    assert (str(len(LARGE)), "image/png") == tuple(
+        server.seen[0][2][name] for name in ("Content-Length", "Content-Type")
+    )
+
+
+async def test_an_upload_that_is_not_taken_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that takes the head and then reads nothing costs the time for one piece, and no copy of the body."""
+    monkeypatch.setattr(edge, "STALL_TIMEOUT", 0.2)
+    tracemalloc.start()
+    try:
+        async with raw_server(_reads_nothing) as server, transport_to(server.origin) as transport:
+            with anyio.fail_after(5.0), pytest.raises(TransportError, match="TimeoutError"):
+                await transport.put(server.origin + "/a.png", LARGE, "image/png")
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < len(LARGE) // 2
+
+
+async def _reads_nothing(_: str, stream: SocketStream) -> None:
+    del stream
+    await anyio.sleep_forever()
+
+
+async def test_a_slow_upload_is_not_a_stalled_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may take as long as it likes, if only the next piece is taken in time."""
+    monkeypatch.setattr(edge, "STALL_TIMEOUT", 0.5)
+    received: list[int] = []
+
+    async def slowly(_: str, stream: SocketStream) -> None:
+        while sum(received) < len(LARGE) - 65536:
+            received.append(len(await stream.receive(2**18)))
+            await anyio.sleep(0.02)
+        await stream.send(head("200 OK", Content_Length=0))
+
+    async with raw_server(slowly) as server, transport_to(server.origin) as transport:
+        started_at = anyio.current_time()
+        assert 200 == (await transport.put(server.origin + "/a.png", LARGE, "image/png")).status
+        assert anyio.current_time() - started_at > 0.5
+
+
+async def test_nothing_waits_for_the_end_of_an_answer_to_an_upload(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its status says that the bytes are there; a trickle behind it holds nobody up."""
+    monkeypatch.setattr(edge, "STALL_TIMEOUT", 0.5)
+    taken, refused = (then_waits(head(status), *[b"x"] * 90, every=0.1) for status in ("200 OK", "500 Oh"))
+    async with raw_server(taken, refused) as server, transport_to(server.origin) as transport:
+        with anyio.fail_after(0.4):
+            assert 200 == (await transport.put(server.origin + "/a.png", b"x", "image/png")).status
+        with anyio.fail_after(5.0), pytest.raises(TransportError):
+            await transport.put(server.origin + "/a.png", b"x", "image/png")
+
+
+async def test_of_a_refused_upload_the_beginning_is_read_and_the_wait_that_it_asks_for() -> None:
+    """An error without end is cut, and `Retry-After` comes through as it does from the queue."""
+    busy = sends(head("503 Busy", Retry_After=7), b"<Error>", b"x" * 2**20)
+    async with raw_server(busy) as server, transport_to(server.origin) as transport:
+        reply = await transport.put(server.origin + "/a.png", b"x", "image/png")
+    assert (503, "7", b"<Error>") == (reply.status, reply.headers["retry-after"], reply.body[:7])
+    assert edge.MAX_REFUSAL_BYTES == len(reply.body)
