@@ -28,6 +28,9 @@ from .._core.redaction import redact
 
 JPEG_QUALITY: Final = 95
 """Above it files grow and nothing is to be seen; the video model compresses far more."""
+MAX_PROFILE_BYTES: Final = 4 * 2**20
+"""Of a colour profile: those of printers with large tables have 3 MB. One above the limit of an image would leave
+nothing to shrink."""
 _SHRINK_MARGIN: Final = 0.95
 # Compressed size grows a little slower than area, so the plain square root would need a second round.
 _ORIENTATION_TAG: Final = 0x0112
@@ -80,6 +83,8 @@ def remake(data: bytes, facts: PictureFacts) -> Made:
     """
     image, upright_size = _upright(data, facts)
     plain, profile = _plain(image)
+    if profile is not None and len(profile) > MAX_PROFILE_BYTES:
+        profile = None
     plain = _resized(plain, fit(*plain.size))
     file_type: FileType = "png" if plain.mode == "RGBA" else "jpeg"
     body = _encoded(plain, file_type, profile)

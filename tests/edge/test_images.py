@@ -17,6 +17,7 @@ from PIL import Image, ImageCms
 from pixverse_async._core.errors import InvalidJobError
 from pixverse_async._core.job import Job
 from pixverse_async._edge.images import HostedImage, identify
+from pixverse_async._edge.pixels import MAX_PROFILE_BYTES
 
 from .image_storage import JPEG, PNG, SECRET, MemoryStorage, encoded, host_on, hosted, picture
 
@@ -235,6 +236,13 @@ async def test_the_colour_profile_goes_along() -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]  not annotated
     uploaded, _, _ = await sent(encoded(picture(), "WEBP", icc_profile=profile))
     assert uploaded.info["icc_profile"] == profile
+
+
+async def test_a_profile_that_is_none_is_left_behind() -> None:
+    """One larger than any printer's stays here; one above the limit of an image was tried to shrink for ever."""
+    stuffed = encoded(picture(), "WEBP", icc_profile=bytes(MAX_PROFILE_BYTES + 1))
+    uploaded, _, _ = await sent(stuffed)
+    assert "icc_profile" not in uploaded.info
 
 
 async def test_where_a_photograph_was_taken_stays_here() -> None:
