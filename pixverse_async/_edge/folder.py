@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
 import tempfile
 from pathlib import Path
+from typing import Final
+
+_NO_SYNC: Final = frozenset({errno.EINVAL, errno.EACCES})
+# Some file systems know no sync of a folder, such as VirtualBox's; and to write in it is not to read it.
 
 
 def is_whole(path: Path, size_bytes: int, sha256: str | None) -> bool:
@@ -24,14 +29,18 @@ def is_whole(path: Path, size_bytes: int, sha256: str | None) -> bool:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the folder's names durable; nothing on Windows, which cannot and need not."""
+    """Make the folder's names durable, where that can be asked for. *Raises* `OSError` when it fails."""
     if os.name == "nt":
         return
-    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as problem:
+        if problem.errno not in _NO_SYNC:
+            raise
 
 
 def try_folder(folder: Path) -> None:

@@ -377,6 +377,28 @@ async def test_one_sync_of_the_folder_serves_all_who_wait(tmp_path: Path) -> Non
     assert sync.syncs == 1
 
 
+@pytest.mark.parametrize("answer", [errno.EINVAL, errno.EACCES, errno.EIO])
+async def test_a_folder_that_knows_no_sync_still_takes_videos(
+    tmp_path: Path, answer: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is synced, and where its name cannot be, it is saved all the same; a sync that fails is told."""
+    sync_file = os.fsync
+
+    def sync(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(answer, os.strerror(answer))
+        sync_file(descriptor)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    part = await DirectorySink(tmp_path).open("cat.mp4")
+    await part.restart('"v1"')
+    await part.write([DATA])
+    with pytest.raises(OSError, match="Input/output") if answer == errno.EIO else contextlib.nullcontext():
+        assert content(await part.commit(len(DATA), SHA256)) == DATA
+    await part.aclose()
+    assert names(tmp_path) == ["cat.mp4"]
+
+
 async def test_a_cancelled_sync_leaves_nobody_waiting(tmp_path: Path) -> None:
     """The one who was syncing is cancelled; the others get a sync of their own."""
     sync = FolderSync(tmp_path)
