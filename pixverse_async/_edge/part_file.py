@@ -41,8 +41,11 @@ and each one is a wait for Python's lock (benchmarks/README.md)."""
 WRITE_PIECES: Final = 64
 """Linux takes 1,024 at once."""
 _FILE_MODE: Final = 0o644
-_NO_LINKS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK})
-# What file systems without hard links answer: FAT and exFAT, some network and FUSE mounts.
+_NO_LINKS: Final = frozenset(
+    {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EINVAL, errno.EACCES}
+)
+# What is answered where there are no hard links: by FAT and exFAT, some network and FUSE mounts; EINVAL is Python's
+# word for Windows' "incorrect function", on the same disks; EACCES is Android's, which lets no program make one.
 _NO_LOCKS: Final = frozenset({errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.ENOLCK, errno.EINVAL})
 _IN_USE: Final = "another download is saving to the same name"
 _OPENINGS: Final = 100
@@ -218,7 +221,7 @@ class PartFile(io.FileIO):
                 raise
             if os.path.lexists(self.final_path):
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(self.final_path)) from problem
-            self.part_path.replace(self.final_path)
+            self.part_path.rename(self.final_path)  # not `replace`: on Windows this one replaces nothing
 
     def remove(self) -> None:
         """Leave nothing of the part behind. The note goes first, as in `restart`; the lock last."""
