@@ -56,7 +56,7 @@ MATRIX = {
     25: Row("the key sent to storage", 4),
     26: Row("the key or a signature in a log, an error, a file", 7),
     27: Row("names that leave the folder, collide, or are too long", 4),
-    28: Row("links and files planted where a part will be", 1),
+    28: Row("links and files planted where a part will be", 2),
     29: Row("no space left for the journal", 5),
     30: Row("no space left for a video", 3),
     31: Row("a sync that fails", 2),

@@ -51,6 +51,8 @@ _IN_USE: Final = "another download is saving to the same name"
 _OPENINGS: Final = 100
 """Each is in vain only when another download has published or removed the part at that very moment."""
 _NO_FOLLOW: Final = getattr(os, "O_NOFOLLOW", 0)
+_NO_WAIT: Final = getattr(os, "O_NONBLOCK", 0)
+"""A pipe would otherwise be waited for until somebody writes to it, on a thread that nobody can stop."""
 
 
 class PartFile(io.FileIO):
@@ -133,10 +135,12 @@ class PartFile(io.FileIO):
 
     def _read_note(self) -> str | None:
         try:
-            descriptor = os.open(self.note_path, os.O_RDONLY | _NO_FOLLOW)
+            descriptor = os.open(self.note_path, os.O_RDONLY | _NO_FOLLOW | _NO_WAIT)
         except OSError:
             return None
         try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return None
             text = os.read(descriptor, NOTE_CHARS).decode("utf-8", "replace")
         finally:
             os.close(descriptor)

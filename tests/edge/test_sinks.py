@@ -294,6 +294,29 @@ async def test_a_planted_link_is_not_written_through(
     assert names(folder) == ["cat.mp4"]
 
 
+@pytest.mark.fault(28)
+@pytest.mark.parametrize("suffix", [".part", ".part.version"])
+@pytest.mark.parametrize("plant", [os.mkfifo, os.mkdir])
+def test_what_is_planted_is_not_waited_for(tmp_path: Path, plant: Callable[[Path], None], suffix: str) -> None:
+    """A pipe that nobody writes to, or a folder: the part is opened without its note, or it is refused, at once."""
+    planted = tmp_path / f"cat.mp4{suffix}"
+    plant(planted)
+    held: list[int] = []
+
+    def take_up() -> None:
+        with contextlib.suppress(IsADirectoryError), contextlib.closing(PartFile(tmp_path / "cat.mp4")) as part:
+            held.append(part.received_bytes)
+
+    thread = threading.Thread(target=take_up)
+    thread.start()
+    thread.join(5.0)
+    is_stuck = thread.is_alive()
+    if is_stuck:
+        os.close(os.open(planted, os.O_RDWR | os.O_NONBLOCK))
+    assert not is_stuck
+    assert ([0] if plant is os.mkfifo or suffix == ".part.version" else []) == held
+
+
 def _other_file(final: Path) -> None:
     final.write_bytes(b"mine")
 
