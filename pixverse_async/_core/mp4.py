@@ -24,6 +24,10 @@ MIN_BOX_BYTES: Final = 8
 _MVHD_BYTES: Final = 32
 # Of the larger, version 1 form: flags 4, two times of 8, time scale 4, duration 8, and 4 that follow.
 _PRINTABLE: Final = frozenset(range(0x20, 0x7F))
+_MARKED: Final = frozenset({b"ftyp", b"moov", b"mdat"})
+# Whether these were there is asked at the end; to keep the names of all would be memory that a file decides on.
+MAX_BOXES: Final = 100_000
+"""In a file. A video in fragments of one frame has 2,000; to walk 2 GiB of empty boxes takes half an hour of CPU."""
 
 
 class _Read(NamedTuple):
@@ -62,6 +66,7 @@ class BoxWalk:
         self.duration: float | None = None
         """Seconds, by `mvhd`."""
         self._seen: set[bytes] = set()
+        self._boxes_left = MAX_BOXES
         self._is_between_boxes = True
         self._broken: str | None = None
         self._held = bytearray()
@@ -129,7 +134,7 @@ class BoxWalk:
             box = yield from self._header()
             if not self._seen and box.kind != b"ftyp":
                 raise _NotMp4Error("it does not begin as an MP4 does")
-            if box.body_bytes or box.kind != b"mdat":
+            if box.kind in _MARKED and (box.body_bytes or box.kind != b"mdat"):
                 self._seen.add(box.kind)
             if box.kind == b"moov":
                 yield from self._movie(box.body_bytes)
@@ -163,6 +168,9 @@ class BoxWalk:
         # A size of 0 means "to the end of the file": what an encoder leaves behind that did not finish.
         if size_bytes < header_bytes or not _PRINTABLE.issuperset(kind):
             raise _NotMp4Error("its boxes do not follow one another")
+        self._boxes_left -= 1
+        if not self._boxes_left:
+            raise _NotMp4Error(f"it has {MAX_BOXES} boxes, far more than a video")
         return _Box(kind, header_bytes, size_bytes - header_bytes)
 
 

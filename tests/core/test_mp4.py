@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
+from itertools import product
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixverse_async._core.mp4 import BoxWalk
+from pixverse_async._core.mp4 import MAX_BOXES, BoxWalk
 from tests.mp4_files import box, large_box, mvhd, video
 
 FTYP = box(b"ftyp", b"isom\0\0\2\0isom")
@@ -113,3 +115,26 @@ def test_memory_is_flat() -> None:
         walk.feed(piece)
         assert walk.held_bytes <= 32
     assert walk.problem(5) is None
+
+
+def test_a_file_of_empty_boxes_costs_neither_memory_nor_time() -> None:
+    """Each box with a name of its own: none is remembered, and long before the end it is no video any more."""
+    letters = range(0x41, 0x61)
+    pieces = [b"".join(box(bytes(kind), b"") for kind in product(*[letters] * 3, [last])) for last in letters]
+    walk = BoxWalk()
+    walk.feed(FTYP)
+    tracemalloc.start()
+    try:
+        for piece in pieces:
+            walk.feed(piece)
+        kept_bytes, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept_bytes < 10_000
+    assert f"{MAX_BOXES} boxes" in (walk.early_problem or "")
+
+
+def test_a_video_in_many_fragments_is_not_too_many_boxes() -> None:
+    """Fifteen seconds of 60 frames, each in a fragment of its own with all that may stand in one."""
+    fragment = box(b"moof", bytes(80)) + MDAT + box(b"sidx", b"") + box(b"prft", b"") + box(b"emsg", b"")
+    assert problem(FTYP, MOOV, fragment * 900) is None
