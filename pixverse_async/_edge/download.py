@@ -108,7 +108,8 @@ def describe_os(problem: OSError) -> str:
     if problem.errno in _FULL:
         return _FULL[problem.errno]
     if isinstance(problem, FileExistsError):
-        return f"{_TAKEN} {problem.filename2 or problem.filename or problem}; it was not replaced"
+        # The words of another's sink may hold a link of its own.
+        return f"{_TAKEN} {redact(str(problem.filename2 or problem.filename or problem))}; it was not replaced"
     if problem.errno == errno.EBUSY:
         return redact(f"{problem.strerror}: {problem.filename}")
     return redact(str(problem)) or type(problem).__name__

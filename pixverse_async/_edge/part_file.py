@@ -292,8 +292,12 @@ def open_part(final_path: Path) -> PartFile:
     """The part of this file; its folder is made when it was taken away."""
     try:
         return PartFile(final_path)
-    except FileNotFoundError:
-        final_path.parent.mkdir(parents=True, exist_ok=True)
+    except FileNotFoundError as problem:
+        try:
+            final_path.parent.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            # A link to a disk that was taken out. Nobody has the video's name: to look for another is of no use.
+            raise problem from None
         return PartFile(final_path)
 
 

@@ -24,7 +24,7 @@ from pixverse_async._core.errors import DownloadError, TransportError
 from pixverse_async._core.lifecycle import DownloadAbandoned, LinkExpired, Saved
 from pixverse_async._core.transfer import DownloadLimits
 from pixverse_async._edge.directory import DirectorySink
-from pixverse_async._edge.download import MIN_PROGRESS_BYTES, DownloadEnd, download
+from pixverse_async._edge.download import MIN_PROGRESS_BYTES, DownloadEnd, download, is_for_want_of_a_name
 from tests.edge.small_sink import SmallSink
 from tests.edge.storage import URL, Answer, Script, Storage, honest, rest, whole
 from tests.mp4_files import video
@@ -440,6 +440,29 @@ async def test_a_full_disk_is_named(number: int, room: int) -> None:
     assert os.strerror(number) in end.problem or errno.errorcode[number] in end.problem
     assert len(storage.requests) == 1
     assert sink.open_parts == 0
+
+
+async def test_a_folder_that_leads_nowhere_is_not_a_name_that_is_taken(tmp_path: Path) -> None:
+    """A link to a disk that was taken out: no other name would help, and the missing one is told."""
+    folder = tmp_path / "out"
+    folder.symlink_to(tmp_path / "taken out")
+    end = await download(
+        Storage([whole(FILE)]), DirectorySink(folder), "cat.mp4", URL, duration=5, rng=random.Random(7)
+    )
+    assert isinstance(end, DownloadAbandoned)
+    assert not is_for_want_of_a_name(end)
+    assert "No such file or directory" in end.problem
+
+
+async def test_a_name_that_is_taken_is_told_without_secrets() -> None:
+    """Whatever a sink of somebody's own says: the link that it stores at is nobody's to read."""
+    sink = SmallSink(0, FileExistsError(f"PUT {URL} answered 412"))
+    end = await download(
+        Storage([whole(FILE)]), sink, "cat.mp4", URL, duration=5, rng=random.Random(7), limits=SHORT
+    )
+    assert isinstance(end, DownloadAbandoned)
+    assert is_for_want_of_a_name(end)
+    assert "https://storage.example/video.mp4?[redacted] answered 412; it was not replaced" in end.problem
 
 
 async def test_a_sink_need_not_be_a_folder() -> None:
