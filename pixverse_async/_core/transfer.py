@@ -30,6 +30,8 @@ _DIGITS: Final = re.compile(r"\d{1,15}", re.ASCII)
 _GENERATION: Final = re.compile(r"\d{1,20}", re.ASCII)
 _NAMED_HASH: Final = re.compile(r"(crc32c|md5)=([A-Za-z0-9+/]+={0,2})")
 _HASH_BYTES: Final = {"crc32c": 4, "md5": 16}
+_PACKINGS: Final = frozenset({"gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress", "dcb", "dcz"})
+# Any other word, such as the `aws-chunked` or `utf-8` that uploaders leave at an object, says nothing of the bytes.
 _EXPIRED: Final = frozenset({403, 404, 410})
 # A signed link that ran out answers 403 or 400 ExpiredToken; an object that is gone, 404 or 410.
 _EXPIRED_CODES: Final = (b"ExpiredToken", b"ExpiredRequest", b"Request has expired")
@@ -147,8 +149,8 @@ def judge(reply: Reply, held: Held, limits: DownloadLimits, now_utc: float) -> V
 
 def _judge_file(reply: Reply, held: Held, limits: DownloadLimits) -> Verdict:
     headers = reply.headers
-    encoding = headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in ("identity", ""):
+    encoding = headers.get("content-encoding", "").lower()
+    if _PACKINGS.intersection(map(str.strip, encoding.split(","))):
         return GiveUp(why=f"storage sent it compressed ({redact(encoding, 30)}), which a video is not")
     take = _judge_range(headers, held) if reply.status == 206 else _judge_whole(headers)
     if isinstance(take, Take) and (take.expected_bytes or 0) > limits.max_bytes:
@@ -157,13 +159,19 @@ def _judge_file(reply: Reply, held: Held, limits: DownloadLimits) -> Verdict:
 
 
 def _judge_whole(headers: Mapping[str, str]) -> Take:
-    length = headers.get("content-length", headers.get("x-goog-stored-content-length", ""))
+    stored = "" if _is_unpacked(headers) else headers.get("x-goog-stored-content-length", "")
+    length = headers.get("content-length", stored)
     return Take(
         offset=0,
         expected_bytes=int(length) if _DIGITS.fullmatch(length) else None,
         validator=read_validator(headers),
         hashes=read_hashes(headers),
     )
+
+
+def _is_unpacked(headers: Mapping[str, str]) -> bool:
+    """Google's storage keeps it compressed and unpacked it for us: what it says of the object is of other bytes."""
+    return headers.get("x-goog-stored-content-encoding", "identity").strip().lower() in _PACKINGS
 
 
 def _judge_range(headers: Mapping[str, str], held: Held) -> Take | StartOver:
@@ -220,6 +228,8 @@ def read_hashes(headers: Mapping[str, str]) -> dict[str, bytes]:
     'c99465aa'
     """
     named: dict[str, bytes] = {}
+    if _is_unpacked(headers):
+        return named
     for match in _NAMED_HASH.finditer(headers.get("x-goog-hash", "")):
         try:
             value = binascii.a2b_base64(match[2], strict_mode=True)

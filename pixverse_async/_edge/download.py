@@ -200,16 +200,16 @@ class _Download:
                 return verdict
 
     async def _take(self, take: Take, media: MediaReply) -> Saved | Again | GiveUp | None:
-        if is_page(media.headers):
-            return Again(why=f"storage sent a page instead of a video: {quote_head(await read_head(media))}")
         self._expected_bytes = take.expected_bytes
         async with aclosing(media.chunks()) as incoming:
             body = Body(incoming, self._limits)
             pieces = await body.aggregate()
             if take.offset == 0:
                 head = beginning(pieces, QUOTED_BYTES)
-                if len(head) >= MIN_BOX_BYTES and head[4:8] != b"ftyp":
-                    return Again(why=f"storage sent something else than a video: {quote_head(head)}")
+                # The bytes go before what they are called: an object may have been given any type.
+                if head[4:8] != b"ftyp" and (len(head) >= MIN_BOX_BYTES or is_page(media.headers)):
+                    what = "a page instead of" if is_page(media.headers) else "something else than"
+                    return Again(why=f"storage sent {what} a video: {quote_head(head)}")
                 await self._part.restart(take.validator)
                 self._check = Check(take.hashes)
             check = await self._recheck(Check(take.hashes))

@@ -259,6 +259,18 @@ async def test_a_page_is_no_video(tmp_path: Path, kind: str) -> None:
     assert names(tmp_path) == []
 
 
+@pytest.mark.parametrize("kind", ["text/plain", "application/json", "text/html"])
+async def test_a_video_that_is_called_a_page_is_saved(tmp_path: Path, kind: str) -> None:
+    """Whatever type its object was given, from its beginning and from where it broke off: the bytes tell."""
+    first, second = whole(FILE, upto=3000), rest(FILE, 3000)
+    end, storage = await bring(
+        tmp_path,
+        *(attrs.evolve(answer, headers={**answer.headers, "content-type": kind}) for answer in (first, second)),
+    )
+    assert_saved(end, tmp_path)
+    assert len(storage.requests) == 2
+
+
 @pytest.mark.parametrize(
     ("answer", "word"),
     [
