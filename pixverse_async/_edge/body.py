@@ -20,6 +20,8 @@ from .transport import MediaReply
 
 MAX_PIECES: Final = 32
 """In an aggregate of 2 MiB; a write for each piece of less than 64 KiB would cost more than joining them."""
+MAX_HELD_PIECES: Final = 4096
+"""Before they are joined: two MiB that come two bytes at a time would take 130 MB of memory."""
 HEAD_BYTES: Final = 2048
 """Of an error's body: storage's XML errors are of a few hundred bytes."""
 HEAD_TIMEOUT: Final = 10.0
@@ -54,6 +56,8 @@ class Body:
                 async for piece in self._pieces:
                     pieces.append(piece)
                     size_bytes += len(piece)
+                    if len(pieces) >= MAX_HELD_PIECES:
+                        pieces = [b"".join(pieces)]
                     if size_bytes >= self._limits.aggregate_bytes:
                         return _few(pieces)
                     deadline = speed.progressed(size_bytes, now())

@@ -8,6 +8,7 @@ import hashlib
 import os
 import random
 import tempfile
+import tracemalloc
 from collections.abc import Callable, Coroutine, Generator, Mapping
 from contextvars import ContextVar
 from functools import partial
@@ -326,6 +327,19 @@ async def test_a_slow_line_is_not_a_trickle(tmp_path: Path) -> None:
     end, storage = await bring(tmp_path, whole(data, piece_bytes=1024, delay=0.5), limits=DownloadLimits())
     assert_saved(end, tmp_path, data)
     assert len(storage.requests) == 1
+
+
+async def test_pieces_of_two_bytes_take_no_more_memory_than_large_ones(tmp_path: Path) -> None:
+    """A server that sends in the smallest of chunks is collected like any other, to the byte."""
+    data = video(2**17)
+    tracemalloc.start()
+    try:
+        end, _ = await bring(tmp_path, whole(data, piece_bytes=2), limits=DownloadLimits())
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert_saved(end, tmp_path, data)
+    assert peak_bytes < 2**20
 
 
 async def test_cancellation_leaves_the_part_for_the_next_run(tmp_path: Path) -> None:
