@@ -64,6 +64,9 @@ _FULL: Final = {
     errno.ENOSPC: "the disk is full (ENOSPC)",
     errno.EDQUOT: "the disk quota is used up (EDQUOT)",
     errno.EROFS: "Read-only file system (EROFS)",  # as Linux makes a disk that fails
+    errno.EIO: "the disk fails (EIO)",
+    errno.ESTALE: "the network folder is gone (ESTALE)",
+    errno.ENOTCONN: "the network folder is gone (ENOTCONN)",  # of FUSE, whose server ended
 }
 
 
@@ -116,7 +119,7 @@ def describe_os(problem: OSError) -> str:
 
 
 def is_for_want_of_room(end: DownloadAbandoned) -> bool:
-    """Whether the place is full, or read-only: it would not take the next video either, whatever is paid for it."""
+    """Whether the place is full, read-only, failing or gone: it would not take the next video either."""
     return end.problem in _FULL.values()
 
 

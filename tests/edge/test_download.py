@@ -25,7 +25,13 @@ from pixverse_async._core.errors import DownloadError, TransportError
 from pixverse_async._core.lifecycle import DownloadAbandoned, LinkExpired, Saved
 from pixverse_async._core.transfer import DownloadLimits
 from pixverse_async._edge.directory import DirectorySink
-from pixverse_async._edge.download import MIN_PROGRESS_BYTES, DownloadEnd, download, is_for_want_of_a_name
+from pixverse_async._edge.download import (
+    MIN_PROGRESS_BYTES,
+    DownloadEnd,
+    download,
+    is_for_want_of_a_name,
+    is_for_want_of_room,
+)
 from tests.edge.small_sink import SmallSink
 from tests.edge.storage import URL, Answer, Script, Storage, honest, rest, whole
 from tests.mp4_files import video
@@ -455,7 +461,9 @@ async def _cancelled(folder: Path, step: int, *, is_native: bool) -> tuple[bool,
     return run.left <= 0, end
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
+@pytest.mark.parametrize(
+    "number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE, errno.ENOTCONN]
+)
 @pytest.mark.parametrize("room", [0, 2000])
 async def test_a_full_disk_is_named(number: int, room: int) -> None:
     """The place's refusal ends the download at once, says which it was, and closes the part."""
@@ -463,7 +471,8 @@ async def test_a_full_disk_is_named(number: int, room: int) -> None:
     storage = Storage([whole(FILE)])
     end = await download(storage, sink, "cat.mp4", URL, duration=5, rng=random.Random(7), limits=SHORT)
     assert isinstance(end, DownloadAbandoned)
-    assert os.strerror(number) in end.problem or errno.errorcode[number] in end.problem
+    assert is_for_want_of_room(end)
+    assert errno.errorcode[number] in end.problem
     assert len(storage.requests) == 1
     assert sink.open_parts == 0
 
