@@ -49,22 +49,26 @@ _MARKER: Final = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
 # Within the entropy-coded data 0xff is followed by a zero or is one of the eight restart markers.
 _START_OF_IMAGE, _END_OF_IMAGE, _START_OF_SCAN, _APP1, _TEMPORARY = 0xD8, 0xD9, 0xDA, 0xE1, 0x01
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+MAX_SCANS: Final = 200
+"""In a JPEG: encoders write a dozen. Each is a pass over all pixels, 0.1 s of CPU, for a hundred bytes of the file."""
 _COMMON_FRAMES: Final = frozenset({0xC0, 0xC1, 0xC2})
 _CMYK_COMPONENTS: Final = 4
 
 
 def _jpeg(data: bytes) -> PictureFacts:
     frame: tuple[int, int, int, int, int] | None = None
-    orientation, has_scan = 1, False
+    orientation, scans = 1, 0
     for marker, start, end in _segments(data):
         if marker in _FRAMES and frame is None:
             depth, height, width, components = struct.unpack_from(">BHHB", data, start)
             frame = marker, depth, height, width, components
         elif marker == _APP1 and data.startswith(b"Exif\0\0", start):
             orientation = _orientation(data[start + 6 : end])
-        has_scan = has_scan or marker == _START_OF_SCAN
-    if frame is None or not has_scan:
+        scans += marker == _START_OF_SCAN
+    if frame is None or not scans:
         raise BrokenImageError("no picture between its first and its last marker")
+    if scans > MAX_SCANS:
+        raise BrokenImageError(f"{scans} scans, where a dozen make a picture")
     kind, depth, height, width, components = frame
     oddity = _jpeg_oddity(kind, depth, components)
     return PictureFacts(format="jpeg", width=width, height=height, orientation=orientation, oddity=oddity)

@@ -24,7 +24,7 @@ from pixverse_async._core.picture import (
     fit,
     plan,
 )
-from pixverse_async._core.sniff import examine
+from pixverse_async._core.sniff import MAX_SCANS, examine
 
 FORMATS: tuple[Format, ...] = ("jpeg", "png", "webp", "gif", "bmp", "heic", "avif")
 EXIF = Image.Exif()
@@ -192,6 +192,18 @@ def test_a_hostile_png_of_empty_chunks_ends() -> None:
     head = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0))
     assert examine(head + chunk(b"IDAT", b"") * 1000).problem is not None
     assert examine(head + chunk(b"IDAT", b"") + chunk(b"IEND", b"")).problem is None
+
+
+def test_a_hostile_jpeg_of_many_scans_is_refused() -> None:
+    """Each scan would be a pass over all pixels: a file of 20 MB could keep a decoder busy for hours."""
+    out = io.BytesIO()
+    drawn().save(out, "JPEG", progressive=True)
+    whole = out.getvalue()
+    last_scan = whole[whole.rindex(b"\xff\xda") : -2]
+    scans = whole.count(b"\xff\xda")
+    assert examine(whole[:-2] + last_scan * (MAX_SCANS - scans) + whole[-2:]).problem is None
+    many = examine(whole[:-2] + last_scan * (MAX_SCANS - scans + 1) + whole[-2:])
+    assert f"{MAX_SCANS + 1} scans" in (many.problem or "")
 
 
 def chunk(kind: bytes, content: bytes) -> bytes:
