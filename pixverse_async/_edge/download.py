@@ -203,7 +203,9 @@ class _Download:
                 return verdict
 
     async def _take(self, take: Take, media: MediaReply) -> Saved | Again | GiveUp | None:
-        self._expected_bytes = take.expected_bytes
+        if take.offset == 0 or take.expected_bytes is not None:
+            # A range may come without the whole length; that of the version it belongs to is known from before.
+            self._expected_bytes = take.expected_bytes
         async with aclosing(media.chunks()) as incoming:
             body = Body(incoming, self._limits)
             pieces = await body.aggregate()

@@ -34,7 +34,7 @@ from pixverse_async._edge.download import (
 )
 from tests.edge.small_sink import SmallSink
 from tests.edge.storage import URL, Answer, Script, Storage, honest, rest, whole
-from tests.mp4_files import video
+from tests.mp4_files import box, video
 from tests.virtual_time import VirtualTimeLoop
 
 pytestmark = pytest.mark.anyio
@@ -183,6 +183,17 @@ async def test_a_wrong_range_starts_over(tmp_path: Path) -> None:
     end, storage = await bring(tmp_path, whole(FILE, upto=3000), rest(FILE, 2999), whole(FILE))
     assert_saved(end, tmp_path)
     assert storage.requests[2] == {}
+
+
+async def test_a_range_without_the_whole_length_does_not_make_it_forgotten(tmp_path: Path) -> None:
+    """A rest that ends between two boxes, and says neither its length nor the file's, is not the rest."""
+    data = FILE + box(b"mdat", bytes(2000))
+    told = {"etag": '"v1"', "content-length": str(len(data))}
+    span = {"etag": '"v1"', "content-range": f"bytes 3000-{len(data) - 1}/*"}
+    begun = Answer(200, told, data[:3000], breaks=True)
+    end, storage = await bring(tmp_path, begun, Answer(206, span, FILE[3000:]), honest(data))
+    assert_saved(end, tmp_path, data)
+    assert len(storage.requests) == 3
 
 
 @pytest.mark.parametrize("answer", [rest(FILE, 3000, etag='"v2"'), Answer(412), Answer(416)])
