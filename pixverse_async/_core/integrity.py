@@ -109,6 +109,8 @@ def find_flaw(
     if wrong is not None:
         return StartOver(why=f"the bytes that came do not have the {wrong} that storage names")
     problem = check.boxes.problem(duration)
+    if problem is None and check.boxes.is_fragmented and expected_bytes is None and not check.is_named:
+        problem = "it is in fragments, and neither a length nor a hash tells how many"
     if problem is None:
         return None
     if check.is_named:

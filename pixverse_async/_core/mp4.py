@@ -6,7 +6,8 @@ empty, and `mvhd` gives about the duration that was asked.  Decoders check none 
 that lacks its last byte without complaint.
 
 It proves nothing about the bytes inside `mdat`: that is what a hash is for.  A file that is cut exactly
-between two boxes is refused when `moov` or every `mdat` is lost, which is how encoders lay files out.
+between two boxes is refused when `moov` or every `mdat` is lost, which is how encoders lay files out; of one in
+fragments only a length or a hash can tell.
 """
 
 from __future__ import annotations
@@ -65,6 +66,8 @@ class BoxWalk:
         """Bytes fed so far."""
         self.duration: float | None = None
         """Seconds, by `mvhd`."""
+        self.is_fragmented = False
+        """Its frames follow `moov` in pieces, any number of which look like a whole file; `mvhd` may tell 0 s."""
         self._seen: set[bytes] = set()
         self._boxes_left = MAX_BOXES
         self._is_between_boxes = True
@@ -105,6 +108,8 @@ class BoxWalk:
         return self._wrong_duration(duration)
 
     def _wrong_duration(self, asked: int | None) -> str | None:
+        if self.is_fragmented and not self.duration:
+            return None
         if self.duration is None:
             return "its moov box does not tell a duration"
         if asked is not None and abs(self.duration - asked) > DURATION_TOLERANCE:
@@ -149,6 +154,7 @@ class BoxWalk:
             if left_bytes < 0:
                 raise _NotMp4Error("its moov box holds a box that is larger than itself")
             skipped = box.body_bytes
+            self.is_fragmented = self.is_fragmented or box.kind == b"mvex"
             if box.kind == b"mvhd" and skipped:
                 head = yield _Read(min(skipped, _MVHD_BYTES))
                 self.duration = _read_duration(head)

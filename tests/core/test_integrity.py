@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pixverse_async._core.integrity import Check, Flaw, find_crc32c, find_flaw
 from pixverse_async._core.mp4 import Bytes
 from pixverse_async._core.transfer import Again, GiveUp, StartOver
-from tests.mp4_files import video
+from tests.mp4_files import box, mvhd, video
 
 DATA = video(500)
 MD5 = hashlib.md5(DATA).digest()
@@ -96,6 +96,19 @@ def test_without_a_length_the_boxes_tell_that_the_rest_is_missing() -> None:
     assert isinstance(judged(DATA[:-1], None, is_versioned=False), StartOver)
     assert isinstance(judged(DATA[:-1], len(DATA) - 1), StartOver)
     assert isinstance(judged(DATA[:4] + b"junk" + DATA[8:], None), StartOver)
+
+
+@pytest.mark.parametrize("seconds", [0, 5.042])
+def test_how_many_fragments_make_the_video_is_told_by_storage_alone(seconds: float) -> None:
+    """With its length or hash it is taken, though it may tell no duration; cut between two, it looks no different."""
+    start = box(b"ftyp", b"isom\0\0\2\0iso5") + box(b"moov", mvhd(seconds) + box(b"mvex", bytes(32)))
+    fragment = box(b"moof", bytes(50)) + box(b"mdat", bytes(100))
+    data = start + fragment * 3
+    assert judged(data, len(data)) is None
+    assert judged(data, None, md5=hashlib.md5(data).digest()) is None
+    assert isinstance(judged(start + fragment, None), Again)
+    assert isinstance(judged(start + fragment, None, is_versioned=False), StartOver)
+    assert isinstance(judged(start + fragment, len(data)), Again)
 
 
 def test_only_a_file_that_is_what_storage_has_is_given_up() -> None:
