@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable
 from itertools import pairwise
 
@@ -299,7 +300,7 @@ def test_where_any_job_may_start_the_unlucky_ones_do_not_wait_long(seed: int) ->
 
 def test_what_a_job_said_in_its_first_run_is_not_taken_back_in_its_second() -> None:
     """It ran 60 s, was sent back to the queue and runs again: it is still thought that jobs take long."""
-    forecast = Forecast(300.0)
+    forecast = Forecast(0.5, 300.0)
     job = Watched(0, CLASSES[0], forecast.starts.place(0, 0.0), 0.5)
     forecast.answered(job, Stage.PROCESSING, 0.5, 0.7)
     forecast.answered(job, Stage.PROCESSING, 60.0, 60.2)
@@ -311,7 +312,7 @@ def test_what_a_job_said_in_its_first_run_is_not_taken_back_in_its_second() -> N
 
 def test_a_service_that_tells_starts_after_all_is_believed() -> None:
     """Five ends of jobs that were never said to run make it a service that tells no starts; one start unmakes it."""
-    forecast = Forecast(300.0)
+    forecast = Forecast(0.5, 300.0)
     jobs = [Watched(k, CLASSES[0], forecast.starts.place(k, 0.0), 0.5) for k in range(12)]
     for job in jobs[:10]:
         forecast.answered(job, Stage.QUEUED, 1.0, 1.2)
@@ -356,7 +357,7 @@ def test_after_a_burst_single_jobs_cost_what_they_did_before() -> None:
 
 def test_a_few_early_refusals_do_not_hide_the_starts() -> None:
     """Five jobs that are refused at once say nothing of whether the service tells starts."""
-    forecast = Forecast(300.0)
+    forecast = Forecast(0.5, 300.0)
     jobs = [Watched(k, CLASSES[0], forecast.starts.place(k, 0.0), 0.5) for k in range(35)]
     for job in jobs[5:]:
         forecast.answered(job, Stage.QUEUED, 1.0, 1.2)
@@ -394,7 +395,7 @@ def test_a_service_that_tells_no_starts_is_known_again() -> None:
         first.observed(job, Stage.SUCCEEDED, 100.0 + job, 100.2 + job)
     learned = first.learned()
     assert learned is not None
-    forecast = Forecast(300.0)
+    forecast = Forecast(0.5, 300.0)
     assert forecast.recall(learned) is None
     watched = Watched(0, CLASSES[0], forecast.starts.place(0, 0.0), 0.5)
     forecast.set_due(watched)
@@ -509,3 +510,20 @@ def test_a_policy_that_makes_no_sense_cannot_be_made(make: Callable[[], PollPoli
     """A price or an interval of zero, or a shrinking backoff, is refused when the policy is made."""
     with pytest.raises(ValueError, match="must be"):
         make()
+
+
+def test_the_last_to_wait_is_asked_before_a_short_job_could_end() -> None:
+    """Jobs may start at any time and run 30 s: a cheap poll is due within a quarter of that, a usual one after half."""
+    waits = list[float]()
+    for kappa in (0.5, 0.5 / 64):
+        forecast, chance = Forecast(0.5, 300.0), random.Random(1)
+        jobs = [Watched(job, CLASSES[0], forecast.starts.place(job, 0.0), kappa) for job in range(40)]
+        for start in sorted(chance.uniform(10.0, 6000.0) for _ in jobs):  # lots are drawn; each runs for 30 s
+            watched = jobs.pop(chance.randrange(len(jobs)))
+            forecast.answered(watched, Stage.QUEUED, start - 1.0, start - 0.9)
+            forecast.answered(watched, Stage.PROCESSING, start + 1.0, start + 1.1)
+            forecast.answered(watched, Stage.SUCCEEDED, start + 29.9, start + 30.0)
+        watched = Watched(40, CLASSES[0], forecast.starts.place(40, 7000.0), kappa)
+        forecast.set_due(watched)
+        waits.append(watched.due - watched.last)
+    assert waits[1] < 30.0 / 4 < 30.0 / 2 < waits[0]

@@ -61,7 +61,7 @@ class _Adaptive:
 
     def __init__(self, policy: AdaptivePolling, polls_per_second: float, seed: int, learned: str | None) -> None:
         self._policy = policy
-        self._forecast = Forecast(policy.ceiling)
+        self._forecast = Forecast(policy.kappa, policy.ceiling)
         self._budget, self._jitter = Budget(polls_per_second), Jitter(seed)
         self._jobs: dict[int, Watched] = {}
         self._reviews: list[Entry] = []
@@ -274,7 +274,7 @@ class _Adaptive:
         """
         line = self._forecast.starts.line
         oldest = next(iter(self._jobs.values()))
-        quiet_seconds = self._forecast.quiet_seconds(oldest, self._policy.kappa)
+        quiet_seconds = self._forecast.quiet_seconds(oldest)
         index, at = line.scout(now, quiet_seconds, self._scout_step)
         self._scout_at = max(at, now + _SCOUT_AGAIN)
         while index is not None and index < line.count:
