@@ -16,7 +16,7 @@ import anyio
 
 from .._core import retry, wire
 from .._core.budget import price_usd
-from .._core.errors import StoppedError, TransportError
+from .._core.errors import ConfigError, StoppedError, TransportError
 from .._core.job import MAX_SEED, image_words
 from .._core.lifecycle import (
     State,
@@ -172,14 +172,21 @@ class Submitter:
         async def exchange() -> SubmitVerdict:
             await self._note_start(flight, started)
             is_cancelled = self.grace.has_begun
-            answer = _NEVER_LEFT if is_cancelled else await answer_to(self._run.transport, call)
-            verdict = retry.judge_submit(answer, utc_now(), self._run.request_ids)
+            verdict = _NEVER_LEFT if is_cancelled else await self._verdict(call)
             if not is_cancelled:
                 self._run.breaker.heard(self._run.now(), is_failure=_is_failure(verdict))
             await self._settle(flight, verdict)
             return verdict
 
         return await self.grace.unbroken(exchange)
+
+    async def _verdict(self, call: wire.Call) -> SubmitVerdict:
+        """POST, and what it came to."""
+        try:
+            answer = await answer_to(self._run.transport, call)
+        except ConfigError as error:  # such as of a client that was closed meanwhile: nothing left
+            return Deferred(error=error, is_final=True)
+        return retry.judge_submit(answer, utc_now(), self._run.request_ids)
 
     async def _note_start(self, flight: Flight, started: SubmitStarted) -> None:
         """Write the intent; if it is on record and an observer then ends the program, write that nothing left."""
@@ -231,7 +238,7 @@ def _started(
     )
 
 
-_NEVER_LEFT = TransportError("cancelled before it left", sent=False)
+_NEVER_LEFT = Deferred(error=TransportError("cancelled before it left", sent=False))
 
 
 def _is_failure(verdict: SubmitVerdict) -> bool:

@@ -25,8 +25,9 @@ from pixverse_async import (
 )
 from pixverse_async._core.lifecycle import SubmitStarted
 from pixverse_async._core.schedule import Scheduler
+from pixverse_async._core.wire import Call, Reply
 from pixverse_async._edge.directory import DirectoryPart
-from tests.memory import Scene, kinds, some_jobs
+from tests.memory import MemoryTransport, Scene, kinds, some_jobs
 
 pytestmark = pytest.mark.anyio
 
@@ -217,6 +218,33 @@ def test_a_client_of_another_loop_says_so(tmp_path: Path) -> None:
         done.set()
         holder.join()
     assert not list(tmp_path.iterdir())
+
+
+@attrs.define(eq=False)
+class _Closing(MemoryTransport):
+    """Of a client that is closed after some submits, as by an application that shuts down under its batches."""
+
+    left: int = 3
+
+    async def call(self, call: Call) -> Reply:
+        if call.method == "POST" and call.path == "/requests":
+            self.left -= 1
+        if self.left < 0:
+            raise ConfigError("Client", "closed", "Use its handles inside `async with Client(...) as client:`.")
+        return await super().call(call)
+
+
+async def test_a_client_that_is_closed_under_a_batch_leaves_no_submit_of_unknown_fate(tmp_path: Path) -> None:
+    """What never left is not held: the next run sends it, and nobody has to look into the console."""
+    scene = Scene.set(tmp_path)
+    scene.transport = _Closing(scene.cloud)
+    with pytest.raises(ConfigError, match="closed"):
+        await _run(scene, some_jobs(20))
+    assert 3 == scene.submits
+    assert {False} == {job.is_held for job in jobs_on_record(tmp_path)}
+    scene.transport = MemoryTransport(scene.cloud)
+    assert ["Succeeded"] * 20 == kinds(await _run(scene, some_jobs(20)))
+    assert [] == scene.paid_twice()
 
 
 # -- a name that is taken while the video is made --------------------------------------------------
