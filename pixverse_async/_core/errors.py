@@ -386,7 +386,7 @@ class StoppedError(PixverseError):
     why: str
 
     def describe(self) -> str:
-        return f"not sent: {self.why}. Nothing was charged; run it again."
+        return f"not sent: {_sentence(self.why)}. Nothing was charged; run it again."
 
 
 @attrs.define(eq=False, slots=False, repr=False)
@@ -406,4 +406,4 @@ class UnexpectedError(PixverseError):
             advice = (
                 f"{_MAY_BE_CHARGED if self.request_id is None else _fetch(self.request_id)} Please report this."
             )
-        return f"unexpected {self.what}. {advice}"
+        return f"unexpected {_sentence(self.what)}. {advice}"

@@ -22,6 +22,7 @@ from pixverse_async._core.errors import (
     InsufficientCreditsError,
     PixverseError,
     RejectedError,
+    StoppedError,
     SubmitUnknownError,
     UnexpectedError,
 )
@@ -120,6 +121,12 @@ def test_no_secret_survives_in_an_error(kind: type[PixverseError], text: str) ->
     """Neither `str` nor `repr` of an error shows a key, a signature, a login or the bytes of an image."""
     one = made(kind, redact(text)).about(job_name="cat")
     assert SECRETS[text] not in str(one) + repr(one)
+
+
+@pytest.mark.parametrize("kind", [ApiError, DownloadError, GenerationError, StoppedError, UnexpectedError])
+def test_a_sentence_that_is_quoted_ends_once(kind: type[PixverseError]) -> None:
+    """Such as the reason for which a whole batch was halted: it is a message of ours, with its own full stop."""
+    assert ".." not in str(made(kind, "the key was refused."))
 
 
 def test_what_is_known_is_kept() -> None:
