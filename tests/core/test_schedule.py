@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
+from decimal import Decimal
 from itertools import pairwise
 
 import attrs
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from benchmarks.worlds.catalogue import WORLDS
 from benchmarks.worlds.model import build
 from benchmarks.worlds.play import play
+from pixverse_async._core.errors import ConfigError
 from pixverse_async._core.job import JobClass, Stage
 from pixverse_async._core.schedule import (
     AdaptivePolling,
@@ -503,12 +505,15 @@ def test_a_backoff_ends_at_its_ceiling_however_fast_it_grows(factor: float) -> N
         lambda: AdaptivePolling(kappa=0.0),
         lambda: AdaptivePolling(ceiling=0.0),
         lambda: FixedPolling(0.0),
+        lambda: FixedPolling(math.nan),
+        lambda: FixedPolling("5"),  # pyright: ignore[reportArgumentType]
+        lambda: FixedPolling(Decimal(5)),  # pyright: ignore[reportArgumentType]
         lambda: ExponentialPolling(factor=0.5),
     ],
 )
 def test_a_policy_that_makes_no_sense_cannot_be_made(make: Callable[[], PollPolicy]) -> None:
-    """A price or an interval of zero, or a shrinking backoff, is refused when the policy is made."""
-    with pytest.raises(ValueError, match="must be"):
+    """A price or an interval of zero, a shrinking backoff, or no number at all, is refused when the policy is made."""
+    with pytest.raises(ConfigError, match="out of range"):
         make()
 
 
@@ -527,3 +532,14 @@ def test_the_last_to_wait_is_asked_before_a_short_job_could_end() -> None:
         forecast.set_due(watched)
         waits.append(watched.due - watched.last)
     assert waits[1] < 30.0 / 4 < 30.0 / 2 < waits[0]
+
+
+async def _later(_: Look) -> float:
+    return 5.0
+
+
+@pytest.mark.parametrize("interval", [5.0, None, _later], ids=["a number", "nothing", "a coroutine function"])
+def test_an_interval_that_cannot_be_asked_is_refused_at_once(interval: object) -> None:
+    """It would be noticed at the first answer, when all jobs are paid."""
+    with pytest.raises(ConfigError, match=r"^interval: .* FixedPolling"):
+        IntervalPolling(interval)  # pyright: ignore[reportArgumentType]

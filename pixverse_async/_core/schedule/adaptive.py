@@ -19,7 +19,7 @@ import attrs
 from ..job import JobClass, Stage
 from .budget import Budget
 from .forecast import Forecast, Watched
-from .policies import Jitter, Scheduler, pause_after
+from .policies import POSITIVE, Jitter, Scheduler, number_that, pause_after
 from .rule import SOONEST
 
 _JITTER = 0.15
@@ -300,9 +300,12 @@ class AdaptivePolling:
     (True, True)
     """
 
-    kappa: float = attrs.field(default=0.5, validator=attrs.validators.gt(0))
+    kappa: float = attrs.field(default=0.5, validator=POSITIVE)
     ceiling: float = attrs.field(
-        default=300.0, validator=[attrs.validators.gt(SOONEST), attrs.validators.lt(math.inf)]
+        default=300.0,
+        validator=number_that(
+            lambda value: SOONEST < value < math.inf, f"Use seconds above {SOONEST:g}, and not infinity."
+        ),
     )
 
     def scheduler(self, *, polls_per_second: float, seed: int, learned: str | None = None) -> Scheduler:

@@ -10,11 +10,15 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from inspect import iscoroutinefunction
+from numbers import Real
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import attrs
 
+from ..errors import ConfigError
 from ..job import JobClass, Stage
+from ..redaction import redact
 from .budget import Budget
 
 DEFAULT_POLLS_PER_SECOND = 20.0
@@ -213,6 +217,34 @@ class _Intervals:
         heapq.heappush(self._due, (now + wait * (1.0 + _APART * self._jitter.next()), job))
 
 
+_Check: TypeAlias = Callable[[Any, "attrs.Attribute[Any]", Any], None]
+
+
+def number_that(fits: Callable[[float], bool], remedy: str) -> _Check:
+    """The validator of a setting that is a number. *Raises* `ConfigError`: not everybody has a type checker."""
+
+    def check(_: object, attribute: attrs.Attribute[float], value: object) -> None:
+        if not isinstance(value, Real) or not fits(float(value)):
+            raise ConfigError(attribute.name, f"{redact(repr(value), 60)} is out of range", remedy)
+
+    return check
+
+
+def _check_function(_: object, attribute: attrs.Attribute[Any], function: object) -> None:
+    """What cannot be asked would be noticed only once jobs are paid."""
+    is_coroutine = iscoroutinefunction(function) or iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004 - its kind is asked for
+    if callable(function) and not is_coroutine:
+        return
+    problem = "a coroutine function, which nobody would await"
+    if not is_coroutine:
+        problem = f"{redact(repr(function), 60)} cannot be called"
+    remedy = "Give a plain function from a Look to seconds; FixedPolling(5) asks every 5 s."
+    raise ConfigError(attribute.name, problem, remedy)
+
+
+POSITIVE = number_that(lambda value: value > 0, "Use a number above 0.")
+
+
 @attrs.frozen
 class IntervalPolling:
     """A policy of your own: after each answer the job is asked again in `interval(look)` seconds.
@@ -220,7 +252,7 @@ class IntervalPolling:
     >>> patient = IntervalPolling(lambda look: 2.0 if look.stage is Stage.PROCESSING else 10.0)
     """
 
-    interval: Callable[[Look], float]
+    interval: Callable[[Look], float] = attrs.field(validator=_check_function)
 
     def scheduler(self, *, polls_per_second: float, seed: int, learned: str | None = None) -> Scheduler:
         """See `PollPolicy`."""
@@ -235,7 +267,7 @@ class FixedPolling:
     FixedPolling(interval=2.5)
     """
 
-    interval: float = attrs.field(default=5.0, validator=attrs.validators.gt(0))
+    interval: float = attrs.field(default=5.0, validator=POSITIVE)
 
     def scheduler(self, *, polls_per_second: float, seed: int, learned: str | None = None) -> Scheduler:
         """See `PollPolicy`."""
@@ -250,9 +282,9 @@ class ExponentialPolling:
     ExponentialPolling(first=2.0, factor=1.5, ceiling=30.0)
     """
 
-    first: float = attrs.field(default=1.0, validator=attrs.validators.gt(0))
-    factor: float = attrs.field(default=1.5, validator=attrs.validators.ge(1))
-    ceiling: float = attrs.field(default=20.0, validator=attrs.validators.gt(0))
+    first: float = attrs.field(default=1.0, validator=POSITIVE)
+    factor: float = attrs.field(default=1.5, validator=number_that(lambda value: value >= 1, "Use 1 or more."))
+    ceiling: float = attrs.field(default=20.0, validator=POSITIVE)
 
     def scheduler(self, *, polls_per_second: float, seed: int, learned: str | None = None) -> Scheduler:
         """See `PollPolicy`."""
