@@ -15,7 +15,7 @@ import attrs
 
 from .dollars import dollars
 from .frozen import frozen
-from .job import DURATION_RANGE, Job
+from .job import DURATION_RANGE, Job, check_job
 
 PRICE_USD_PER_SECOND: Final[Mapping[tuple[str, bool], Decimal]] = {
     ("360p", False): Decimal("0.025"),
@@ -64,13 +64,18 @@ class Estimate:
 
 
 def estimate(jobs: Iterable[Job]) -> Estimate:
-    """The price of the jobs, pure and offline. *Charges* nothing.
+    """The price of the jobs, pure and offline. *Charges* nothing. *Raises* `InvalidJobError` for what is no job.
 
     >>> estimate([Job("cat.jpg", "yawns"), Job("dog.jpg", "barks", quality="1080p")]).total_usd
     Decimal('0.625')
     """
-    prices = tuple(price_usd(job) for job in jobs)
+    prices = tuple(_price_at(index, job) for index, job in enumerate(jobs))
     return Estimate(total_usd=sum(prices, Decimal(0)), per_job=prices)
+
+
+def _price_at(index: int, job: Job) -> Decimal:
+    check_job(job, f"jobs[{index}]")
+    return price_usd(job)
 
 
 @attrs.define(eq=False, repr=False, kw_only=True)

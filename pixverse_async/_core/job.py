@@ -283,6 +283,14 @@ def job_from_row(row: object, index: int = 0) -> tuple[Job, InvalidJobError | No
         return unchecked_job(fields), error
 
 
+def check_job(job: object, field: str = "job") -> None:
+    """*Raises* `InvalidJobError` for what is no `Job`, such as a row or a path: not everybody has a type checker."""
+    if not isinstance(job, Job):
+        problem = f"of type {type(job).__name__}, which is no Job"
+        remedy = "Give Job(image, prompt, ...), or Job(**row) of a row."
+        raise InvalidJobError(field, _safe_repr(job), problem, remedy)
+
+
 def _row_problem(fields: Mapping[str, object]) -> InvalidJobError | None:
     known = [field.name for field in attrs.fields(Job)]
     for name in fields:

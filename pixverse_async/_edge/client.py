@@ -23,7 +23,7 @@ import attrs
 from .._core import replies, retry, wire
 from .._core.config import Endpoint, read_endpoint
 from .._core.errors import ConfigError, StoppedError, TransportError
-from .._core.job import Job
+from .._core.job import Job, check_job
 from .._core.outcome import Outcome
 from .._core.reconcile import RESUBMIT_AFTER
 from .._core.redaction import redact
@@ -155,6 +155,7 @@ class Client:
         before looking in the console.
         """
         transport = self._open_transport()
+        check_job(job)
         return await submit_one(transport, self._images(transport, patience=0.0), job, self._rng)
 
     def attach(self, request_id: str) -> Handle:
@@ -173,6 +174,7 @@ class Client:
         *Charges* when it succeeds. No journal is kept: for work that must survive a crash use `generate_many`.
         *Cancellation*: as of `submit`; `attach` takes the request up again.
         """
+        check_job(job)
         target = Path(path)
         if target.suffix != ".mp4":
             raise ConfigError("path", f"{target.name!r} does not end in .mp4", "The service makes MP4 files only.")

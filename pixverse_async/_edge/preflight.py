@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from .._core.job import Job
+from .._core.job import Job, check_job
 from .images import check_fetchable, prepare, web_url_of
 
 
@@ -20,6 +20,7 @@ async def check_image(job: Job, *, is_service_local: bool = False) -> tuple[str,
     Traceback (most recent call last):
     pixverse_async._core.errors.InvalidJobError: ...the service cannot reach 192.168.1.20, which is of this machine ...
     """
+    check_job(job)
     link = web_url_of(job)
     if link is not None:
         check_fetchable(job, link, allow_loopback=is_service_local)

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import anyio
 import attrs
@@ -18,9 +19,12 @@ from pixverse_async import (
     ConfigError,
     DirectorySink,
     FixedPolling,
+    InvalidJobError,
     Job,
     JobEvent,
     UnexpectedError,
+    check_image,
+    estimate,
     jobs_on_record,
 )
 from pixverse_async._core.lifecycle import SubmitStarted
@@ -327,3 +331,16 @@ async def test_no_job_at_all_is_logged(tmp_path: Path, caplog: pytest.LogCapture
     assert ["there was no job to do; an iterator of jobs can be used only once"] == [
         record.getMessage() for record in caplog.records
     ]
+
+
+@pytest.mark.parametrize("given", [{"image": "cat.jpg", "prompt": "it yawns"}, "cat.jpg", None], ids=repr)
+async def test_what_is_no_job_is_refused_where_one_is_wanted(tmp_path: Path, given: Any) -> None:
+    """A row, which `generate_many` takes, or a path: the message says what to give instead."""
+    scene = Scene.set(tmp_path)
+    async with scene.client() as client:
+        for call in (client.submit(given), client.generate(given, tmp_path / "cat.mp4"), check_image(given)):
+            with pytest.raises(InvalidJobError, match=r"^job=.*, which is no Job. Give Job\(image, prompt"):
+                await call
+    with pytest.raises(InvalidJobError, match=r"^jobs\[1\]=.*, which is no Job"):
+        estimate([*some_jobs(1), given])
+    assert not scene.transport.calls
