@@ -47,6 +47,8 @@ from .limits import (
     check_plural,
     check_policy,
     check_polls_per_second,
+    check_sink,
+    path_of,
     read_budget,
     retry_before_utc,
 )
@@ -175,7 +177,7 @@ class Client:
         *Cancellation*: as of `submit`; `attach` takes the request up again.
         """
         check_job(job)
-        target = Path(path)
+        target = path_of("path", path)
         if target.suffix != ".mp4":
             raise ConfigError("path", f"{target.name!r} does not end in .mp4", "The service makes MP4 files only.")
         if await anyio.Path(target).exists():
@@ -289,10 +291,11 @@ class Client:
         check_observer(on_event)
         check_policy(poll_policy)
         check_polls_per_second(polls_per_second)
+        check_sink(sink)
         budget = read_budget(budget_usd)
         transport = self._open_transport()
         async with AsyncExitStack() as stack:
-            folder = Path(output_dir)
+            folder = path_of("output_dir", output_dir)
             place = DirectorySink(folder) if sink is None else sink
             await place.prepare()
             kept_at = _journal_path(journal, folder if sink is None else None)
@@ -347,7 +350,12 @@ def _journal_path(journal: bool | str | os.PathLike[str], folder: Path | None) -
     if journal is False:
         return None
     if journal is not True:
-        return Path(journal)
+        path = path_of("journal", journal)
+        if not path.name:
+            raise ConfigError(
+                "journal", f"{str(journal)!r} names no file", "Give the path of a file, True or False."
+            )
+        return path
     if folder is None:
         raise ConfigError("journal", "a sink has no folder to keep it in", "Give journal= a path, or False.")
     return folder / JOURNAL_NAME

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import AsyncGenerator
-from pathlib import Path
 
 import anyio
 import attrs
@@ -29,7 +28,7 @@ from .download import download
 from .flight import Flight
 from .images import ImageHost, identify
 from .journal import NoJournal
-from .limits import Limits, check_policy
+from .limits import Limits, check_policy, check_timeout, path_of
 from .poll import EMPTY_SUCCESS_LOOKS, failure_of
 from .reconcile import Reconciler
 from .run import Run, utc_now
@@ -50,6 +49,7 @@ class Handle:
     """An accepted request. It costs nothing to hold, to lose, or to make again from its id.
 
     >>> import asyncio, tempfile
+    >>> from pathlib import Path
     >>> from pixverse_async import Client, FixedPolling
     >>> from pixverse_async.emulator import Emulator, tiny_film
     >>> async def main(path: Path) -> None:
@@ -90,6 +90,7 @@ class Handle:
         *Raises* `GenerationError` when the service made no video, `DeadlineExceededError` after `timeout` seconds
         (the request lives on), `ApiError` when the service does not know the request or refuses the key.
         """
+        check_timeout(timeout)
         word = "queued"
         empty_successes = 0
         with anyio.move_on_after(timeout):
@@ -114,7 +115,7 @@ class Handle:
 
         *Raises* what `result` raises, and `DownloadError`; the video stays at the service and can be saved again.
         """
-        target = Path(path)
+        target = path_of("path", path)
         sink = DirectorySink(target.parent)
         await sink.prepare()
         for attempt in range(STATUS_TRIES):

@@ -6,12 +6,14 @@ All are checked before anything is sent, since not everybody has a type checker.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from inspect import iscoroutinefunction
 from numbers import Integral, Number, Real
-from typing import Any, Literal, TypeAlias, get_args
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, cast, get_args
 
 import attrs
 
@@ -119,6 +121,38 @@ def check_observer(on_event: object) -> None:
         raise ConfigError("on_event", f"{redact(repr(on_event), 60)} cannot be called", remedy)
     if iscoroutinefunction(on_event) or iscoroutinefunction(getattr(on_event, "__call__", None)):  # noqa: B004 - its kind is asked for
         raise ConfigError("on_event", "a coroutine function, which nobody would await", remedy)
+
+
+def check_sink(sink: object) -> None:
+    """*Raises* `ConfigError` for what no video can be saved in: its methods are met one after the other."""
+    if sink is None:
+        return
+    if isinstance(sink, type):
+        problem = f"the class {sink.__name__} instead of one of its objects"
+    elif missing := [
+        name for name in ("prepare", "open", "exists", "find") if not callable(getattr(sink, name, None))
+    ]:
+        problem = f"{redact(repr(sink), 60)} is no sink: it has no {' and no '.join(missing)}"
+    else:
+        return
+    raise ConfigError(
+        "sink", problem, "Give a DirectorySink(folder), a OnePieceSink or one of your own; see Sink."
+    )
+
+
+def path_of(setting: str, value: object) -> Path:
+    """The path that was given. *Raises* `ConfigError` for what is none."""
+    given = cast("str | os.PathLike[str]", value)
+    text: object = os.fspath(given) if isinstance(given, str | os.PathLike) else None  # pyright: ignore[reportUnnecessaryIsInstance]  not everybody has a checker
+    if not isinstance(text, str) or "\0" in text:
+        raise ConfigError(setting, f"{redact(repr(given), 60)} is no path", "Give a str or a Path.")
+    return Path(text)
+
+
+def check_timeout(timeout: object) -> None:
+    """*Raises* `ConfigError` for what is no time to wait. None is for ever."""
+    if timeout is not None and (not isinstance(timeout, Real) or not float(timeout) >= 0):
+        raise ConfigError("timeout", f"{redact(repr(timeout), 60)} is out of range", "Use seconds, 0 or more.")
 
 
 def check_policy(poll_policy: object) -> None:

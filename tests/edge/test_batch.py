@@ -18,6 +18,7 @@ from pixverse_async import (
     Client,
     ConfigError,
     DeadlineExceededError,
+    DirectorySink,
     FixedPolling,
     GenerationError,
     InsufficientCreditsError,
@@ -170,6 +171,12 @@ class TellsLater:
         ("max_downloads", 2.5, "2.5 is no whole number"),
         ("job_timeout", None, "None is no number"),
         ("job_timeout", math.nan, "nan is too small"),
+        ("sink", DirectorySink, "the class DirectorySink instead"),
+        ("sink", object(), "it has no prepare and no open and no exists and no find"),
+        ("output_dir", None, "None is no path"),
+        ("output_dir", "a\0b", "is no path"),
+        ("journal", 5, "5 is no path"),
+        ("journal", "", "'' names no file"),
     ],
 )
 async def test_an_argument_of_the_wrong_kind_is_refused_before_anything_is_sent(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import math
 from collections import Counter
 from pathlib import Path
 
@@ -159,6 +160,11 @@ async def test_a_handle_says_what_is_wrong_with_it() -> None:
             stray = client.attach("5a7a5466-0000-4000-8000-000000000000")
             with pytest.raises(ApiError, match="request belongs to the key and organisation"):
                 await stray.status()
+            for timeout in (math.nan, -1.0, "60"):
+                with pytest.raises(ConfigError, match=r"timeout: .* is out of range"):
+                    await stray.result(timeout)  # pyright: ignore[reportArgumentType]
+            with pytest.raises(ConfigError, match="path: 5 is no path"):
+                await stray.save(5)  # pyright: ignore[reportArgumentType]
         with pytest.raises(ConfigError, match="Client: closed"):
             await stray.status()
 
