@@ -5,7 +5,7 @@
 
 Needs the extra `telemetry`, which is the API alone: what is recorded goes where your application's own SDK sends it,
 and nowhere without one. Names follow the GenAI conventions where they have one; the rest begins with `pixverse`.
-No prompt, image, key or link is in an attribute.
+No prompt, image, key or link is in an attribute, or in the reason that a failed span gives.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from opentelemetry import metrics, trace
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, TracerProvider
 
-from . import JobEvent, Outcome, Succeeded
+from . import InvalidJobError, JobEvent, Outcome, PixverseError, Succeeded
 
 SCOPE: Final = "pixverse_async"
 MODEL: Final = "pixverse-v6-i2v"
@@ -130,7 +130,7 @@ class Telemetry:
         common: Attributes = {**COMMON, "pixverse.outcome": word}
         if not isinstance(outcome, Succeeded):
             common["error.type"] = type(outcome.error).__name__
-            job.span.set_status(Status(StatusCode.ERROR, outcome.error.describe()))
+            job.span.set_status(Status(StatusCode.ERROR, _why(outcome.error)))
         job.span.set_attributes({**common, **_facts(outcome)})
         job.span.end()
         self._measure(outcome, common, _now() - job.began_at)
@@ -144,6 +144,11 @@ class Telemetry:
             self._generations.record(times.generating, common)
         if times.detected_late_by is not None:
             self._delays.record(times.detected_late_by, common)
+
+
+def _why(error: PixverseError) -> str:
+    """The reason, without the value that a wrong job holds: it may be the prompt, or where the image is."""
+    return f"{error.field}: {error.problem}" if isinstance(error, InvalidJobError) else error.describe()
 
 
 def _facts(outcome: Outcome) -> Attributes:

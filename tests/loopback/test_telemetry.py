@@ -83,6 +83,23 @@ async def test_each_job_is_a_span_and_counted(tmp_path: Path) -> None:
     assert service.api_key not in told
 
 
+async def test_a_wrong_job_is_told_of_without_its_prompt_and_image(tmp_path: Path) -> None:
+    """The error quotes them, for its reader; a span goes to whoever watches the application."""
+    record = Recorder()
+    jobs: list[Any] = [
+        {"image": "https://h.example/cat.png", "prompt": SECRET * 1000},
+        Job(tmp_path / f"{SECRET}.png", "yawns", name="cat"),
+    ]
+    with record.observer() as on_event:
+        batch = await generate_many(jobs, on_event=on_event, api_key="key", output_dir=tmp_path / "videos")
+    assert [True, True] == [SECRET in str(one.error) for one in batch.failed]
+    spans = record.spans.get_finished_spans()
+    assert ["image: no such file", "prompt: 6000 characters long"] == sorted(
+        str(one.status.description) for one in spans
+    )
+    assert SECRET not in str([one.to_json() for one in spans])
+
+
 def test_a_batch_that_was_cancelled_leaves_no_open_span() -> None:
     """Leaving the block ends them as interrupted."""
     record = Recorder()
