@@ -10,6 +10,9 @@ from typing import Any, Final, cast
 
 from .._core.errors import ConfigError
 from .._core.job import Job, Quality, job_from_row
+from .._core.names import url_scheme
+from .._core.redaction import redact
+from .limits import path_of
 
 IMAGE_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".gif", ".bmp", ".avif"})
 
@@ -73,8 +76,8 @@ def jobs_from_images(
 
     `cat.txt` beside `cat.jpg` holds that image's own prompt; `cat.json` holds any of `Job`'s parameters but the
     image, such as `{"prompt": "the cat yawns", "duration": 8}`.
-    *Charges* nothing. *Raises* `ConfigError` for an image without a prompt or a sidecar that cannot be read;
-    `InvalidJobError` for a parameter out of range.
+    *Charges* nothing. *Raises* `ConfigError` for what is no list of files, an image without a prompt or a sidecar that
+    cannot be read; `InvalidJobError` for a parameter out of range.
 
     >>> [job.stem for job in jobs_from_images(["dog.jpg", "cat.jpg"], prompt="it snows", duration=8)]
     ['dog', 'cat']
@@ -87,7 +90,20 @@ def jobs_from_images(
         "multi_clip": multi_clip,
         "seed": seed,
     }
-    return [_job_of(Path(image), given) for image in images]
+    if isinstance(images, str | bytes | os.PathLike):  # a str would be taken for a list of its letters
+        problem = f"a single {type(images).__name__} instead of several files"
+        remedy = "Give a list of paths, such as [path]; a folder to jobs_from_folder."
+        raise ConfigError("images", problem, remedy)
+    return [_job_of(_file(image), given) for image in images]
+
+
+def _file(image: object) -> Path:
+    """The path that was given, which of a link `Path` would make another one."""
+    path = path_of("images", image)
+    if isinstance(image, str) and url_scheme(image) is not None:
+        problem = f"{redact(image, 60)!r} is a link, not a file"
+        raise ConfigError("images", problem, "Give Job(link, prompt) for it.")
+    return path
 
 
 def _is_image(path: Path) -> bool:

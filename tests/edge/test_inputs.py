@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,6 +69,21 @@ def test_a_wrong_sidecar_is_named(tmp_path: Path, sidecar: str, content: bytes, 
         jobs_from_folder(tmp_path)
     assert says in str(caught.value)
     assert isinstance(caught.value, ConfigError | InvalidJobError)
+
+
+@pytest.mark.parametrize(
+    ("images", "says"),
+    [
+        ("cat.jpg", "a single str instead of several files"),
+        (Path("cat.jpg"), f"a single {type(Path()).__name__} instead of several files"),
+        (["https://h.example/cat.jpg"], "'https://h.example/cat.jpg' is a link, not a file"),
+        ([7], "7 is no path"),
+    ],
+)
+def test_what_is_no_list_of_files_is_named(images: Any, says: str) -> None:
+    """A str was taken for a list of its letters, and a link for a file of nearly its name."""
+    with pytest.raises(ConfigError, match=f"^images: {says}"):
+        jobs_from_images(images, prompt="it snows")
 
 
 def test_a_place_without_images_is_named(tmp_path: Path) -> None:
