@@ -110,7 +110,7 @@ class Reconciler:
     async def _read_named(self, flight: Flight) -> None:
         """An error reply that named an id is settled by reading it."""
         named = flight.record.named_id
-        if named is None or named in self._claimed():
+        if named is None or named in self._run.request_ids:
             return
         answer = await answer_to(self._run.transport, wire.status_call(named))
         verdict = retry.judge_status(answer, named, utc_now())
@@ -137,14 +137,14 @@ class Reconciler:
         skew = 0.0 if server_time is None else server_time - utc_now()
         rivals = self._under_way()
         lost = [one.lost for one in self._waiting.values() if one.lost.started.payload_sha256 not in rivals]
-        for key, request_id in reconcile.claim(lost, listing.records, self._claimed(), skew).items():
+        for key, request_id in reconcile.claim(lost, listing.records, self._run.request_ids, skew).items():
             await self._adopt(self._waiting[key], request_id)
         if self._run.limits.on_unknown != "resubmit":
             return
         for one in self._waiting.values():
             if one.flight.record.has_gaps:
                 continue  # The list may show the submit that is looked for without anybody knowing its seed.
-            if one.look_at <= now and reconcile.is_conclusive(one.lost, listing, skew, self._claimed()):
+            if one.look_at <= now and reconcile.is_conclusive(one.lost, listing, skew, self._run.request_ids):
                 one.clean_listings += 1
                 one.last_clean_at = now
 
@@ -155,12 +155,6 @@ class Reconciler:
             for record in self._run.log.records.values()
             if record.state is State.SUBMITTING and record.started is not None
         )
-
-    def _claimed(self) -> frozenset[str]:
-        """The ids that jobs hold, or held before they failed and were sent again."""
-        records = self._run.log.records.values()
-        held = {record.request_id for record in records if record.request_id is not None}
-        return frozenset(held.union(*(record.past_ids for record in records if record.past_ids)))
 
     async def _adopt(self, one: _Waiting, request_id: str) -> None:
         await self._run.note(one.flight, Reconciled(request_id=request_id))

@@ -84,6 +84,14 @@ async def test_a_finished_folder_goes_on_as_anybody(tmp_path: Path) -> None:
     assert ["Succeeded"] * 3 == kinds(await ours.run(some_jobs(3)))
 
 
+async def test_an_id_of_another_account_hides_no_lost_submit(tmp_path: Path) -> None:
+    """A lost submit is found under an id that a finished job of another account has there: it is another request."""
+    await Scene.set(tmp_path).run(some_jobs(1))
+    theirs = Elsewhere(Scene.set(tmp_path, "submit:drop_after_commit:nth=1"), {"api_key": "another"})
+    assert ["Succeeded"] == kinds(await theirs.run(some_jobs(2)[1:]))
+    assert 1 == len({one.request_id for one in jobs_on_record(tmp_path)})
+
+
 async def test_a_lost_file_of_another_account_is_neither_asked_for_nor_bought(tmp_path: Path) -> None:
     """A video that was removed can be fetched again as the account that made it, and until then it stays on record."""
     ours = Scene.set(tmp_path)
