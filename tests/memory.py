@@ -28,8 +28,8 @@ from pixverse_async._edge.images import ImageHost
 from pixverse_async._edge.journal import EventLog
 from pixverse_async._edge.limits import Limits
 from pixverse_async._edge.plan import Jobs
-from pixverse_async._edge.run import utc_now
 from pixverse_async._edge.transport import STALL_TIMEOUT, MediaReply
+from pixverse_async._edge.wall_clock import utc_now
 from pixverse_async.emulator import EmulatedCloud, Response, Rule, Settings
 
 

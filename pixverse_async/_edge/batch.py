@@ -44,10 +44,11 @@ from .plan import SUFFIX, Item, Jobs, OnRecord, Planner, each, failed_earlier
 from .poll import Poller
 from .reconcile import Reconciler
 from .retries import Retries
-from .run import Run, utc_now
+from .run import Run
 from .sinks import Sink
 from .submit import Submitter
 from .transport import Transport
+from .wall_clock import utc_now
 
 SUBMIT_WORKERS = 64
 """Jobs being uploaded and sent at once, at most. Submits were seen to block for a minute: a few are not enough."""

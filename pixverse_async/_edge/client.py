@@ -55,11 +55,11 @@ from .limits import (
 from .plan import Jobs
 from .record import JOURNAL_NAME, existing_journal
 from .retries import OUTAGE_PATIENCE
-from .run import utc_now
 from .sinks import Sink
 from .threads import in_thread
 from .timing import warm_scheduler
 from .transport import AiohttpTransport, Transport
+from .wall_clock import utc_now
 
 DEFAULT_POLICY = AdaptivePolling()
 NOTHING_SENT = "resume looks after what was sent before, and sends nothing"

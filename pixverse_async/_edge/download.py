@@ -15,7 +15,6 @@ import errno
 import random
 from collections.abc import Sequence
 from contextlib import aclosing
-from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
 import anyio
@@ -49,6 +48,7 @@ from .retries import Retries, Tries
 from .sinks import Part, Sink
 from .threads import in_thread
 from .transport import MediaReply, Transport
+from .wall_clock import utc_now
 
 DownloadEnd: TypeAlias = Saved | LinkExpired | DownloadAbandoned
 """What a download comes to."""
@@ -178,7 +178,7 @@ class _Download:
                 is_file = media.status in (200, 206)
                 body = b"" if is_file else await read_head(media)
                 reply = Reply(status=media.status, headers=media.headers, body=body)
-                verdict = judge(reply, held, self._limits, datetime.now(UTC).timestamp())
+                verdict = judge(reply, held, self._limits, utc_now())
                 stop = await self._follow(verdict, media)
         except TransportError as problem:
             return Again(why=problem.what, is_away=True)

@@ -31,9 +31,10 @@ from .journal import NoJournal
 from .limits import Limits, check_policy, check_timeout, path_of
 from .poll import EMPTY_SUCCESS_LOOKS, failure_of
 from .reconcile import Reconciler
-from .run import Run, utc_now
+from .run import Run
 from .submit import Submitter
 from .transport import Transport
+from .wall_clock import utc_now
 
 STATUS_TRIES = 5
 """Tries of one `status()`: a status call is free and safe to repeat."""

@@ -17,7 +17,6 @@ import logging
 from collections.abc import Callable, Mapping
 from concurrent import futures
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
@@ -29,6 +28,7 @@ from .._core.errors import JournalError
 from .._core.journal_format import Replay, event_line, scrub
 from .._core.lifecycle import NEW_JOB, NOT_SYNCED, Event, JobRecord, State, StatusSeen, advance
 from .journal_file import JournalFile, open_journal
+from .wall_clock import utc_now
 
 logger = logging.getLogger("pixverse_async")
 
@@ -152,7 +152,7 @@ class Journal:
         if is_durable:
             self._check_writable()
         if self._is_news(key, event) and self._failure is None and not self._is_closing:
-            group = self._put(event_line(self._next_seq, datetime.now(UTC).timestamp(), key, event), is_durable)
+            group = self._put(event_line(self._next_seq, utc_now(), key, event), is_durable)
             if is_durable:
                 await group.done.wait()
                 self._raise_if(group.failure)

@@ -28,6 +28,7 @@ from .._core.journal_format import Replay, compacted, header_line, read_journal
 from .._core.whose import without_account
 from .locks import release, try_lock
 from .network import network_warning
+from .wall_clock import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -130,7 +131,7 @@ def _prepare(path: Path) -> Replay:
         if torn := data[replay.good_bytes :]:
             _keep_aside(path, torn)
             os.ftruncate(fd, replay.good_bytes)
-        now = datetime.now(UTC).timestamp()
+        now = utc_now()
         if replay.next_seq == 0:
             _write_all(fd, header_line(now))
         elif replay.ends_open:
@@ -166,7 +167,7 @@ def repair_file(path: Path) -> Repaired:
                 return Repaired(salvage=found, damaged=None)
             damaged = _aside(path, "damaged")
             _write_new(damaged, data)
-            _replace(path, compacted(found.records, datetime.now(UTC).timestamp()))
+            _replace(path, compacted(found.records, utc_now()))
             return Repaired(salvage=found, damaged=damaged)
     except OSError as problem:
         what = f"it cannot be repaired ({problem.strerror or problem})"
@@ -187,7 +188,7 @@ def forget_accounts(path: Path) -> int:
 
 def _rewrite(path: Path, records: Mapping[str, JobRecord]) -> None:
     try:
-        _replace(path, compacted(records, datetime.now(UTC).timestamp()))
+        _replace(path, compacted(records, utc_now()))
     except OSError as problem:
         what = f"it cannot be written ({problem.strerror or problem})"
         raise JournalError(str(path), what, "See to the folder; the file is as it was.") from problem

@@ -25,7 +25,8 @@ from .._core.schedule.budget import calls_at_once
 from .._core.wire import Reply, Status
 from .calls import answer_to, flat_task_group
 from .flight import Flight
-from .run import Run, utc_now
+from .run import Run
+from .wall_clock import utc_now
 
 _LATEST = 0.1
 """How much the latest call counts in what a call is said to take: ten calls tell."""

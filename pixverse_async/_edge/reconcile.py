@@ -23,7 +23,8 @@ from .._core.retry import Seen
 from .._core.wire import Listing
 from .calls import answer_to
 from .flight import Flight
-from .run import Run, utc_now
+from .run import Run
+from .wall_clock import utc_now
 
 logger = logging.getLogger("pixverse_async")
 

@@ -12,7 +12,6 @@ import logging
 import random
 import traceback
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TypedDict
@@ -324,8 +323,3 @@ class _CommonFields(TypedDict):
     seed: int | None
     usd: Decimal
     timings: Timings
-
-
-def utc_now() -> float:
-    """Epoch seconds of the wall clock, for records only: no decision waits on it."""
-    return datetime.now(UTC).timestamp()

@@ -31,7 +31,8 @@ from .._core.whose import Whose
 from .calls import Grace, answer_to
 from .flight import Flight
 from .images import ImageHost
-from .run import Run, utc_now
+from .run import Run
+from .wall_clock import utc_now
 
 POST_GRACE = 10.0
 """Seconds that a cancelled batch waits for the answer to a POST that is under way (faults study, 2026)."""

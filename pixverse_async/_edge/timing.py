@@ -11,13 +11,13 @@ import logging
 import random
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import anyio
 
 from .._core.schedule import PollPolicy, Scheduler
+from .wall_clock import utc_now
 
 TIMING_SUFFIX: Final = ".timing.json"
 MAX_AGE: Final = 30 * 86_400.0
@@ -66,7 +66,7 @@ async def write_timing(path: Path, learned: str | None) -> None:
 def _read(path: Path) -> str | None:
     try:
         facts = path.stat()
-        if facts.st_size > MAX_BYTES or datetime.now(UTC).timestamp() - facts.st_mtime > MAX_AGE:
+        if facts.st_size > MAX_BYTES or utc_now() - facts.st_mtime > MAX_AGE:
             logger.info("the learned timing in %s is too old or too large, and not used", path.name)
             return None
         return path.read_text(encoding="utf-8")

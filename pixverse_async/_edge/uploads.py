@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import random
 import re
-from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -27,6 +26,7 @@ from .._core.wire import Grant, Reply
 from .calls import answer_to
 from .retries import Retries, Tries
 from .transport import Transport
+from .wall_clock import utc_now
 
 MAX_TRIES: Final = 5
 """With the waits of `retry.backoff` between them 7 to 15 s, and in an outage of all uploads as long as that lasts."""
@@ -85,7 +85,7 @@ async def _ask(transport: Transport, file_type: FileType, *, allow_loopback: boo
         return _Setback(error=answer)
     if answer.is_success:
         return _checked(replies.read_grant(answer), allow_loopback=allow_loopback)
-    error = retry.api_error(answer, _now_utc())
+    error = retry.api_error(answer, utc_now())
     if _may_pass(answer.status):
         return _Setback(error=error, wait=_asked_wait(answer))
     raise error
@@ -121,7 +121,7 @@ def _may_pass(status: int) -> bool:
 
 
 def _asked_wait(reply: Reply) -> float:
-    wait = retry.retry_after(reply, _now_utc())
+    wait = retry.retry_after(reply, utc_now())
     return 0.0 if wait is None else wait
 
 
@@ -129,7 +129,3 @@ def _storage_code(reply: Reply) -> str:
     """The one word of storage's XML that is safe to quote: the rest repeats the signed link."""
     match = re.search(rb"<Code>(\w{1,60})</Code>", reply.body[:4096])
     return match[1].decode() if match else "no reason given"
-
-
-def _now_utc() -> float:
-    return datetime.now(UTC).timestamp()

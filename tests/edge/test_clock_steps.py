@@ -12,7 +12,7 @@ import anyio
 import pytest
 
 from pixverse_async import Job, Timings
-from pixverse_async._edge import download, journal, run
+from pixverse_async._edge import wall_clock
 from tests.memory import Scene, kinds
 from tests.virtual_time import VirtualTimeLoop
 
@@ -37,8 +37,7 @@ def stepping(monkeypatch: pytest.MonkeyPatch, steps: Iterator[timedelta]) -> Non
         def now(cls, tz: tzinfo | None = None) -> datetime:  # pyright: ignore[reportIncompatibleMethodOverride]
             return datetime.now(tz) + next(steps)
 
-    for module in (run, journal, download):
-        monkeypatch.setattr(module, "datetime", Clock)
+    monkeypatch.setattr(wall_clock, "datetime", Clock)
 
 
 async def _batch(folder: Path, *, list_lag: float = 0.0) -> Trace:

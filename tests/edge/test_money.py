@@ -27,7 +27,7 @@ from pixverse_async._core.lifecycle import NEW_JOB, Event, JobRecord, advance
 from pixverse_async._core.wire import Call, Reply
 from pixverse_async._edge.journal import Journal
 from pixverse_async._edge.record import JOURNAL_NAME
-from pixverse_async._edge.run import utc_now
+from pixverse_async._edge.wall_clock import utc_now
 from pixverse_async.emulator.faults import MEDIA_FAULTS, PUT_FAULTS
 from tests.memory import MemoryTransport, Scene, kinds, some_jobs, tiny_png
 

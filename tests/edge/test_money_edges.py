@@ -23,7 +23,7 @@ from pixverse_async._edge.batch import open_budget
 from pixverse_async._edge.journal import Journal
 from pixverse_async._edge.limits import Limits
 from pixverse_async._edge.record import JOURNAL_NAME
-from pixverse_async._edge.run import utc_now
+from pixverse_async._edge.wall_clock import utc_now
 from tests.core.test_journal_format import resealed
 from tests.edge.test_crash_points import Killed
 from tests.memory import MemoryTransport, Scene, kinds, some_jobs
