@@ -1,18 +1,21 @@
-"""What the leaves say alike, on a screen and on a page: money, text from outside, a folder. Knows nothing of jobs."""
+"""What the leaves say alike, on a screen and on a page: money, text from outside, a folder, an address.
+
+Knows nothing of jobs.
+"""
 
 from __future__ import annotations
 
 import re
 from typing import Final
 
+from ._core.config import is_loopback_host
 from ._core.dollars import dollars
+from ._core.redaction import DATA_URI, TOKEN
 from ._edge.network import network_warning
 
-__all__ = ["clean", "dollars", "network_warning"]
+__all__ = ["clean", "dollars", "is_loopback_host", "network_warning"]
 
 _LINK: Final = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*)://(?:[^/\s?#\"'<>]*@)?([^/\s?#\"'<>]*)([^\s\"'<>]*)")
-_TOKEN: Final = re.compile(r"\beyJ[\w-]{6,}(?:\.[\w-]*)*|(?i:\bbearer)\s+[\w.~+/=-]{8,}")
-_DATA: Final = re.compile(r"(?i)\b(data:[\w/+.;=-]{0,120},)[^\s\"'<>]{24,}")
 
 
 def clean(text: str) -> str:
@@ -22,7 +25,7 @@ def clean(text: str) -> str:
     'see https://storage.example/… [2J , …'
     """
     printable = "".join(char if char.isprintable() else " " for char in text)
-    return _LINK.sub(_host, _DATA.sub(r"\1…", _TOKEN.sub("…", printable)))
+    return _LINK.sub(_host, DATA_URI.sub(r"\1…", TOKEN.sub("…", printable)))
 
 
 def _host(link: re.Match[str]) -> str:

@@ -14,9 +14,9 @@ MAX_QUOTED_CHARS = 300
 MAX_READ_CHARS = 2048
 """How much of a foreign text is looked at: 64 MB of "https://" in a row would keep the patterns busy for days."""
 
-_TOKEN = re.compile(r"eyJ[\w-]{6,}(?:\.[\w-]*)*|(?i:bearer)\s+[\w.~+/=-]{8,}")
+TOKEN = re.compile(r"eyJ[\w-]{6,}(?:\.[\w-]*)*|(?i:bearer)\s+[\w.~+/=-]{8,}")
 # GMI keys are JWTs, which all begin with eyJ (base64 of '{"').
-_DATA_URI = re.compile(r"((?i:data):[\w/+.;=-]{0,120},)[^\s\"'<>]{24,}")
+DATA_URI = re.compile(r"((?i:data):[\w/+.;=-]{0,120},)[^\s\"'<>]{24,}")
 _LOGIN = re.compile(r"((?i:https?):(?:\\?/){2})[^\s\"'<>/?#]*@")
 _QUERY = re.compile(r"((?i:https?):(?:\\?/){2}[^\s\"'<>?#]+)[?#][^\s\"'<>]+")
 # The slashes may be escaped, as in a piece of JSON that could not be read whole.
@@ -43,9 +43,9 @@ def redact(text: str, limit_chars: int = MAX_QUOTED_CHARS) -> str:
     >>> redact("PUT https://storage.example/a.png?X-Goog-Signature=1f failed for Bearer abcdefghij")
     'PUT https://storage.example/a.png?[redacted] failed for [redacted]'
     """
-    clean = _TOKEN.sub("[redacted]", text[:MAX_READ_CHARS])
+    clean = TOKEN.sub("[redacted]", text[:MAX_READ_CHARS])
     if ":" in clean:  # asked first, for prompts and paths pass here by the thousand and hold no link
-        clean = _QUERY.sub(r"\1?[redacted]", _LOGIN.sub(r"\1[redacted]@", _DATA_URI.sub(r"\1[...]", clean)))
+        clean = _QUERY.sub(r"\1?[redacted]", _LOGIN.sub(r"\1[redacted]@", DATA_URI.sub(r"\1[...]", clean)))
     if "=" in clean:
         clean = _SIGNED.sub(r"\1[redacted]", clean)
     clean = _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", " ".join(clean.split()))

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from pixverse_async import ConfigError, FixedPolling
+from pixverse_async._words import is_loopback_host
 
 from .arguments import MONEY
 from .files import replace_file
@@ -121,7 +122,7 @@ def is_service_local() -> bool:
         host = urlsplit(os.environ.get("GMI_BASE_URL", "")).hostname
     except ValueError:
         return False
-    return host in ("127.0.0.1", "localhost", "::1")
+    return is_loopback_host(host or "")
 
 
 def write_run_file(settings: RunSettings) -> None:

@@ -116,6 +116,16 @@ def test_an_estimate_needs_neither_key_nor_prompt(cli: Command, photos: Path) ->
     assert "at most $0.525" in cli("estimate", photos).out
 
 
+@pytest.mark.parametrize("host", ["localhost", "queue.localhost", "127.0.0.2", "[::1]"])
+def test_a_dry_run_takes_the_addresses_for_local_that_the_run_takes(
+    cli: Command, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    """By whatever name of this machine the service is reached, it can fetch an image from there."""
+    monkeypatch.setenv("GMI_BASE_URL", f"http://{host}:8080/apikey")
+    (job,) = jobs_of(cli, "http://localhost:9000/cat.png", "--prompt", "it yawns")
+    assert job["problem"] is None
+
+
 def test_the_same_image_under_two_names_is_noticed(cli: Command, photos: Path) -> None:
     """It is what the image holds that counts, and not the path: in words, and as an object of the JSON answer."""
     (photos / "twin.png").write_bytes((photos / "picture-1.png").read_bytes())
