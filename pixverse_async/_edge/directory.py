@@ -10,9 +10,9 @@ one: its part is made, hashed, judged, synced and published there. A longer one 
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
@@ -153,15 +153,17 @@ class DirectoryPart:
 
     async def take_up(self) -> None:
         """Open what an earlier try left. Cancelled: closed again, since nobody else would."""
-        try:
+        with ExitStack() as undo:
+            undo.callback(self._close)
             await in_thread(self._take_up)
-        except BaseException:
-            if self._file is not None:
-                self._file.close()
-            raise
+            undo.pop_all()
 
     def _take_up(self) -> None:
         self._file = open_part(self._path)
+
+    def _close(self) -> None:
+        if self._file is not None:
+            self._file.close()
 
     def _begin(self) -> PartFile:
         """The file, made if need be; bytes that another process has put there since are of no use here."""
@@ -250,9 +252,9 @@ class DirectoryPart:
         file = self._file
         if file is None:
             return
-        with contextlib.suppress(OSError):
+        with suppress(OSError):
             if self._is_kept:
                 await (in_thread(file.write_note) if file.received_bytes else self.discard())
         if not file.closed:
-            with contextlib.suppress(OSError):
+            with suppress(OSError):
                 await in_thread(file.close)

@@ -85,14 +85,12 @@ class PartFile(io.FileIO):
             descriptor = self._opened(path, flags)
             if descriptor is None:
                 continue
-            try:
+            with contextlib.ExitStack() as undo:
+                undo.callback(release, descriptor)
                 _lock(descriptor, path)
                 if self._is_ours(descriptor) and self._take_up(descriptor):
+                    undo.pop_all()
                     return descriptor
-            except BaseException:
-                release(descriptor)
-                raise
-            release(descriptor)
         raise OSError(errno.EBUSY, _IN_USE, path)
 
     def _opened(self, path: str, flags: int) -> int | None:

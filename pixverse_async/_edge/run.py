@@ -77,7 +77,8 @@ class Run:
     """Those of our account that jobs hold, or held before they failed and were sent again: no other submit's."""
     _has_observer_raised: bool = attrs.field(default=False, init=False)
     now: Callable[[], float] = attrs.field(init=False)
-    """The loop's clock: `anyio.current_time` looks up its loop at every call, and takes ten times as long."""
+    """The loop's clock. `anyio.current_time` looks up its loop at every call, and takes ten times as long: three times
+    a poll that is a thirtieth of what a poll costs."""
 
     def __attrs_post_init__(self) -> None:
         self.slots = Slots(self.limits.max_in_flight)
