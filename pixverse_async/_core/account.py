@@ -2,11 +2,11 @@
 
 A request id, and the list in which a lost submit is looked for, mean something in one account only.  Looked for in
 another one, what is paid is "not there", and would be bought again.  So each submit goes on record with the account
-that sent it, and `strangers` finds those of another account before a run asks or sends anything.
+that sent it, and `whose` finds those of another account before a run asks or sends anything.
 
 The base and the organisation are written as they are: both are addresses, no secrets.  The key is one, so of it there
-are four bytes of a keyed hash under a salt that is drawn at random: enough to notice another key, all but once in
-four billion times.  They help nobody to the key: it is a signed token, which cannot be guessed, so that a slow hash
+are four bytes of a keyed hash under a salt that is drawn at random: enough to notice another key, except once
+in four billion times.  They help nobody to the key: it is a signed token, which cannot be guessed, so that a slow hash
 would protect nothing more; 32 bits could not tell the right guess from the other billions; and the salt keeps
 journals from showing that they are of one key.  To write nothing of the key would miss the most usual change of all,
 the key of another account at the same address.

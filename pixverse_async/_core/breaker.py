@@ -1,4 +1,4 @@
-"""A fuse for new submits: when the service is failing, stop paying to find out.
+"""A circuit breaker for new submits: when the service is failing, stop paying to find out.
 
 Each submit into an outage may end as one more of unknown fate.  When half of the latest submits failed, no new one
 leaves for a while; then a read, which costs nothing, has to succeed, and then one single submit.  Pure: told of
@@ -12,20 +12,24 @@ from typing import Final
 
 import attrs
 
+# The numbers are those of the faults study (2026).
 WINDOW: Final = 30.0
 """Seconds of history that count."""
 MOST_CALLS: Final = 20
+"""Submits of that history that count, the latest."""
 FEWEST_CALLS: Final = 10
 """Below this many, a share says little: two of three may be chance."""
 FAILURE_SHARE: Final = 0.5
+"""The part of them that has to fail before it opens."""
 FIRST_PAUSE: Final = 5.0
+"""Seconds that it stays open; doubled with each read or submit on trial that fails..."""
 LONGEST_PAUSE: Final = 60.0
-"""Seconds; doubled with each probe that fails. The numbers are those of the faults study (2026)."""
+"""...up to this."""
 
 
 @attrs.define(eq=False, repr=False)
 class Breaker:
-    """Closed: submits leave. Open: they wait. On trial: a read succeeded, and the next submit decides."""
+    """Closed: submits leave. Open: they wait. On trial (half-open): a read succeeded, and the next submit decides."""
 
     is_on_trial: bool = attrs.field(default=False, init=False)
     _results: deque[tuple[float, bool]] = attrs.field(factory=lambda: deque[tuple[float, bool]](maxlen=MOST_CALLS))

@@ -1,13 +1,15 @@
-"""How many the service takes, when nothing tells but those that were one too many.
+"""How many the service takes at once, learned from those that it failed for being too many.
 
 A limit need not come as a 429: the submit may be accepted, and its record end as failed, with "rate limit
 exceeded(RPM)" (seen live on this queue, for a sister model) or "Reached the limit for concurrent generations."
 (PixVerse's own code 500044, expected to come through).
-Whoever looks at 429s alone then has most of a batch fail.  The rule: if the n-th of those under way was one too many,
-at most n - 1 fit.  Many that fail together thus teach one number, the true one, and no cut follows a cut.
-What was learned is tried anew, by one more, only while all places are used and served; after a trial that went well
-by twice as many, so that an overload of minutes does not slow a day.  A trial that fails makes the next one wait
-twice as long: those of a long batch cost a handful of failures.
+Whoever looks at 429s alone then has most of a batch fail.
+
+The rule: if the n-th of those under way was one too many, at most n - 1 fit.  When many fail together, the lowest rank
+among them gives the limit, and the others change nothing: one overload is one cut.
+The limit may rise again, so more is tried from time to time: one more at first, once all places have been used and
+served; twice as many after each trial that went well, so that an overload of minutes does not slow a day.  A trial
+that fails makes the next one wait twice as long, so that all trials of a long batch cost a handful of jobs.
 
 Pure.  It does not know what it counts: requests at once (`Slots`), or submits in a minute (`Pacer`).
 """

@@ -1,13 +1,13 @@
 """The life of one job as a table: which event may follow which state, and what must be on disk first.
 
 Everything that changes a job's state is an event of this file and goes through `advance`; no flag
-changes beside it.  A journal is a list of these events, so resuming after a crash is `fold` over what
+changes beside it.  A journal is a list of these events, so resuming after a crash is `advance` over what
 was written, and then the same pipeline.  This file knows no clock, no disk and no HTTP; times arrive as
 fields (`*_utc` is epoch seconds of the wall clock, for records only).
 
-Invariants: a job in UNKNOWN may be billed; `request_id` is set in QUEUED, READY and SAVED; no event
-leads from UNKNOWN or QUEUED back to NEW except `ConfirmedAbsent`, which only the user's explicit
-`on_unknown="resubmit"` or `resolve` can cause.
+Invariants: a job in UNKNOWN may be billed; `request_id` is set in QUEUED and READY, and in SAVED unless
+a repair found its line lost; no event leads from UNKNOWN back to NEW except `ConfirmedAbsent`, which only
+the user's explicit `on_unknown="resubmit"` or `resolve` can cause.
 """
 
 from __future__ import annotations
@@ -178,7 +178,7 @@ class SavedFileMissing:
 
 @frozen
 class RetryRequested:
-    """The user asked, with `retry_failed=True`, to send a failed job again."""
+    """The user asked, with `retry_failed`, to send a failed job again."""
 
 
 Event: TypeAlias = (

@@ -20,13 +20,13 @@ from .retry import BACKOFF_BASE, backoff
 from .wire import RateHint
 
 WINDOW_MARGIN = 0.3
-"""Seconds. The service's window is measured at its own door: this much later than elsewhere a submit may get there."""
+"""Seconds. The service counts submits as they arrive, and one may be this much longer on its way than another."""
 CLOCK_MARGIN = 1.002
-"""And on its own clock."""
+"""Times the window's length: by so much the service's clock may run slower than ours."""
 CATCH_UP = 2.0
-"""Times the limit's own pace, no faster: room left over is used, and a limit that changed meets no burst.
+"""Times the pace of the limit, at most: room that was left over is used, and a limit that was lowered meets no burst.
 
-Bursts of a minute's whole allowance had 3.4% of the submits refused when the limit was halved; so it is 0.7%
+Bursts of a minute's whole allowance had 3.4% of the submits refused when the limit was halved; with this it is 0.7%
 (`python -m benchmarks.pace`).
 """
 FIRST_PAUSE = 2.0
@@ -36,10 +36,11 @@ SHORTEST_PAUSE = 0.1
 LONGEST_PAUSE = 120.0
 """Seconds; GMI's attested windows are a minute long."""
 HISTORY = 2 * 3600.0
-"""Seconds that starts are remembered: a limit by the hour, told by a video that failed an hour after it was sent."""
+"""Seconds that starts are remembered: enough for a limit by the hour that a video shows an hour after its submit."""
 STAGGER = 0.05
-"""The wait is lengthened by up to this part, so that several processes told the same wait do not return as one. After
-it nobody bursts, so 3 s of a minute are enough; 6 s cost 1,000 jobs at 60 a minute a fifth of a percent."""
+"""The part of a wait by which it is lengthened at most, at random: processes that were told the same wait do not return
+together. Nobody bursts after it, so 3 s of a minute are enough; with 6 s, 1,000 jobs at 60 a minute took a fifth of a
+percent longer."""
 
 
 @attrs.define(eq=False, repr=False, kw_only=True)
@@ -49,9 +50,9 @@ class Pacer:
     named: RateHint | None = None
     """The limit that a 429 named."""
     unnamed: Capacity = attrs.field(factory=Capacity)
-    """And one that only failures have shown."""
+    """A limit that only failures have shown."""
     _interval: float = 60.0
-    """Seconds in which that one counts."""
+    """Seconds over which `unnamed` counts."""
     _overloads: int = 0
     """Episodes of overload in a row, with no video made between them."""
     _resume_at: float = 0.0

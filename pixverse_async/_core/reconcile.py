@@ -25,7 +25,7 @@ from .wire import Echo, Listing, Status
 CLOCK_TOLERANCE: Final = 120.0
 """Seconds that a record may seem older than its submit, after the difference of the clocks is taken out."""
 LOOK_AFTER: Final = (2.0, 5.0, 15.0, 60.0)
-"""Seconds after the reply was lost. A delayed list was attested nowhere; these cost four calls at most."""
+"""Seconds after the reply was lost. Nobody has reported a list that lags; these looks cost four calls at most."""
 LOOK_EVERY: Final = 60.0
 """Seconds between later looks, when the user asked for certainty (`on_unknown="resubmit"`)."""
 RESUBMIT_AFTER: Final = 600.0

@@ -81,7 +81,7 @@ def was_sent(record: JobRecord) -> bool:
 
 
 def recorded(key: str, record: JobRecord) -> RecordedJob:
-    """One of them."""
+    """The job of one record."""
     started, saved = record.started, _saved(record)
     job = job_on_record(key, record)
     return RecordedJob(
@@ -115,7 +115,10 @@ def job_on_record(key: str, record: JobRecord) -> Job:
 
 
 def unsaved(records: Iterable[JobRecord], job: Job) -> list[JobRecord]:
-    """What was sent for a job like this one and is not saved: for want of the image by what was asked, not by key."""
+    """What was sent for a job like this one, and is not saved.
+
+    They are compared by what was asked: without the image, which is gone, the job has no key.
+    """
     wanted = _asked(job, image_words(job), job.seed)
     return [
         record

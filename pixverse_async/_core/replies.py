@@ -62,7 +62,7 @@ def read_record(reply: Reply) -> Status:
 def read_listing(reply: Reply) -> Listing:
     """The records in a reply to `list_call`, unreadable ones left out, without media and reasons.
 
-    Some 40 us a record: away from the loop. *Raises* `ProtocolError`.
+    It takes some 40 microseconds a record: call it on a worker thread. *Raises* `ProtocolError`.
     """
     body = _json(reply)
     items = _get(body, "requests")

@@ -1,6 +1,6 @@
-"""What a failure means: again, stop, or unknown.
+"""What an answer means, and what may follow: try again, stop, or find out what became of it.
 
-A submit costs money and has no idempotency key, so its failures fall in four kinds, and only `Deferred` may be
+A submit costs money and has no idempotency key, so its answer gets one of four verdicts, and only `Deferred` may be
 sent again: the service said it did nothing (429, 401, 402, 403, 405), or the connection was never made.
 Whatever may have been received is `Ambiguous`, every 5xx included, and goes to reconciliation.
 A read changes nothing and may be repeated as long as anybody cares for the answer.
@@ -166,7 +166,7 @@ def judge_status(answer: Reply | TransportError, request_id: str, now_utc: float
 
 
 def judge_record(reply: Reply, request_id: str) -> Seen | Again:
-    """What one status call came to that was answered with a success."""
+    """What one status call came to whose HTTP status is a success."""
     try:
         status = replies.read_record(reply)
     except ProtocolError as problem:

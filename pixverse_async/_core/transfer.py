@@ -43,14 +43,17 @@ class DownloadLimits:
     """How patient a download is, and how much it takes. Seconds and bytes."""
 
     max_bytes: int = 2 * 2**30
-    """Hundred times the largest video of the model (15 s of 1080p are about 28 MB)."""
+    """Seventy times the largest video of the model (15 s of 1080p are about 28 MB)."""
     min_bytes_per_second: float = 1024.0
     """Slower than a modem is stuck, not slow; a limit on the whole time would punish slow lines."""
     speed_window: float = 60.0
+    """Seconds over which it is taken."""
     tries: int = 5
     """In a row that brought nothing new."""
     first_pause: float = 0.5
+    """Seconds before the second try, at least; doubled with each that brought nothing..."""
     max_pause: float = 20.0
+    """...up to this."""
     aggregate_bytes: int = 2 * 2**20
     """Pieces are collected to this before they are handed to a thread: most videos of a few seconds take one hop."""
 

@@ -109,10 +109,14 @@ class Status:
     word: str
     """The service's own word for it, such as `dispatched`."""
     media: Media | None = None
+    """The video, once it is made."""
     reason: str | None = None
+    """The service's own, when it failed or was cancelled; no key or signed link is in it."""
     model: str | None = None
     created_at_utc: float | None = None
+    """Epoch seconds, by the service's clock."""
     echo: Echo | None = None
+    """What was asked, as far as the service repeats it."""
 
 
 @frozen

@@ -88,7 +88,7 @@ class Grace:
 
     @property
     def has_begun(self) -> bool:
-        """The work is to come to its end."""
+        """Whether `watch` was cancelled: what is under way has `seconds` left, and nothing more is to be begun."""
         return self._ends_at != math.inf
 
     async def unbroken(self, work: Callable[[], Awaitable[T]]) -> T:

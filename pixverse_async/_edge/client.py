@@ -71,7 +71,8 @@ class Client:
     """A connection to the service, for as long as its `async with` block.
 
     `api_key`, `base_url` and `org_id` default to GMI_API_KEY, GMI_BASE_URL and GMI_ORG_ID.
-    HTTPS_PROXY and NO_PROXY are heeded. `transport`: another way to reach the service, for tests.
+    HTTPS_PROXY and NO_PROXY are heeded. `transport`: another way to reach the service, for tests. `rng`: what seeds and
+    waits are drawn from; by default the system's own source.
     *Raises* `ConfigError` at once when the key is missing or the base is wrong; nothing is sent before the first call.
 
     >>> import asyncio
@@ -161,7 +162,10 @@ class Client:
         return await submit_one(transport, self._images(transport, patience=0.0), job, self._rng)
 
     def attach(self, request_id: str) -> Handle:
-        """The handle of a request that was submitted before, by anybody with this key. *Charges* nothing."""
+        """The handle of a request that was submitted before, by anybody with this key. *Charges* nothing.
+
+        *Raises* `ConfigError` for what can be no id. Whether the service knows it, the handle's first call tells.
+        """
         if not replies.is_request_id(request_id):
             raise ConfigError(
                 "request_id", f"{redact(request_id, 60)!r} is no request id", "Copy it as it was given."
@@ -175,6 +179,8 @@ class Client:
 
         *Charges* when it succeeds. No journal is kept: for work that must survive a crash use `generate_many`.
         *Cancellation*: as of `submit`; `attach` takes the request up again.
+        *Raises* `ConfigError` for a path that cannot be used, and `AuthError` for a refused key; whatever else goes
+        wrong is the outcome's `error`.
         """
         check_job(job)
         target = path_of("path", path)
@@ -215,8 +221,10 @@ class Client:
     ) -> AsyncGenerator[AsyncIterator[Outcome]]:
         """Outcomes in the order in which they come. Leaving the block ends every task.
 
-        The arguments are those of `generate_many`. *Cancellation*, and leaving early: POSTs under way are heard out,
-        accepted requests go on at the service, and the same call picks them up.
+        The arguments are those of `generate_many`. *Charges* for each job that succeeds, once. *Cancellation*, and
+        leaving early: POSTs under way are heard out, accepted requests go on at the service, and the same call picks
+        them up. *Raises* `ConfigError`, `AuthError`, `JournalError` and what the iterable of jobs raises, for the batch
+        as a whole; one job's failure is its outcome.
         """
         check_plural(jobs)
         async with self._outcomes(
@@ -258,6 +266,7 @@ class Client:
 
         The arguments are those of `resume`, the function. *Charges* nothing: no job is sent. *Cancellation*, and
         leaving early: what is not saved is left to the next call.
+        *Raises* `NoJournalError` when no batch has run there, `JournalError`, `ConfigError` and `AuthError`.
         """
         path = await in_thread(existing_journal, output_dir if journal is None else journal)
         async with self._outcomes(

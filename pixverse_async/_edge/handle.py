@@ -88,6 +88,7 @@ class Handle:
     async def result(self, timeout: float = DEFAULT_WAIT, *, poll_policy: PollPolicy = DEFAULT_POLICY) -> Status:
         """Wait for the end; the final status, whose `media` holds the link. *Charges* nothing.
 
+        *Cancellation*: the request goes on at the service, and may be waited for again.
         *Raises* `GenerationError` when the service made no video, `DeadlineExceededError` after `timeout` seconds
         (the request lives on), `ApiError` when the service does not know the request or refuses the key.
         """
@@ -114,7 +115,9 @@ class Handle:
     ) -> Saved:
         """Wait for the end and save the video at `path`, whole and checked. *Charges* nothing.
 
-        *Raises* what `result` raises, and `DownloadError`; the video stays at the service and can be saved again.
+        *Cancellation*: bytes that came stay in a part beside `path`, from which the next call goes on.
+        *Raises* what `result` raises, `ConfigError` for a folder that cannot be written to, and `DownloadError`; the
+        video stays at the service and can be saved again.
         """
         target = path_of("path", path)
         sink = DirectorySink(target.parent)

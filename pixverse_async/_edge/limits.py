@@ -167,7 +167,7 @@ def check_policy(poll_policy: object) -> None:
 
 
 def check_polls_per_second(polls_per_second: object) -> None:
-    """*Raises* `ConfigError`."""
+    """*Raises* `ConfigError` for what is no number, or none above 0 and up to `MAX_POLLS_PER_SECOND`."""
     if not isinstance(polls_per_second, Real) or not 0 < float(polls_per_second) <= MAX_POLLS_PER_SECOND:
         remedy = f"Use a number above 0, and not above {MAX_POLLS_PER_SECOND:g}."
         raise ConfigError("polls_per_second", f"{polls_per_second!r} is out of range", remedy)

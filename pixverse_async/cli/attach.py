@@ -16,7 +16,7 @@ from .say import answer, answer_json, tell
 from .signals import Interrupts
 
 FIND_TIMEOUT: Final = 4.0
-"""Seconds."""
+"""Seconds for which an id that is not found is asked for again, one second apart."""
 
 
 def attach(options: Namespace) -> int:

@@ -37,6 +37,7 @@ SHOWN_KEY_CHARS: Final = 8
 LISTED_JOBS: Final = 20
 """Of each kind; the counts above say how many there are."""
 WIDTH: Final = 100
+"""Columns: a reason is not set wider than this, however wide the terminal is."""
 _AGE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
 _UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _PAID: Final = (State.READY, State.SAVED)

@@ -19,6 +19,7 @@ WIDEST_FILE: Final = 60
 LISTED_ROWS: Final = 60
 """Of more outcomes those that did not succeed are listed, up to this many."""
 _OTHER_COLUMNS: Final = 28
+"""Of the terminal: what outcome, cost and time take beside the file."""
 
 
 class _Row(NamedTuple):

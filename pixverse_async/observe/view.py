@@ -10,7 +10,9 @@ from .tally import Phase, Tally
 from .words import Line, Span, clock, packed, plain, roughly, wrapped
 
 WIDEST_BAR: Final = 40
+"""Columns. A longer one says nothing more."""
 NARROWEST_BAR: Final = 10
+"""Columns. With less room beside the counts it gets a line of its own."""
 SOON: Final = 10.0
 """Seconds before which a pace is an accident."""
 STYLES: Final = {

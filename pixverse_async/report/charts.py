@@ -18,11 +18,13 @@ NAMED_ROWS: Final = 60
 """Up to so many jobs have a row with their name; of more, each is a thin line."""
 NAME_CHARS: Final = 15
 ROW: Final = 20
+"""Pixels: the height of a row with a name."""
 THIN_CHART: Final = 900
 """Pixels: the height into which any number of thin lines is fitted, each at least one pixel high."""
 HISTOGRAM: Final = 170
+"""Pixels: its height, without the scale."""
 BARS: Final = 24
-"""At most."""
+"""Of the histogram, at most."""
 AXIS: Final = 24
 """Pixels below a chart for its scale."""
 PAUSE: Final = 60.0

@@ -31,6 +31,7 @@ class Times:
 
 
 NO_TIMES: Final = Times()
+_YEAR: Final = 365 * 86_400.0
 
 
 @attrs.frozen(kw_only=True)
@@ -98,8 +99,8 @@ def _whole(fields: Mapping[str, object], name: str) -> int | None:
 
 
 def _number(fields: Mapping[str, object], name: str) -> float | None:
-    """Finite and not negative; a year of seconds or a million dollars is no number of ours."""
+    """Finite and not negative; what is not below a year of seconds is no number of ours."""
     value = fields.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if 0 <= value < 3e7 else None
+    return float(value) if 0 <= value < _YEAR else None
