@@ -225,6 +225,9 @@ class Client:
         leaving early: POSTs under way are heard out, accepted requests go on at the service, and the same call picks
         them up. *Raises* `ConfigError`, `AuthError`, `JournalError` and what the iterable of jobs raises, for the batch
         as a whole; one job's failure is its outcome.
+
+        The block has to be left by the task that entered it. An async generator of your own with this block in it is
+        not, when it is abandoned: close it, with `contextlib.aclosing`.
         """
         check_plural(jobs)
         async with self._outcomes(
