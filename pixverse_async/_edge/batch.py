@@ -1,6 +1,6 @@
 """The pipeline from top to bottom: jobs in, outcomes out, under one task group.
 
-    plan ──▶ submit ───────────▶ poll ────────────▶ download ──▶ outcome
+    plan ──▶ submit ───────────▶ poll ────────────▶ save ──────▶ outcome
       │      a few workers       one scheduler      a few workers
       │        └─ unknown ─▶ reconcile ─▶ poll, or held
       └─ known to the journal: enters where it had got to
@@ -25,9 +25,9 @@ import attrs
 
 from .._core import retry, wire
 from .._core.budget import Budget
-from .._core.errors import DownloadError, PixverseError, UnexpectedError
+from .._core.errors import PixverseError, UnexpectedError
 from .._core.job import Stage
-from .._core.lifecycle import DownloadAbandoned, GenerationSucceeded, JobRecord, LinkExpired, Saved, State
+from .._core.lifecycle import JobRecord, State
 from .._core.outcome import Outcome
 from .._core.replies import is_known
 from .._core.retry import Seen
@@ -35,16 +35,15 @@ from .._core.schedule import Scheduler
 from .._core.whose import Whose
 from .._core.wire import Status
 from .calls import answer_to, flat_task_group, is_being_cancelled
-from .download import download, is_for_want_of_a_name, is_for_want_of_room
 from .flight import Flight, Observer
 from .images import ImageHost
 from .journal import EventLog
 from .limits import Limits
-from .plan import SUFFIX, Item, Jobs, OnRecord, Planner, each, failed_earlier
+from .plan import Item, Jobs, OnRecord, Planner, each, failed_earlier
 from .poll import Poller
 from .reconcile import Reconciler
-from .retries import Retries
 from .run import Run
+from .save import Saver
 from .sinks import Sink
 from .submit import Submitter
 from .transport import Transport
@@ -52,12 +51,6 @@ from .wall_clock import utc_now
 
 SUBMIT_WORKERS = 64
 """Jobs being uploaded and sent at once, at most. Submits were seen to block for a minute: a few are not enough."""
-MAX_FRESH_LINKS = 3
-"""Fresh links asked for when a link does not serve, before the download is left to the next run."""
-MAX_RENAMINGS = 3
-"""Names that may turn out to be taken by others' files before a download is left to the next run."""
-FRESH_LINK_WAIT = 2.0
-"""Seconds before a fresh link is asked for: storage was seen to answer 404 for a moment after the success."""
 CANCEL_GRACE = 5.0
 """Seconds spent on cancelling remote requests when the batch is cancelled (`on_cancel="cancel_queued"`)."""
 KEPT = "kept from an earlier run"
@@ -101,7 +94,6 @@ class Batch:
         accounts: Whose | None = None,
         not_sent: PixverseError | None = None,
     ) -> None:
-        self._sink = sink
         self._run = Run(
             transport=transport,
             log=log,
@@ -118,11 +110,11 @@ class Batch:
         self._submitter = Submitter(self._run, images, on_accepted=self._accepted, on_unknown=self._became_unknown)
         self._poller = Poller(self._run, scheduler, on_ready=self._became_ready)
         self._reconciler = Reconciler(self._run, on_adopted=self._adopted, on_absent=self._became_absent)
+        self._saver = Saver(self._run, sink, rename=self._planner.rename, on_queued_again=self._queued_again)
         # asyncio's queues: anyio's streams let the loop turn at every item, and cost five times as much.
         self._submits = asyncio.Queue[Flight](1)
         self._resubmits = asyncio.Queue[Flight]()
         self._downloads = asyncio.Queue[Flight]()
-        self._download_retries = Retries()
         self._open = 0
         self._is_planned = False
         self._is_done = anyio.Event()
@@ -243,6 +235,10 @@ class Batch:
         # The wall clock is asked only for what an earlier run sent: it may be set at any time.
         self._poller.add(flight, self._run.now() - age if flight.sent_at is None else flight.sent_at)
 
+    async def _queued_again(self, flight: Flight) -> None:
+        self._run.take_slot(flight)
+        await self._adopted(flight)
+
     def _became_ready(self, flight: Flight) -> None:
         self._run.backlog.enter()
         self._downloads.put_nowait(flight)
@@ -262,57 +258,9 @@ class Batch:
         while True:
             flight = await self._downloads.get()
             try:
-                await self._run.guard(flight, self._download)
+                await self._run.guard(flight, self._saver.save)
             finally:
                 self._run.backlog.leave()
-
-    async def _download(self, flight: Flight) -> None:
-        run = self._run
-        started_at, renamings = run.now(), 0
-        while flight.media is not None:
-            event = await download(
-                run.transport,
-                self._sink,
-                flight.name + SUFFIX,
-                flight.media.url,
-                duration=None if flight.record.started is None else flight.job.duration,
-                rng=run.random,
-                retries=self._download_retries,
-            )
-            if isinstance(event, Saved):
-                flight.downloading = run.now() - started_at
-            await run.note(flight, event)
-            match event:
-                case Saved():
-                    await run.succeed(flight, event)
-                    return
-                case DownloadAbandoned() if is_for_want_of_a_name(event) and renamings < MAX_RENAMINGS:
-                    renamings += 1
-                    await self._planner.rename(flight)
-                case DownloadAbandoned(problem=problem):
-                    if is_for_want_of_room(event):
-                        run.halt(DownloadError(problem))
-                    raise DownloadError(problem)
-                case LinkExpired():
-                    await self._fetch_fresh_link(flight)
-
-    async def _fetch_fresh_link(self, flight: Flight) -> None:
-        """Read the record again; `flight.media` is the fresh link, or None when the poller has to find it."""
-        flight.expired_links += 1
-        flight.media = None
-        if flight.expired_links > MAX_FRESH_LINKS:
-            raise DownloadError(f"{flight.expired_links} links in a row did not serve it")
-        await anyio.sleep(FRESH_LINK_WAIT * flight.expired_links)
-        request_id = flight.record.request_id
-        assert request_id is not None, "the lifecycle table gives every queued job its id"
-        answer = await answer_to(self._run.transport, wire.status_call(request_id))
-        match retry.judge_status(answer, request_id, utc_now()):
-            case Seen(status=Status(stage=Stage.SUCCEEDED, media=wire.Media() as media)):
-                await self._run.note(flight, GenerationSucceeded())
-                flight.media = media
-            case _:
-                self._run.take_slot(flight)
-                await self._adopted(flight)
 
     # -- out ---------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ Cancellation leaves the part for the next run, and nothing under the final name.
 
 from __future__ import annotations
 
+import enum
 import errno
 import random
 from collections.abc import Sequence
@@ -22,8 +23,9 @@ import attrs
 
 from .._core import retry
 from .._core.errors import DownloadError, TransportError
+from .._core.frozen import frozen
 from .._core.integrity import Check, Flaw, find_flaw
-from .._core.lifecycle import DownloadAbandoned, LinkExpired, Saved
+from .._core.lifecycle import LinkExpired, Saved
 from .._core.mp4 import MIN_BOX_BYTES
 from .._core.redaction import redact
 from .._core.transfer import (
@@ -50,7 +52,25 @@ from .threads import in_thread
 from .transport import MediaReply, Transport
 from .wall_clock import utc_now
 
-DownloadEnd: TypeAlias = Saved | LinkExpired | DownloadAbandoned
+
+class Obstacle(enum.Enum):
+    """Why the place did not take a video, where something can be done about it."""
+
+    NAME_TAKEN = enum.auto()
+    """Another file has the name: under another one the video can be saved."""
+    NO_ROOM = enum.auto()
+    """The place is full, read-only, failing or gone: it would not take the next video either."""
+
+
+@frozen
+class Abandoned:
+    """The download was given up: storage, or the place, did not do its part."""
+
+    problem: str
+    obstacle: Obstacle | None = None
+
+
+DownloadEnd: TypeAlias = Saved | LinkExpired | Abandoned
 """What a download comes to."""
 
 QUOTED_BYTES: Final = 600
@@ -59,7 +79,6 @@ CLOSE_TIMEOUT: Final = 10.0
 """Seconds that a cancelled download may take to close its part."""
 MIN_PROGRESS_BYTES: Final = 64 * 2**10
 """A try that brought less than one minute at the minimum speed counts as fruitless."""
-_TAKEN: Final = "another file is already at"
 _FULL: Final = {
     errno.ENOSPC: "the disk is full (ENOSPC)",
     errno.EDQUOT: "the disk quota is used up (EDQUOT)",
@@ -81,7 +100,7 @@ async def download(
     retries: Retries | None = None,
     limits: DownloadLimits = DownloadLimits(),  # noqa: B008 - a frozen value
 ) -> DownloadEnd:
-    """Bring the video at `url` into the sink under `name`, such as `cat.mp4`; every failure is an event.
+    """Bring the video at `url` into the sink under `name`, such as `cat.mp4`; every failure is a value.
 
     `duration`: the seconds that were asked of the service; None when unknown. There is no limit on the whole time:
     below `limits.min_bytes_per_second`, or after `limits.tries` in a row that brought nothing, it is given up.
@@ -91,12 +110,12 @@ async def download(
     try:
         part = await sink.open(name)
     except OSError as problem:
-        return DownloadAbandoned(problem=describe_os(problem))
+        return _refused(problem)
     try:
         return await _Download(transport, part, url, duration, rng, limits, retries or Retries(patience=0.0)).run()
     except OSError as problem:
         # The transport raises its own errors, so this one is the disk's.
-        return DownloadAbandoned(problem=describe_os(problem))
+        return _refused(problem)
     finally:
         with anyio.move_on_after(CLOSE_TIMEOUT, shield=True):
             await part.aclose()
@@ -112,20 +131,21 @@ def describe_os(problem: OSError) -> str:
         return _FULL[problem.errno]
     if isinstance(problem, FileExistsError):
         # The words of another's sink may hold a link of its own.
-        return f"{_TAKEN} {redact(str(problem.filename2 or problem.filename or problem))}; it was not replaced"
+        holder = redact(str(problem.filename2 or problem.filename or problem))
+        return f"another file is already at {holder}; it was not replaced"
     if problem.errno == errno.EBUSY:
         return redact(f"{problem.strerror}: {problem.filename}")
     return redact(str(problem)) or type(problem).__name__
 
 
-def is_for_want_of_room(end: DownloadAbandoned) -> bool:
-    """Whether the place is full, read-only, failing or gone: it would not take the next video either."""
-    return end.problem in _FULL.values()
-
-
-def is_for_want_of_a_name(end: DownloadAbandoned) -> bool:
-    """Whether another file has the name: under another one the video can be saved."""
-    return end.problem.startswith(_TAKEN)
+def _refused(problem: OSError) -> Abandoned:
+    """What the place's refusal means for the download."""
+    obstacle = None
+    if problem.errno in _FULL:
+        obstacle = Obstacle.NO_ROOM
+    elif isinstance(problem, FileExistsError):
+        obstacle = Obstacle.NAME_TAKEN
+    return Abandoned(problem=describe_os(problem), obstacle=obstacle)
 
 
 @attrs.define(eq=False, repr=False)
@@ -296,9 +316,9 @@ class _Download:
                 await self._part.discard()
                 return flaw
 
-    def _abandoned(self, why: str) -> DownloadAbandoned:
+    def _abandoned(self, why: str) -> Abandoned:
         expected = "?" if self._expected_bytes is None else self._expected_bytes
-        return DownloadAbandoned(problem=f"{why} (had {self._part.received_bytes} of {expected} bytes)")
+        return Abandoned(problem=f"{why} (had {self._part.received_bytes} of {expected} bytes)")
 
 
 def _feed(check: Check, pieces: Sequence[bytes]) -> None:

@@ -17,14 +17,14 @@ from .._core import retry, wire
 from .._core.errors import DeadlineExceededError, DownloadError, PixverseError
 from .._core.frozen import frozen
 from .._core.job import Job, JobClass, Stage
-from .._core.lifecycle import DownloadAbandoned, LinkExpired, Saved
+from .._core.lifecycle import LinkExpired, Saved
 from .._core.outcome import Outcome, Succeeded
 from .._core.retry import Again, Denied, Gone, Seen
 from .._core.schedule import DEFAULT_POLLS_PER_SECOND, AdaptivePolling, PollPolicy, Scheduler
 from .._core.wire import Status
 from .calls import answer_to, flat_task_group
 from .directory import DirectorySink
-from .download import download
+from .download import Abandoned, download
 from .flight import Flight
 from .images import ImageHost, identify
 from .journal import NoJournal
@@ -129,7 +129,7 @@ class Handle:
             match await download(self._transport, sink, target.name, media.url, duration=duration, rng=self._rng):
                 case Saved() as saved:
                     return saved
-                case DownloadAbandoned(problem=problem):
+                case Abandoned(problem=problem):
                     raise self._about(DownloadError(problem), may_be_billed=True)
                 case LinkExpired():
                     await anyio.sleep(retry.backoff(attempt, self._rng.random()))

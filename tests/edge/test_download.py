@@ -22,16 +22,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixverse_async._core.errors import DownloadError, TransportError
-from pixverse_async._core.lifecycle import DownloadAbandoned, LinkExpired, Saved
+from pixverse_async._core.lifecycle import LinkExpired, Saved
 from pixverse_async._core.transfer import DownloadLimits
 from pixverse_async._edge.directory import DirectorySink
-from pixverse_async._edge.download import (
-    MIN_PROGRESS_BYTES,
-    DownloadEnd,
-    download,
-    is_for_want_of_a_name,
-    is_for_want_of_room,
-)
+from pixverse_async._edge.download import MIN_PROGRESS_BYTES, Abandoned, DownloadEnd, Obstacle, download
 from tests.edge.small_sink import SmallSink
 from tests.edge.storage import URL, Answer, Script, Storage, honest, rest, whole
 from tests.mp4_files import box, video
@@ -91,7 +85,7 @@ def assert_saved(end: DownloadEnd, folder: Path, data: bytes = FILE) -> None:
 
 def assert_abandoned(end: DownloadEnd, folder: Path, *words: str) -> None:
     """The event says why, the link's signature is not in it, and no file has the final name."""
-    assert isinstance(end, DownloadAbandoned)
+    assert isinstance(end, Abandoned)
     assert [word for word in words if word not in end.problem] == []
     assert "c0ffee" not in end.problem
     assert "cat.mp4" not in names(folder)
@@ -391,7 +385,7 @@ async def test_a_file_of_another_content_is_never_replaced(tmp_path: Path) -> No
     """The user's file under the final name is left as it was, and the event names it."""
     (tmp_path / "cat.mp4").write_text("mine")
     end, _ = await bring(tmp_path, whole(FILE))
-    assert isinstance(end, DownloadAbandoned)
+    assert isinstance(end, Abandoned)
     assert "cat.mp4" in end.problem
     assert (tmp_path / "cat.mp4").read_text() == "mine"
 
@@ -481,8 +475,8 @@ async def test_a_full_disk_is_named(number: int, room: int) -> None:
     sink = SmallSink(room, OSError(number, os.strerror(number)))
     storage = Storage([whole(FILE)])
     end = await download(storage, sink, "cat.mp4", URL, duration=5, rng=random.Random(7), limits=SHORT)
-    assert isinstance(end, DownloadAbandoned)
-    assert is_for_want_of_room(end)
+    assert isinstance(end, Abandoned)
+    assert end.obstacle is Obstacle.NO_ROOM
     assert errno.errorcode[number] in end.problem
     assert len(storage.requests) == 1
     assert sink.open_parts == 0
@@ -495,8 +489,8 @@ async def test_a_folder_that_leads_nowhere_is_not_a_name_that_is_taken(tmp_path:
     end = await download(
         Storage([whole(FILE)]), DirectorySink(folder), "cat.mp4", URL, duration=5, rng=random.Random(7)
     )
-    assert isinstance(end, DownloadAbandoned)
-    assert not is_for_want_of_a_name(end)
+    assert isinstance(end, Abandoned)
+    assert end.obstacle is not Obstacle.NAME_TAKEN
     assert "No such file or directory" in end.problem
 
 
@@ -506,8 +500,8 @@ async def test_a_name_that_is_taken_is_told_without_secrets() -> None:
     end = await download(
         Storage([whole(FILE)]), sink, "cat.mp4", URL, duration=5, rng=random.Random(7), limits=SHORT
     )
-    assert isinstance(end, DownloadAbandoned)
-    assert is_for_want_of_a_name(end)
+    assert isinstance(end, Abandoned)
+    assert end.obstacle is Obstacle.NAME_TAKEN
     assert "https://storage.example/video.mp4?[redacted] answered 412; it was not replaced" in end.problem
 
 

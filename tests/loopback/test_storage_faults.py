@@ -17,10 +17,10 @@ from anyio.abc import SocketStream
 
 from pixverse_async import DirectorySink
 from pixverse_async._core.config import Endpoint
-from pixverse_async._core.lifecycle import DownloadAbandoned, LinkExpired, Saved
+from pixverse_async._core.lifecycle import LinkExpired, Saved
 from pixverse_async._core.transfer import DownloadLimits
 from pixverse_async._edge import transport as transport_edge
-from pixverse_async._edge.download import DownloadEnd, download
+from pixverse_async._edge.download import Abandoned, DownloadEnd, download
 from pixverse_async._edge.transport import AiohttpTransport
 from tests.loopback.raw_server import (
     Answer,
@@ -81,7 +81,7 @@ def assert_saved(end: DownloadEnd, folder: Path, data: bytes = FILE) -> None:
 
 
 def assert_nothing_left(end: DownloadEnd, folder: Path, *words: str) -> None:
-    assert isinstance(end, DownloadAbandoned)
+    assert isinstance(end, Abandoned)
     assert [word for word in words if word not in end.problem] == []
     assert "c0ffee" not in end.problem
     assert [] == list(folder.iterdir())
@@ -230,7 +230,7 @@ async def test_22_a_trickle_that_stays_is_given_up(tmp_path: Path) -> None:
     """A server that never does better costs its tries, and the event says what was wrong."""
     with anyio.fail_after(5.0):
         end, server = await bring(tmp_path, then_waits(FULL, FILE[:1], every=0.1), limits=IMPATIENT)
-    assert isinstance(end, DownloadAbandoned)
+    assert isinstance(end, Abandoned)
     assert "less than 1024 bytes a second" in end.problem
     assert IMPATIENT.tries == len(server.heads)
 

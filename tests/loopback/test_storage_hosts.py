@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 
 from pixverse_async import BatchResult, FixedPolling, Job, generate_many
-from pixverse_async._edge import batch as batch_stage
+from pixverse_async._edge import save as save_stage
 from pixverse_async._edge.directory import DirectorySink
 from pixverse_async._edge.download import download
 from pixverse_async._edge.record import JOURNAL_NAME
@@ -99,7 +99,7 @@ async def test_16_a_link_that_ran_out_is_replaced_by_a_fresh_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The half that the old link gave is continued from the new one, on another host, and nothing is paid again."""
-    monkeypatch.setattr(batch_stage, "FRESH_LINK_WAIT", 0.01)
+    monkeypatch.setattr(save_stage, "FRESH_LINK_WAIT", 0.01)
     old = (sends(head("200 OK", Content_Length=len(FILE), ETag='"v1"'), FILE[:100]), sends(head("403 Forbidden")))
     async with raw_server(*old) as first, raw_server(honest(FILE), host="127.0.0.2") as second:
         links = [f"{one.origin}/cat.mp4?X-Goog-Signature=c0ffee" for one in (first, second)]

@@ -1,0 +1,107 @@
+"""The last stage: a finished video is brought into the sink, by a fresh link or under another name if need be.
+
+One download is `download`'s affair.  Here is what follows from its end: what goes on record, and whether there is
+another try in this run.  Nothing here costs money: what is not saved now is downloaded by the next run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import anyio
+
+from .._core import retry, wire
+from .._core.errors import DownloadError
+from .._core.job import Stage
+from .._core.lifecycle import DownloadAbandoned, GenerationSucceeded, LinkExpired, Saved
+from .._core.retry import Seen
+from .._core.wire import Status
+from .calls import answer_to
+from .download import Abandoned, Obstacle, download
+from .flight import Flight
+from .plan import SUFFIX
+from .retries import Retries
+from .run import Run
+from .sinks import Sink
+from .wall_clock import utc_now
+
+MAX_FRESH_LINKS = 3
+"""Fresh links asked for when a link does not serve, before the download is left to the next run."""
+MAX_RENAMINGS = 3
+"""Names that may turn out to be taken by others' files before a download is left to the next run."""
+FRESH_LINK_WAIT = 2.0
+"""Seconds before a fresh link is asked for: storage was seen to answer 404 for a moment after the success."""
+
+
+class Saver:
+    """Carries flights from READY to SAVED, or back to QUEUED when the service has no link that serves."""
+
+    def __init__(
+        self,
+        run: Run,
+        sink: Sink,
+        *,
+        rename: Callable[[Flight], Awaitable[None]],
+        on_queued_again: Callable[[Flight], Awaitable[None]],
+    ) -> None:
+        self._run = run
+        self._sink = sink
+        self._rename = rename
+        self._on_queued_again = on_queued_again
+        self._retries = Retries()
+
+    async def save(self, flight: Flight) -> None:
+        """Download the video. *Charges* nothing. *Cancellation*: the bytes stay in the part for the next run.
+
+        *Raises* `DownloadError` when this run gives up on it.
+        """
+        run = self._run
+        started_at, renamings = run.now(), 0
+        while flight.media is not None:
+            end = await download(
+                run.transport,
+                self._sink,
+                flight.name + SUFFIX,
+                flight.media.url,
+                duration=None if flight.record.started is None else flight.job.duration,
+                rng=run.random,
+                retries=self._retries,
+            )
+            match end:
+                case Saved():
+                    flight.downloading = run.now() - started_at
+                    await run.note(flight, end)
+                    await run.succeed(flight, end)
+                    return
+                case LinkExpired():
+                    await run.note(flight, end)
+                    await self._fetch_fresh_link(flight)
+                case Abandoned(problem=problem, obstacle=obstacle):
+                    await run.note(flight, DownloadAbandoned(problem=problem))
+                    if obstacle is not Obstacle.NAME_TAKEN or renamings == MAX_RENAMINGS:
+                        raise self._given_up(problem, obstacle)
+                    renamings += 1
+                    await self._rename(flight)
+
+    def _given_up(self, problem: str, obstacle: Obstacle | None) -> DownloadError:
+        if obstacle is Obstacle.NO_ROOM:
+            # It would not take the next video either, which is not paid for yet.
+            self._run.halt(DownloadError(problem))
+        return DownloadError(problem)
+
+    async def _fetch_fresh_link(self, flight: Flight) -> None:
+        """Read the record again; `flight.media` is the fresh link, or None when the poller has to find it."""
+        flight.expired_links += 1
+        flight.media = None
+        if flight.expired_links > MAX_FRESH_LINKS:
+            raise DownloadError(f"{flight.expired_links} links in a row did not serve it")
+        await anyio.sleep(FRESH_LINK_WAIT * flight.expired_links)
+        request_id = flight.record.request_id
+        assert request_id is not None, "the lifecycle table gives every queued job its id"
+        answer = await answer_to(self._run.transport, wire.status_call(request_id))
+        match retry.judge_status(answer, request_id, utc_now()):
+            case Seen(status=Status(stage=Stage.SUCCEEDED, media=wire.Media() as media)):
+                await self._run.note(flight, GenerationSucceeded())
+                flight.media = media
+            case _:
+                await self._on_queued_again(flight)
