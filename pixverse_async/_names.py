@@ -4,7 +4,6 @@ Loading it takes as long as loading aiohttp, attrs and anyio and building our cl
 `pixverse-async --help`, or a leaf that does without, does not wait for it.
 """
 
-from ._core.budget import Estimate, estimate
 from ._core.errors import (
     ApiError,
     AuthError,
@@ -30,6 +29,7 @@ from ._core.errors import (
 from ._core.job import Job, JobClass, Quality, Stage
 from ._core.lifecycle import State
 from ._core.outcome import Failed, Outcome, Pending, Succeeded, Timings, Unknown
+from ._core.price import Estimate, estimate
 from ._core.record import RecordedJob
 from ._core.result import BatchResult
 from ._core.schedule import (

@@ -1,86 +1,23 @@
-"""What a video costs, and a purse that never promises more than it holds.
+"""A budget that never promises more than it holds.
 
-Money is `Decimal` US dollars.  The price is known before the submit (it depends on quality, duration
-and audio alone), so a reservation is exact, not a guess.  `Budget` keeps one invariant, whatever happens:
-reserved + spent <= limit.  An unknown submit keeps its reservation: it may be billed.
+Its price is reserved before a job is sent, and spent or released when it is known what became of the job.  One
+invariant holds, whatever happens: reserved + spent <= limit.  An unknown submit keeps its reservation: it may be
+billed.  Money is `Decimal` US dollars.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from decimal import Decimal
-from typing import Final
 
 import attrs
 
-from .dollars import dollars
-from .frozen import frozen
-from .job import DURATION_RANGE, Job, check_job
-
-PRICE_USD_PER_SECOND: Final[Mapping[tuple[str, bool], Decimal]] = {
-    ("360p", False): Decimal("0.025"),
-    ("360p", True): Decimal("0.035"),
-    ("540p", False): Decimal("0.035"),
-    ("540p", True): Decimal("0.045"),
-    ("720p", False): Decimal("0.045"),
-    ("720p", True): Decimal("0.06"),
-    ("1080p", False): Decimal("0.09"),
-    ("1080p", True): Decimal("0.115"),
-}
-"""By quality and audio. Source: GMI Cloud's page of pixverse-v6-i2v, "video-length based", 2026-10."""
-
-MOST_USD: Final = max(PRICE_USD_PER_SECOND.values()) * DURATION_RANGE[-1]
-"""What one video costs at most: counted where nobody knows any more what was asked."""
-
-
-def price_usd(job: Job) -> Decimal:
-    """What the service charges when the job succeeds.
-
-    >>> price_usd(Job("cat.jpg", "yawns", duration=15, quality="1080p", audio=True))
-    Decimal('1.725')
-    """
-    return PRICE_USD_PER_SECOND[job.quality, job.audio] * job.duration
-
-
-@frozen
-class Estimate:
-    """What a batch would cost if every job succeeded: an upper bound, made offline.
-
-    >>> made: Estimate = estimate([Job("cat.jpg", "yawns"), Job("dog.jpg", "barks", duration=10)])
-    >>> made.per_job, made.assumptions[-1]
-    ((Decimal('0.175'), Decimal('0.350')), 'no discount, no tax')
-    """
-
-    total_usd: Decimal
-    per_job: tuple[Decimal, ...]
-    assumptions: tuple[str, ...] = (
-        "prices per second of video as GMI Cloud published them in 2026-10",
-        "every job succeeds; the service is reported not to bill failed ones",
-        "no discount, no tax",
-    )
-
-    def __str__(self) -> str:
-        return f"{dollars(self.total_usd)} for {len(self.per_job)} videos ({'; '.join(self.assumptions)})"
-
-
-def estimate(jobs: Iterable[Job]) -> Estimate:
-    """The price of the jobs, pure and offline. *Charges* nothing. *Raises* `InvalidJobError` for what is no job.
-
-    >>> estimate([Job("cat.jpg", "yawns"), Job("dog.jpg", "barks", quality="1080p")]).total_usd
-    Decimal('0.625')
-    """
-    prices = tuple(_price_at(index, job) for index, job in enumerate(jobs))
-    return Estimate(total_usd=sum(prices, Decimal(0)), per_job=prices)
-
-
-def _price_at(index: int, job: Job) -> Decimal:
-    check_job(job, f"jobs[{index}]")
-    return price_usd(job)
+from .lifecycle import AT_STAKE, JobRecord
 
 
 @attrs.define(eq=False, repr=False, kw_only=True)
 class Budget:
-    """A purse. `limit_usd` None has no bottom; the sums are kept all the same."""
+    """What may be spent. `limit_usd` None: without limit; the sums are kept all the same."""
 
     limit_usd: Decimal | None = None
     spent_usd: Decimal = Decimal(0)
@@ -116,3 +53,15 @@ class Budget:
         if usd > self.reserved_usd:
             raise AssertionError(f"settled or released ${usd} of ${self.reserved_usd} reserved")
         self.reserved_usd -= usd
+
+
+def open_budget(limit_usd: Decimal | None, records: Iterable[JobRecord]) -> Budget:
+    """The budget of an output folder: what earlier runs spent or may have spent in it counts."""
+    spent = reserved = Decimal(0)
+    for record in records:
+        if record.state in AT_STAKE:
+            reserved += record.usd
+        else:
+            spent += record.usd
+        spent += record.sunk_usd
+    return Budget(limit_usd=limit_usd, spent_usd=spent, reserved_usd=reserved)

@@ -20,8 +20,8 @@ from typing import Final, TypeAlias
 import attrs
 
 from .account import Account
-from .budget import MOST_USD
 from .frozen import frozen
+from .price import MOST_USD
 
 
 class State(enum.StrEnum):
@@ -220,6 +220,13 @@ TABLE: Final[Mapping[State, Mapping[type[Event], State]]] = {
 
 NOT_SYNCED: Final[frozenset[type[Event]]] = frozenset({StatusSeen, DownloadAbandoned})
 """Losing one of these costs a poll or a download. Every other event is on disk before its next effect."""
+
+HELD: Final = (State.SUBMITTING, State.UNKNOWN)
+"""The service may have the request, and nothing shows whether it has: it is looked for, and not sent again unasked."""
+AT_STAKE: Final = (*HELD, State.QUEUED)
+"""May yet be billed: the price is reserved. In READY and SAVED it is spent, in NEW and FAILED it is not owed."""
+UNFINISHED: Final = (*AT_STAKE, State.READY)
+"""Paid, or may be, with no video saved: what another account could not find, and a run without the image still can."""
 
 
 NO_MEDIA: Final = "no_media"

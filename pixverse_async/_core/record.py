@@ -13,15 +13,22 @@ import attrs
 
 from .frozen import frozen
 from .job import Job, image_words, unchecked_job
-from .lifecycle import GenerationFailed, JobRecord, Saved, State, SubmitRejected, SubmitStarted
+from .lifecycle import (
+    HELD,
+    UNFINISHED,
+    GenerationFailed,
+    JobRecord,
+    Saved,
+    State,
+    SubmitRejected,
+    SubmitStarted,
+)
 from .outcome import Timings
 from .redaction import redact
 
 _PARAMETERS: Final = ("image", "prompt", "duration", "quality", "audio", "multi_clip", "name")
 _NAME_CHARS: Final = 8
 """Of the key, where it has to do as a name."""
-_UNSAVED: Final = (State.SUBMITTING, State.UNKNOWN, State.QUEUED, State.READY)
-"""States in which a request is paid, or may be, and its video not in the folder."""
 
 
 @frozen
@@ -67,7 +74,7 @@ class RecordedJob:
     @property
     def is_held(self) -> bool:
         """It may be billed, and only the service's list, or you, can tell: see `resolve`."""
-        return self.state in (State.SUBMITTING, State.UNKNOWN)
+        return self.state in HELD
 
 
 def on_record(records: Mapping[str, JobRecord]) -> tuple[RecordedJob, ...]:
@@ -123,7 +130,7 @@ def unsaved(records: Iterable[JobRecord], job: Job) -> list[JobRecord]:
     return [
         record
         for record in records
-        if record.state in _UNSAVED
+        if record.state in UNFINISHED
         and (sent := record.started) is not None
         and _asked(sent, sent.image, _seed_asked(sent)) == wanted
     ]

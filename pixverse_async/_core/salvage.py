@@ -18,7 +18,7 @@ import attrs
 
 from .frozen import frozen
 from .journal_format import OURS, VERSION, event_of, record_of, unsealed
-from .lifecycle import NEW_JOB, TABLE, Event, JobRecord, RetryRequested, State, SubmitInterrupted, lesson
+from .lifecycle import HELD, NEW_JOB, TABLE, Event, JobRecord, RetryRequested, State, SubmitInterrupted, lesson
 from .wire import MODEL
 
 _LEADS_TO: Final = {kind: state for row in TABLE.values() for kind, state in row.items()}
@@ -27,7 +27,6 @@ _DAMAGED: Final = SubmitInterrupted(why="lines of its journal were lost")
 _NEEDS_ID: Final = (State.QUEUED, State.READY)
 _LOST_TO_BE_SENT: Final = {State.NEW: 1, State.FAILED: 2}
 """How many lost lines may hide that the job was sent: its submit, and before that the wish to retry it."""
-_HELD: Final = (State.SUBMITTING, State.UNKNOWN)
 
 
 @frozen
@@ -139,7 +138,7 @@ class _Salvager:
             if careful is not record:
                 self._records[key] = careful
                 self._mended[key] = None
-            if careful.state in _HELD and (key in self._mended or self._has_lost_since(key, 1)):
+            if careful.state in HELD and (key in self._mended or self._has_lost_since(key, 1)):
                 self._records[key] = attrs.evolve(careful, has_gaps=True)
         return Salvage(
             records=self._records,

@@ -18,10 +18,7 @@ from .account import Account, changed_settings
 from .config import Endpoint
 from .errors import ConfigError
 from .frozen import frozen
-from .lifecycle import JobRecord, State
-
-UNFINISHED: Final = (State.SUBMITTING, State.UNKNOWN, State.QUEUED, State.READY)
-"""What can only be settled as the account that sent it."""
+from .lifecycle import UNFINISHED, JobRecord
 
 
 @frozen

@@ -24,10 +24,10 @@ import anyio
 import attrs
 
 from .._core import retry, wire
-from .._core.budget import Budget
+from .._core.budget import open_budget
 from .._core.errors import PixverseError, UnexpectedError
 from .._core.job import Stage
-from .._core.lifecycle import JobRecord, State
+from .._core.lifecycle import AT_STAKE, State
 from .._core.outcome import Outcome
 from .._core.replies import is_known
 from .._core.retry import Seen
@@ -54,22 +54,6 @@ SUBMIT_WORKERS = 64
 CANCEL_GRACE = 5.0
 """Seconds spent on cancelling remote requests when the batch is cancelled (`on_cancel="cancel_queued"`)."""
 KEPT = "kept from an earlier run"
-
-
-MAY_YET_BE_BILLED = (State.SUBMITTING, State.UNKNOWN, State.QUEUED)
-"""States in which the price is reserved; in READY and SAVED it is spent, in NEW and FAILED it is not owed."""
-
-
-def open_budget(limit_usd: Decimal | None, records: Iterable[JobRecord]) -> Budget:
-    """The purse of an output folder: what earlier runs spent or may have spent in it counts."""
-    spent = reserved = Decimal(0)
-    for record in records:
-        if record.state in MAY_YET_BE_BILLED:
-            reserved += record.usd
-        else:
-            spent += record.usd
-        spent += record.sunk_usd
-    return Budget(limit_usd=limit_usd, spent_usd=spent, reserved_usd=reserved)
 
 
 class Batch:
@@ -187,10 +171,10 @@ class Batch:
     async def _enter(self, flight: Flight) -> None:
         """Put the flight where it belongs."""
         await self._planner.identify(flight)
-        if flight.record.state in MAY_YET_BE_BILLED:
+        if flight.record.state in AT_STAKE:
             flight.reserved_usd = flight.record.usd
         state = await self._planner.enter(flight)
-        if state in MAY_YET_BE_BILLED:
+        if state in AT_STAKE:
             self._run.take_slot(flight)
         match state:
             case State.UNKNOWN:

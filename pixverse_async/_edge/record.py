@@ -10,7 +10,7 @@ from pathlib import Path
 from .._core.errors import ConfigError, JournalError, NoJournalError
 from .._core.frozen import frozen
 from .._core.journal_format import read_journal
-from .._core.lifecycle import ConfirmedAbsent, Reconciled, State, SubmitInterrupted
+from .._core.lifecycle import HELD, ConfirmedAbsent, Reconciled, State, SubmitInterrupted
 from .._core.record import RecordedJob, on_record, recorded
 from .._core.redaction import redact
 from .._core.replies import is_request_id
@@ -103,7 +103,7 @@ async def resolve(output_dir: str | os.PathLike[str], key: str, *, request_id: s
     path = await in_thread(existing_journal, output_dir)
     async with _opened(path) as journal:
         record = journal.records.get(key)
-        if record is None or record.state not in (State.SUBMITTING, State.UNKNOWN):
+        if record is None or record.state not in HELD:
             stands = "not on record" if record is None else f"{record.state}, not held"
             raise ConfigError(
                 "key", f"{redact(key, 60)!r} is {stands}", "Use the key of a job that `status` holds."

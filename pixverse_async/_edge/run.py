@@ -1,4 +1,4 @@
-"""What the stages of one batch share: the journal, the purse, the slots, and the way out for outcomes.
+"""What the stages of one batch share: the journal, the budget, the slots, and the way out for outcomes.
 
 A `Flight` is one job on its way through this run; its `record` is what the journal knows of it.  Every change goes
 through `Run.note`, which writes the event before anything else may happen, and every flight leaves exactly once,

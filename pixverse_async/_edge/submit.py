@@ -15,7 +15,6 @@ from decimal import Decimal
 import anyio
 
 from .._core import retry, wire
-from .._core.budget import price_usd
 from .._core.errors import ConfigError, StoppedError, TransportError
 from .._core.job import MAX_SEED, image_words
 from .._core.lifecycle import (
@@ -26,6 +25,7 @@ from .._core.lifecycle import (
     SubmitRejected,
     SubmitStarted,
 )
+from .._core.price import price_usd
 from .._core.retry import Accepted, Ambiguous, Deferred, Rejected, SubmitVerdict
 from .._core.whose import Whose
 from .calls import Grace, answer_to

@@ -1,4 +1,4 @@
-"""Prices and the purse, to the cent."""
+"""Prices and the budget, to the cent."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixverse_async._core.budget import PRICE_USD_PER_SECOND, Budget, estimate, price_usd
+from pixverse_async._core.budget import Budget
 from pixverse_async._core.dollars import dollars
 from pixverse_async._core.job import DURATION_RANGE, Job, Quality
+from pixverse_async._core.price import PRICE_USD_PER_SECOND, estimate, price_usd
 
 USD = st.decimals(0, 5, places=3, allow_nan=False)
 
@@ -51,36 +52,36 @@ def test_an_estimate_is_the_sum_of_its_prices() -> None:
     assert Decimal(0) == estimate([]).total_usd
 
 
-def test_a_purse_gives_its_last_cent_and_no_more() -> None:
+def test_a_budget_gives_its_last_cent_and_no_more() -> None:
     """A reservation that fits exactly is taken, and one of a thousandth more is not."""
-    purse = Budget(limit_usd=Decimal("0.30"))
-    assert purse.reserve(Decimal("0.10"))
-    assert purse.reserve(Decimal("0.20"))
-    assert not purse.reserve(Decimal("0.001"))
-    assert Decimal("0.00") == purse.left_usd
+    budget = Budget(limit_usd=Decimal("0.30"))
+    assert budget.reserve(Decimal("0.10"))
+    assert budget.reserve(Decimal("0.20"))
+    assert not budget.reserve(Decimal("0.001"))
+    assert Decimal("0.00") == budget.left_usd
 
 
-def test_a_purse_without_a_limit_still_counts() -> None:
+def test_a_budget_without_a_limit_still_counts() -> None:
     """Without a limit everything fits, and the sums are kept."""
-    purse = Budget()
-    assert purse.reserve(Decimal(10**6))
-    purse.settle(Decimal(1))
-    assert (None, Decimal(1), Decimal(999_999)) == (purse.left_usd, purse.spent_usd, purse.reserved_usd)
+    budget = Budget()
+    assert budget.reserve(Decimal(10**6))
+    budget.settle(Decimal(1))
+    assert (None, Decimal(1), Decimal(999_999)) == (budget.left_usd, budget.spent_usd, budget.reserved_usd)
 
 
-def test_a_purse_opened_over_its_limit_gives_nothing() -> None:
+def test_a_budget_opened_over_its_limit_gives_nothing() -> None:
     """When earlier runs spent more than the limit of this one, not a cent is promised."""
-    purse = Budget(limit_usd=Decimal(1), spent_usd=Decimal(2))
-    assert not purse.reserve(Decimal("0.001"))
+    budget = Budget(limit_usd=Decimal(1), spent_usd=Decimal(2))
+    assert not budget.reserve(Decimal("0.001"))
 
 
 @pytest.mark.parametrize("give_back", [Budget.settle, Budget.release])
 def test_what_was_not_promised_cannot_be_given_back(give_back: Callable[[Budget, Decimal], None]) -> None:
     """To settle or release more than is reserved is a bug, not a gift."""
-    purse = Budget(limit_usd=Decimal(1))
-    purse.reserve(Decimal("0.5"))
+    budget = Budget(limit_usd=Decimal(1))
+    budget.reserve(Decimal("0.5"))
     with pytest.raises(AssertionError, match=r"settled or released \$0\.6 of \$0\.5 reserved"):
-        give_back(purse, Decimal("0.6"))
+        give_back(budget, Decimal("0.6"))
 
 
 @pytest.mark.fault(43)
@@ -89,22 +90,22 @@ def test_what_was_not_promised_cannot_be_given_back(give_back: Callable[[Budget,
 )
 def test_the_limit_holds_whatever_happens(limit: Decimal, moves: list[tuple[str, Decimal]]) -> None:
     """reserved + spent <= limit after every move, and the sums are those of the moves."""
-    purse = Budget(limit_usd=limit)
+    budget = Budget(limit_usd=limit)
     held: list[Decimal] = []
     spent = Decimal(0)
     for move, usd in moves:
         if move == "r":
-            before = (purse.reserved_usd, purse.spent_usd)
-            if purse.reserve(usd):
+            before = (budget.reserved_usd, budget.spent_usd)
+            if budget.reserve(usd):
                 held.append(usd)
             else:
-                assert before == (purse.reserved_usd, purse.spent_usd)
+                assert before == (budget.reserved_usd, budget.spent_usd)
         elif held:
             one = held.pop()
-            (purse.settle if move == "s" else purse.release)(one)
+            (budget.settle if move == "s" else budget.release)(one)
             spent += one if move == "s" else 0
-        assert purse.reserved_usd + purse.spent_usd <= limit
-        assert (sum(held), spent) == (purse.reserved_usd, purse.spent_usd)
+        assert budget.reserved_usd + budget.spent_usd <= limit
+        assert (sum(held), spent) == (budget.reserved_usd, budget.spent_usd)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from pixverse_async import (
     repair_journal,
     resolve,
 )
-from pixverse_async._core.budget import MOST_USD
+from pixverse_async._core.price import MOST_USD
 from pixverse_async._edge.journal import Journal
 from pixverse_async._edge.record import JOURNAL_NAME
 from tests.memory import Scene, kinds, some_jobs
