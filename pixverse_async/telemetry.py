@@ -11,7 +11,7 @@ No prompt, image, key or link is in an attribute, or in the reason that a failed
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Final, Self, TypeAlias
 
@@ -20,7 +20,7 @@ from opentelemetry import metrics, trace
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, TracerProvider
 
-from . import InvalidJobError, JobEvent, Outcome, PixverseError, Succeeded
+from . import InvalidJobError, JobEvent, Observer, Outcome, PixverseError, Succeeded, events
 
 SCOPE: Final = "pixverse_async"
 MODEL: Final = "pixverse-v6-i2v"
@@ -62,7 +62,7 @@ class Telemetry:
 
     def __init__(
         self,
-        then: Callable[[JobEvent], None] | None = None,
+        then: Observer | None = None,
         *,
         tracer_provider: TracerProvider | None = None,
         meter_provider: MeterProvider | None = None,
@@ -103,7 +103,7 @@ class Telemetry:
 
     def _follow(self, event: JobEvent) -> None:
         job = self._job(event)
-        job.is_sent |= type(event.event).__name__ == "SubmitStarted"
+        job.is_sent |= isinstance(event.event, events.SubmitStarted)
         span = job.span
         if event.stalled_for is not None:
             span.add_event("Stalled", {"pixverse.stalled_for": event.stalled_for})

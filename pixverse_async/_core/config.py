@@ -27,7 +27,6 @@ _NO_KEY = (
     "Create a key in the GMI Cloud console and set it in the environment, or pass it. "
     "To try it without one: `pixverse-async emulator` (extra emulator)."
 )
-_REMEDY = f"Use the full queue base, such as {DEFAULT_BASE_URL}."
 
 
 @frozen
@@ -78,8 +77,14 @@ def check_base_url(base_url: str) -> str:
     base = base_url.rstrip("/")
     problem = _problem_with(base)
     if problem:
-        raise ConfigError("base_url (GMI_BASE_URL)", f"{redact(base)!r} {problem}", _REMEDY)
+        raise base_url_error(f"{redact(base)!r} {problem}")
     return base
+
+
+def base_url_error(problem: str) -> ConfigError:
+    """The error for a base that does not lead to the queue, whether it is seen at once or by the service's answer."""
+    remedy = f"Use the full queue base, such as {DEFAULT_BASE_URL}."
+    return ConfigError("base_url (GMI_BASE_URL)", problem, remedy)
 
 
 def _problem_with(base: str) -> str | None:

@@ -35,7 +35,7 @@ MAX_SEED = 2**31 - 1
 """Source: GMI Cloud's page of pixverse-v6-i2v, 2026-10."""
 
 ImageSource: TypeAlias = "str | os.PathLike[str] | bytes"
-_SOURCES = "Give a path, an https URL, a data: URI or bytes."
+SOURCES_REMEDY = "Give a path, an https URL, a data: URI or bytes."
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -123,14 +123,14 @@ def _check_image(job: Job, _: object, image: object) -> None:
     if isinstance(image, str | os.PathLike):
         text = os.fspath(cast("str | os.PathLike[str]", image))
     if not isinstance(text, str):
-        raise _invalid(job, "image", cast("object", image), "not an image source", _SOURCES)
+        raise _invalid(job, "image", cast("object", image), "not an image source", SOURCES_REMEDY)
     _check_location(job, text)
 
 
 def _check_location(job: Job, text: str) -> None:
     scheme = url_scheme(text)
     if not text or "\0" in text:
-        problem, remedy = "not a path", _SOURCES
+        problem, remedy = "not a path", SOURCES_REMEDY
     elif scheme and _has_surrogate(text):
         problem, remedy = "a lone surrogate in the URL", "Decode the text as UTF-8."
     elif scheme and scheme not in ("https", "http", "data"):

@@ -16,7 +16,8 @@ from collections.abc import Container, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Final, TypeAlias
 
-from . import replies, wire
+from . import replies
+from .config import base_url_error
 from .errors import (
     ApiError,
     AuthError,
@@ -187,8 +188,7 @@ def api_error(reply: Reply, now_utc: float) -> ApiError | ConfigError:
             return InsufficientCreditsError(reply.status, reason)
         case 405:
             # Every queue path answers 405 on the host of the language models (thutapi, live, 2026-09).
-            remedy = f"Use the full queue base, such as {wire.DEFAULT_BASE_URL}."
-            return ConfigError("base_url (GMI_BASE_URL)", "the service answers 405: this is not the queue", remedy)
+            return base_url_error("the service answers 405: this is not the queue")
         case 429:
             return RateLimitedError(reply.status, reason, retry_after(reply, now_utc))
         case _:

@@ -21,13 +21,13 @@ import anyio
 import attrs
 
 from .._core import replies, retry, wire
-from .._core.config import Endpoint, read_endpoint
+from .._core.config import Endpoint, base_url_error, read_endpoint
 from .._core.errors import ConfigError, StoppedError, TransportError
 from .._core.job import Job, check_job
 from .._core.outcome import Outcome
 from .._core.reconcile import RESUBMIT_AFTER
 from .._core.redaction import redact
-from .._core.schedule import DEFAULT_POLLS_PER_SECOND, AdaptivePolling, PollPolicy
+from .._core.schedule import DEFAULT_POLLS_PER_SECOND, PollPolicy
 from .._core.whose import Whose, refusal, whose
 from .batch import Batch
 from .calls import answer_to, flat_task_group
@@ -40,6 +40,7 @@ from .limits import (
     DEFAULT_JOB_TIMEOUT,
     DEFAULT_MAX_DOWNLOADS,
     DEFAULT_MAX_IN_FLIGHT,
+    DEFAULT_POLICY,
     Limits,
     OnCancel,
     OnUnknown,
@@ -61,7 +62,6 @@ from .timing import warm_scheduler
 from .transport import AiohttpTransport, Transport
 from .wall_clock import utc_now
 
-DEFAULT_POLICY = AdaptivePolling()
 NOTHING_SENT = "resume looks after what was sent before, and sends nothing"
 OUTCOME_BUFFER = 64
 """Outcomes that may wait for a slow consumer of `as_completed` before the batch waits for it."""
@@ -137,11 +137,7 @@ class Client:
         if isinstance(answer, TransportError):
             raise answer
         if answer.status == 404:
-            setting, remedy = (
-                "base_url (GMI_BASE_URL)",
-                f"Use the full queue base, such as {wire.DEFAULT_BASE_URL}.",
-            )
-            raise ConfigError(setting, "there is no queue at this address (404)", remedy)
+            raise base_url_error("there is no queue at this address (404)")
         if not answer.is_success:
             raise retry.api_error(answer, utc_now())
         replies.read_listing(answer)

@@ -20,7 +20,7 @@ from .._core.job import Job, JobClass, Stage
 from .._core.lifecycle import LinkExpired, Saved
 from .._core.outcome import Outcome, Succeeded
 from .._core.retry import Again, Denied, Gone, Seen
-from .._core.schedule import DEFAULT_POLLS_PER_SECOND, AdaptivePolling, PollPolicy, Scheduler
+from .._core.schedule import DEFAULT_POLLS_PER_SECOND, PollPolicy, Scheduler
 from .._core.wire import Status
 from .calls import answer_to, flat_task_group
 from .directory import DirectorySink
@@ -28,7 +28,7 @@ from .download import Abandoned, download
 from .flight import Flight
 from .images import ImageHost, identify
 from .journal import NoJournal
-from .limits import Limits, check_policy, check_timeout, path_of
+from .limits import DEFAULT_JOB_TIMEOUT, DEFAULT_POLICY, Limits, check_policy, check_timeout, path_of
 from .poll import EMPTY_SUCCESS_LOOKS, failure_of
 from .reconcile import Reconciler
 from .run import Run
@@ -38,9 +38,6 @@ from .wall_clock import utc_now
 
 STATUS_TRIES = 5
 """Tries of one `status()`: a status call is free and safe to repeat."""
-DEFAULT_WAIT = 1800.0
-"""Seconds. PixVerse frees a stuck generation after 600; queues of this service were seen to stall for an hour."""
-DEFAULT_POLICY = AdaptivePolling()
 _TYPICAL = JobClass("540p", 5, False)
 # What an attached request is taken for: only the first looks depend on it.
 
@@ -85,7 +82,9 @@ class Handle:
                     raise self._about(error)
         raise AssertionError("the last try returns or raises")
 
-    async def result(self, timeout: float = DEFAULT_WAIT, *, poll_policy: PollPolicy = DEFAULT_POLICY) -> Status:
+    async def result(
+        self, timeout: float = DEFAULT_JOB_TIMEOUT, *, poll_policy: PollPolicy = DEFAULT_POLICY
+    ) -> Status:
         """Wait for the end; the final status, whose `media` holds the link. *Charges* nothing.
 
         *Cancellation*: the request goes on at the service, and may be waited for again.
@@ -109,7 +108,7 @@ class Handle:
     async def save(
         self,
         path: str | os.PathLike[str],
-        timeout: float = DEFAULT_WAIT,
+        timeout: float = DEFAULT_JOB_TIMEOUT,
         *,
         poll_policy: PollPolicy = DEFAULT_POLICY,
     ) -> Saved:

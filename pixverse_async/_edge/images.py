@@ -24,7 +24,7 @@ import attrs
 from .._core.config import is_loopback_host, may_be_public_host
 from .._core.errors import ApiError, ConfigError, InvalidJobError, ProtocolError, TransportError
 from .._core.frozen import frozen
-from .._core.job import Job
+from .._core.job import SOURCES_REMEDY, Job
 from .._core.names import url_identity, url_scheme
 from .._core.picture import SAVE_AGAIN, FileType, PictureFacts, Plan, data_uri, data_uri_bytes, describe, plan
 from .._core.redaction import redact
@@ -43,7 +43,6 @@ _PILLOW_REMEDY: Final = (
 _LOADING: Final = threading.Lock()
 # Without Pillow the import fails at every image, and a thread that imports while it fails on another may be handed
 # the module of that other one, with nothing in it.
-_SOURCES: Final = "Give a path, an https URL, a data: URI or bytes."
 
 
 @frozen
@@ -238,9 +237,9 @@ def _data_uri_content(job: Job, uri: str) -> bytes:
     try:
         data = data_uri_bytes(uri)
     except ValueError as problem:
-        raise _invalid(job, f"not a readable data: URI ({problem})", _SOURCES) from problem
+        raise _invalid(job, f"not a readable data: URI ({problem})", SOURCES_REMEDY) from problem
     if not data:
-        raise _invalid(job, "a data: URI without content", _SOURCES)
+        raise _invalid(job, "a data: URI without content", SOURCES_REMEDY)
     return data
 
 
@@ -252,7 +251,7 @@ def _checked_path(job: Job) -> Path:
     except OSError as problem:
         raise _unreadable(job, problem) from problem
     except ValueError as problem:
-        raise _invalid(job, "not a path", _SOURCES) from problem
+        raise _invalid(job, "not a path", SOURCES_REMEDY) from problem
     if stat.S_ISDIR(found.st_mode):
         raise _invalid(
             job, "a folder, not a file", "Make one job for each image in it, or use jobs_from_folder()."

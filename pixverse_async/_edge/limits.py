@@ -22,6 +22,7 @@ from .._core.frozen import frozen
 from .._core.job import Job
 from .._core.reconcile import RESUBMIT_AFTER
 from .._core.redaction import redact
+from .._core.schedule import AdaptivePolling
 
 DEFAULT_MAX_IN_FLIGHT = 100
 """Requests at the service at once. No limit is published; a 429 slows the submits whatever this number is."""
@@ -29,6 +30,7 @@ DEFAULT_MAX_DOWNLOADS = 8
 """8 to 16 connections move as many bytes as 32, in half the memory (benchmarks/README.md)."""
 DEFAULT_JOB_TIMEOUT = 1800.0
 """Seconds. PixVerse frees a stuck generation after 600; queues of this service were seen to stall for an hour."""
+DEFAULT_POLICY = AdaptivePolling()
 
 MAX_POLLS_PER_SECOND = 1000.0
 """What one process can send; anything near it is rude."""

@@ -12,12 +12,13 @@ from .._core.outcome import Outcome
 from .._core.reconcile import RESUBMIT_AFTER
 from .._core.result import BatchResult
 from .._core.schedule import DEFAULT_POLLS_PER_SECOND, PollPolicy
-from .client import DEFAULT_POLICY, Client
+from .client import Client
 from .flight import Observer
 from .limits import (
     DEFAULT_JOB_TIMEOUT,
     DEFAULT_MAX_DOWNLOADS,
     DEFAULT_MAX_IN_FLIGHT,
+    DEFAULT_POLICY,
     OnCancel,
     OnUnknown,
     check_observer,

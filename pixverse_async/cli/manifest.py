@@ -17,7 +17,6 @@ import io
 import json
 import os
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from pathlib import Path
 from typing import Final, TypeAlias, cast
 from urllib.parse import urlsplit
@@ -27,6 +26,7 @@ from pixverse_async._words import clean
 
 from .earlier import ASKED, OUTCOMES, completed, never_sent, warning
 from .files import replace_file
+from .say import json_value
 from .sources import JobLike, as_job
 from .tables import is_url
 
@@ -87,7 +87,7 @@ def write_manifests(folder: Path, items: Sequence[JobLike] | None, outcomes: Seq
         rows = list(completed(given, [_with_polls(_recorded(job), polls) for job in on_record(folder)]))
     times = _times_on_record(folder)
     rows = [row | times.get(row["request_id"], {}) if row["generating"] is None else row for row in rows]
-    lines = "".join(json.dumps(row, default=_plain, ensure_ascii=False) + "\n" for row in rows)
+    lines = "".join(json.dumps(row, default=json_value, ensure_ascii=False) + "\n" for row in rows)
     replace_file(folder / JSON_LINES, lines)
     replace_file(folder / CSV, _csv(rows))
 
@@ -255,11 +255,6 @@ def _csv(rows: Sequence[Row]) -> str:
 
 def _cell(value: object) -> object:
     return str(value).lower() if isinstance(value, bool) else value
-
-
-def _plain(value: object) -> object:
-    """Money is a number in JSON: its digits are few enough for a float to keep."""
-    return float(value) if isinstance(value, Decimal) else str(value)
 
 
 def _begins_with(path: Path, opening: bytes) -> bool:

@@ -22,6 +22,7 @@ __all__ = [
     "columns",
     "counted",
     "dollars",
+    "json_value",
     "surviving",
     "tell",
     "width_of",
@@ -60,7 +61,7 @@ def answer_prose(text: str) -> None:
 
 def answer_json(fields: Mapping[str, object]) -> None:
     """One object as one line on stdout, in ASCII, whatever the terminal's encoding."""
-    _write(sys.stdout, json.dumps(fields, default=_plain))
+    _write(sys.stdout, json.dumps(fields, default=json_value))
 
 
 def columns(rows: Sequence[Sequence[str]]) -> str:
@@ -86,8 +87,8 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def _plain(value: object) -> object:
-    """Money is a number in JSON: its digits are few enough for a float to keep."""
+def json_value(value: object) -> object:
+    """What JSON has no type for, as text; money as a number, since its digits are few enough for a float to keep."""
     return float(value) if isinstance(value, Decimal) else str(value)
 
 

@@ -10,7 +10,8 @@ No key and no link comes out of here: links are cut down to their host, and text
 printable, such as a terminal's commands.
 """
 
-from .display import Observer, Progress, print_outcomes
+from .. import Observer
+from .display import Progress, print_outcomes
 from .table import outcome_table
 from .tally import Phase, Tally
 from .view import live_view, log_line

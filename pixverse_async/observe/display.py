@@ -13,9 +13,9 @@ import sys
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol, Self, TextIO, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, Self, TextIO
 
-from .. import JobEvent, Outcome
+from .. import JobEvent, Observer, Outcome
 from .table import ended_line, outcome_table, table_lines
 from .tally import Tally
 from .view import live_view, log_line
@@ -24,9 +24,6 @@ from .words import Line
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
-
-Observer: TypeAlias = Callable[[JobEvent], None]
-"""What `on_event=` takes."""
 
 REFRESH_INTERVAL: Final = 0.25
 """Seconds between two drawings of the live view, each 2 ms of work (measured, 2026); rich's own default."""

@@ -13,7 +13,7 @@ from typing import Final
 
 import attrs
 
-from .. import Failed, JobEvent, Outcome, Pending, State, Succeeded
+from .. import Failed, JobEvent, Outcome, Pending, State, Succeeded, events
 from .._words import clean
 from .words import brief
 
@@ -22,7 +22,7 @@ ENOUGH_TO_GUESS: Final = 3
 RECENT: Final = 60.0
 """Seconds over which a pace is taken."""
 ZERO: Final = Decimal(0)
-_PAID_BEFORE: Final = frozenset({"LinkExpired", "SavedFileMissing"})
+_PAID_BEFORE: Final = (events.LinkExpired, events.SavedFileMissing)
 """Events that are a job's first in a run only if an earlier run saw its video made."""
 _PROCESSING_WORDS: Final = frozenset({"processing", "running", "in_progress"})
 
@@ -182,12 +182,12 @@ class Tally:
             return
         job = self._open.get(event.index)
         if job is None:
-            job = self._open[event.index] = _Open(is_paid=type(event.event).__name__ in _PAID_BEFORE)
+            job = self._open[event.index] = _Open(is_paid=isinstance(event.event, _PAID_BEFORE))
             self._counts[job.phase] += 1
         self._move(job, _phase_after(event, job.phase))
-        if type(event.event).__name__ == "SubmitAccepted":
+        if isinstance(event.event, events.SubmitAccepted):
             self._submits.add(now)
-        elif type(event.event).__name__ == "SubmitDeferred":
+        elif isinstance(event.event, events.SubmitDeferred):
             self._refusals.add(now)
         self._reckon(job, event, now)
 
@@ -199,10 +199,9 @@ class Tally:
 
     def _reckon(self, job: _Open, event: JobEvent, now: float) -> None:
         """The money and the time of a job under way."""
-        price: object = getattr(event.event, "usd", None)
-        if isinstance(price, Decimal):
+        if isinstance(event.event, events.SubmitStarted):
             job.submitted_at = now
-            self._book(job, reserved=price)
+            self._book(job, reserved=event.event.usd)
         elif event.state is State.NEW:
             self._book(job)
         elif event.state is State.READY:
@@ -280,7 +279,6 @@ def _phase_after(event: JobEvent, before: Phase) -> Phase:
 
 
 def _phase_in_queue(event: JobEvent, before: Phase) -> Phase:
-    word: object = getattr(event.event, "status", None)
-    if isinstance(word, str):
-        return Phase.GENERATING if word.strip().lower() in _PROCESSING_WORDS else Phase.QUEUED
+    if isinstance(event.event, events.StatusSeen):
+        return Phase.GENERATING if event.event.status.strip().lower() in _PROCESSING_WORDS else Phase.QUEUED
     return before if before in (Phase.GENERATING, Phase.STALLED, Phase.DOWNLOADING) else Phase.QUEUED
