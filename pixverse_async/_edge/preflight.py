@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from .._core.job import Job, check_job
-from .images import check_fetchable, prepare, web_url_of
+from .image_files import check_fetchable, prepare, web_url_of
 
 
 async def check_image(job: Job, *, is_service_local: bool = False) -> tuple[str, ...]:

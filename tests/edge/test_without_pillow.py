@@ -43,9 +43,7 @@ CROWDED = """
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pixverse_async._core.job import Job
-from pixverse_async._core.picture import plan
-from pixverse_async._core.sniff import examine
-from pixverse_async._edge import images
+from pixverse_async._edge import image_files
 
 def is_loading(frame):
     while frame is not None and frame.f_code.co_name != "_find_and_load":
@@ -60,13 +58,12 @@ class NoPillow:
             raise ModuleNotFoundError(name=name)
 
 def prepare(_):
-    return images._ready(Job(data, "x"), data, facts, plan(facts, len(data))).file_type
+    return image_files.prepare(Job(data, "x"), None).file_type
 
 absent = NoPillow()
 sys.meta_path.insert(0, absent)
 sys.setswitchinterval(1e-5)
 data = open(sys.argv[1], "rb").read()
-facts = examine(data)
 with ThreadPoolExecutor(16) as threads:
     print(*set(threads.map(prepare, range(300))), absent.together)
 """
