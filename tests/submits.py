@@ -1,13 +1,15 @@
-"""A submit as the journal writes it, for tests that care for one or two of its fields."""
+"""A submit as the journal writes it, and a job's history as one record, for tests that care for little of either."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
+from functools import reduce
 from typing import Any, Final
 
 import attrs
 
-from pixverse_async._core.lifecycle import SubmitStarted
+from pixverse_async._core.lifecycle import NEW_JOB, Event, JobRecord, SubmitStarted, advance
 
 STARTED: Final = SubmitStarted(
     name="cat",
@@ -28,3 +30,8 @@ STARTED: Final = SubmitStarted(
 def started(**changes: Any) -> SubmitStarted:
     """`STARTED` with other values."""
     return attrs.evolve(STARTED, **changes)
+
+
+def fold(events: Iterable[Event], record: JobRecord = NEW_JOB) -> JobRecord:
+    """The record after all of the events."""
+    return reduce(advance, events, record)

@@ -13,7 +13,7 @@ the user's explicit `on_unknown="resubmit"` or `resolve` can cause.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final, TypeAlias
 
@@ -287,13 +287,6 @@ def advance(record: JobRecord, event: Event) -> JobRecord:
     if state is None:
         raise IllegalTransitionError(f"{type(event).__name__} cannot happen to a job in state {record.state}")
     return attrs.evolve(record, state=state, **lesson(record, event))
-
-
-def fold(events: Iterable[Event], record: JobRecord = NEW_JOB) -> JobRecord:
-    """The record after all of the events."""
-    for event in events:
-        record = advance(record, event)
-    return record
 
 
 def lesson(record: JobRecord, event: Event) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The fuse for new submits, as arithmetic."""
+"""The circuit breaker for new submits, as arithmetic."""
 
 from __future__ import annotations
 

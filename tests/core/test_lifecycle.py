@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pixverse_async._core.journal_format import compacted, event_line, read_journal
 from pixverse_async._core.lifecycle import (
     NEW_JOB,
     NO_MEDIA,
@@ -34,9 +35,8 @@ from pixverse_async._core.lifecycle import (
     SubmitRejected,
     SubmitStarted,
     advance,
-    fold,
 )
-from tests.submits import STARTED
+from tests.submits import STARTED, fold
 
 PRICE = STARTED.usd
 ACCEPTED = SubmitAccepted(request_id="r-1")
@@ -156,9 +156,11 @@ def test_an_accepted_job_has_its_id(events: list[Event]) -> None:
 
 @settings(max_examples=50)
 @given(histories(), st.integers(0, 30))
-def test_going_on_after_a_crash_is_not_having_crashed(events: list[Event], cut: int) -> None:
-    """Folding a prefix and then the rest is folding all."""
-    assert fold(events) == fold(events[cut:], fold(events[:cut]))
+def test_going_on_from_a_compacted_journal_is_having_read_all(events: list[Event], cut: int) -> None:
+    """A journal that was compacted after any of its events, and went on, reads as one that never was."""
+    rest = enumerate(events[cut:], start=2)
+    lines = [compacted({"k": fold(events[:cut])}, 1.0), *(event_line(seq, 2.0, "k", event) for seq, event in rest)]
+    assert {"k": fold(events)} == read_journal(b"".join(lines), "j").records
 
 
 @settings(max_examples=50)

@@ -15,11 +15,10 @@ from pixverse_async._core.lifecycle import (
     SavedFileMissing,
     SubmitAccepted,
     SubmitInterrupted,
-    fold,
 )
 from pixverse_async._core.outcome import Timings
 from pixverse_async._core.record import on_record
-from tests.submits import started
+from tests.submits import fold, started
 
 SUBMIT = started(is_own_seed=False, multi_clip=True)
 READY = (SUBMIT, SubmitAccepted(request_id="r-1"), GenerationSucceeded())

@@ -10,7 +10,7 @@ import pytest
 from pixverse_async._core.breaker import FEWEST_CALLS, FIRST_PAUSE, WINDOW, Breaker
 from pixverse_async._core.errors import ApiError, JournalError, ProtocolError, RateLimitedError, TransportError
 from pixverse_async._core.journal_format import _RESTORE, compacted, read_journal  # pyright: ignore[reportPrivateUsage]
-from pixverse_async._core.lifecycle import GenerationFailed, RetryRequested, SubmitAccepted, fold
+from pixverse_async._core.lifecycle import GenerationFailed, RetryRequested, SubmitAccepted
 from pixverse_async._core.price import estimate
 from pixverse_async._core.retry import (
     Again,
@@ -25,7 +25,7 @@ from pixverse_async._core.retry import (
 from pixverse_async._core.wire import DEFAULT_BASE_URL
 from tests.core.replies import reply
 from tests.core.test_journal_format import LINES, resealed
-from tests.submits import STARTED
+from tests.submits import STARTED, fold
 
 NOW = 784_111_777.0
 """Sun, 06 Nov 1994 08:49:37 GMT."""
