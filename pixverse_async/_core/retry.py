@@ -167,7 +167,7 @@ def judge_status(answer: Reply | TransportError, request_id: str, now_utc: float
 
 
 def judge_record(reply: Reply, request_id: str) -> Seen | Again:
-    """What one status call came to whose HTTP status is a success."""
+    """The verdict on a 2xx reply to a status call."""
     try:
         status = replies.read_record(reply)
     except ProtocolError as problem:

@@ -24,6 +24,7 @@ import anyio
 import attrs
 
 from .._core import retry, wire
+from .._core.accounts import Accounts
 from .._core.budget import open_budget
 from .._core.errors import PixverseError, UnexpectedError
 from .._core.job import Stage
@@ -32,7 +33,6 @@ from .._core.outcome import Outcome
 from .._core.replies import is_known
 from .._core.retry import Seen
 from .._core.schedule import Scheduler
-from .._core.whose import Whose
 from .._core.wire import Status
 from .calls import answer_to, flat_task_group, is_being_cancelled
 from .flight import Flight, Observer
@@ -75,7 +75,7 @@ class Batch:
         rng: random.Random,
         deliver: Callable[[Outcome], Awaitable[None]],
         on_event: Observer | None = None,
-        accounts: Whose | None = None,
+        accounts: Accounts | None = None,
         not_sent: PixverseError | None = None,
     ) -> None:
         self._run = Run(

@@ -21,6 +21,7 @@ import anyio
 import attrs
 
 from .._core import replies, retry, wire
+from .._core.accounts import Accounts, accounts_of, refusal
 from .._core.config import Endpoint, base_url_error, read_endpoint
 from .._core.errors import ConfigError, StoppedError, TransportError
 from .._core.job import Job, check_job
@@ -28,7 +29,6 @@ from .._core.outcome import Outcome
 from .._core.reconcile import RESUBMIT_AFTER
 from .._core.redaction import redact
 from .._core.schedule import DEFAULT_POLLS_PER_SECOND, PollPolicy
-from .._core.whose import Whose, refusal, whose
 from .batch import Batch
 from .calls import answer_to, flat_task_group
 from .directory import DirectorySink
@@ -369,10 +369,10 @@ def _journal_path(journal: bool | str | os.PathLike[str], folder: Path | None) -
     return folder / JOURNAL_NAME
 
 
-def _accounts(endpoint: Endpoint, log: EventLog, kept_at: Path) -> Whose:
+def _accounts(endpoint: Endpoint, log: EventLog, kept_at: Path) -> Accounts:
     """Who sent what is on record. *Raises* `ConfigError` when we are another account, and something is unfinished."""
     records = log.records.values()
-    accounts = whose(records, endpoint, salt=secrets.token_hex(8))
+    accounts = accounts_of(records, endpoint, salt=secrets.token_hex(8))
     problem = refusal(str(kept_at), records, accounts)
     if problem is not None:
         raise problem

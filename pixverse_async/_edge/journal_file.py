@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from .._core.accounts import without_account
 from .._core.errors import JournalError
 from .._core.frozen import frozen
 from .._core.journal_format import Replay, compacted, header_line, read_journal
-from .._core.whose import without_account
 from .locks import release, try_lock
 from .network import network_warning
 from .wall_clock import utc_now

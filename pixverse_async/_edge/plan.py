@@ -180,7 +180,7 @@ class Planner:
         if flight.kept is not None:
             return
         accounts = self._run.accounts
-        if accounts is not None and accounts.is_strange(flight.record):
+        if accounts is not None and accounts.is_foreign(flight.record):
             raise DownloadError(f"{saved.path} is gone, and only the account that sent it can fetch it again")
         if flight.record.request_id is None:  # nothing to ask for: it stays saved until it is back
             raise DownloadError(f"{saved.path} is gone, and a repair found the line with its request's id lost")

@@ -19,6 +19,7 @@ from typing import TypedDict
 import anyio
 import attrs
 
+from .._core.accounts import Accounts
 from .._core.breaker import Breaker
 from .._core.budget import Budget
 from .._core.errors import (
@@ -37,7 +38,6 @@ from .._core.names import url_scheme
 from .._core.outcome import Failed, Outcome, Pending, Succeeded, Timings, Unknown
 from .._core.pace import Pacer
 from .._core.redaction import redact, redact_lines
-from .._core.whose import Whose
 from .backlog import Backlog
 from .calls import is_being_cancelled
 from .flight import Flight, JobEvent, Observer
@@ -60,7 +60,7 @@ class Run:
     deliver: Callable[[Outcome], Awaitable[None]]
     on_finished: Callable[[], None] = lambda: None
     on_event: Observer | None = None
-    accounts: Whose | None = None
+    accounts: Accounts | None = None
     """Who sends, and who sent what the journal holds; None where no journal is kept."""
     budget: Budget = attrs.field(factory=Budget)
     pacer: Pacer = attrs.field(factory=Pacer)
@@ -84,12 +84,12 @@ class Run:
         self.slots = Slots(self.limits.max_in_flight)
         self.backlog = Backlog(self.limits.max_downloads)
         self.now = asyncio.get_running_loop().time
-        records = [record for record in self.log.records.values() if not self._is_strange(record)]
+        records = [record for record in self.log.records.values() if not self._is_foreign(record)]
         held = {record.request_id for record in records if record.request_id is not None}
         self.request_ids = held.union(*(record.past_ids for record in records if record.past_ids))
 
-    def _is_strange(self, record: JobRecord) -> bool:
-        return self.accounts is not None and self.accounts.is_strange(record)
+    def _is_foreign(self, record: JobRecord) -> bool:
+        return self.accounts is not None and self.accounts.is_foreign(record)
 
     # -- events ------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from decimal import Decimal
 import anyio
 
 from .._core import retry, wire
+from .._core.accounts import Accounts
 from .._core.errors import ConfigError, StoppedError, TransportError
 from .._core.job import MAX_SEED, image_words
 from .._core.lifecycle import (
@@ -27,7 +28,6 @@ from .._core.lifecycle import (
 )
 from .._core.price import price_usd
 from .._core.retry import Accepted, Ambiguous, Deferred, Rejected, SubmitVerdict
-from .._core.whose import Whose
 from .calls import Grace, answer_to
 from .flight import Flight
 from .images import ImageHost
@@ -219,7 +219,7 @@ class Submitter:
 
 
 def _started(
-    flight: Flight, seed: int, content: Mapping[str, object], usd: Decimal, accounts: Whose | None
+    flight: Flight, seed: int, content: Mapping[str, object], usd: Decimal, accounts: Accounts | None
 ) -> SubmitStarted:
     job = flight.job
     return SubmitStarted(

@@ -8,11 +8,11 @@ import attrs
 import pytest
 
 from pixverse_async._core.account import Account, account, changed_settings
+from pixverse_async._core.accounts import accounts_of, refusal, without_account
 from pixverse_async._core.config import Endpoint
 from pixverse_async._core.errors import JournalError
 from pixverse_async._core.journal_format import compacted, event_line, header_line, read_journal
 from pixverse_async._core.lifecycle import NEW_JOB, UNFINISHED, JobRecord, State, SubmitAccepted
-from pixverse_async._core.whose import refusal, whose, without_account
 from tests.submits import STARTED, started
 
 KEY = "eyJhbGciOiJIUzI1NiJ9.eyJvcmciOiJhY21lIn0.c2lnbmF0dXJlLW9mLXRoZS1rZXk"
@@ -33,7 +33,7 @@ def on_record(*states: State, sent: Endpoint | None = HERE) -> list[JobRecord]:
 
 def refused(records: Sequence[JobRecord], now: Endpoint) -> str | None:
     """The message with which a run is refused."""
-    problem = refusal("videos/j", records, whose(records, now, "new"))
+    problem = refusal("videos/j", records, accounts_of(records, now, "new"))
     return None if problem is None else str(problem)
 
 
@@ -69,16 +69,16 @@ def test_a_journal_of_an_earlier_version_is_anybodys() -> None:
 def test_a_journal_keeps_one_salt() -> None:
     """The submits of all runs as one account name it in one way, and those of another with the same salt."""
     records = on_record(State.SAVED)
-    assert SENT.account == whose(records, HERE, "new").ours
-    assert "salt" == whose(records, OTHERS["api_key"], "new").ours.key_salt
-    assert "new" == whose([], HERE, "new").ours.key_salt
+    assert SENT.account == accounts_of(records, HERE, "new").ours
+    assert "salt" == accounts_of(records, OTHERS["api_key"], "new").ours.key_salt
+    assert "new" == accounts_of([], HERE, "new").ours.key_salt
 
 
 def test_a_job_of_another_account_is_strange() -> None:
     """Only what another account sent is strange, not what nobody or ourselves sent."""
     theirs, ours, nobodys = on_record(State.SAVED, sent=OTHERS["org_id"]), on_record(State.SAVED), [NEW_JOB]
     records = [*theirs, *ours, *nobodys, *on_record(State.SAVED, sent=None)]
-    assert [True, False, False, False] == [whose(records, HERE, "new").is_strange(one) for one in records]
+    assert [True, False, False, False] == [accounts_of(records, HERE, "new").is_foreign(one) for one in records]
 
 
 def test_nothing_that_is_written_holds_the_key() -> None:

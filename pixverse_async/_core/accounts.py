@@ -22,7 +22,7 @@ from .lifecycle import UNFINISHED, JobRecord
 
 
 @frozen
-class Whose:
+class Accounts:
     """The accounts of a journal, seen from this run's."""
 
     ours: Account
@@ -30,12 +30,12 @@ class Whose:
     others: Mapping[Account, tuple[str, ...]]
     """The others, with the settings in which they differ."""
 
-    def is_strange(self, record: JobRecord) -> bool:
+    def is_foreign(self, record: JobRecord) -> bool:
         """Another account sent it."""
         return record.started is not None and record.started.account in self.others
 
 
-def whose(records: Iterable[JobRecord], endpoint: Endpoint, salt: str) -> Whose:
+def accounts_of(records: Iterable[JobRecord], endpoint: Endpoint, salt: str) -> Accounts:
     """The accounts of the records. `salt` is for a journal that has none yet."""
     found = {id(then): then for record in records if (then := _account(record)) is not None}
     others: dict[Account, tuple[str, ...]] = {}
@@ -44,7 +44,7 @@ def whose(records: Iterable[JobRecord], endpoint: Endpoint, salt: str) -> Whose:
         if changed:
             others[then] = changed
     first = next(iter(found.values()), None)
-    return Whose(ours=endpoint.account(salt if first is None else first.key_salt), others=others)
+    return Accounts(ours=endpoint.account(salt if first is None else first.key_salt), others=others)
 
 
 def _account(record: JobRecord) -> Account | None:
@@ -59,9 +59,9 @@ def without_account(record: JobRecord) -> JobRecord:
     return attrs.evolve(record, started=attrs.evolve(started, account=None))
 
 
-def refusal(path: str, records: Iterable[JobRecord], accounts: Whose) -> ConfigError | None:
+def refusal(path: str, records: Iterable[JobRecord], accounts: Accounts) -> ConfigError | None:
     """Why this account must not touch the journal at `path`; None when nothing unfinished is another's."""
-    unfinished = [one for one in records if one.state in UNFINISHED and accounts.is_strange(one)]
+    unfinished = [one for one in records if one.state in UNFINISHED and accounts.is_foreign(one)]
     if not unfinished:
         return None
     thens = {then for one in unfinished if (then := _account(one)) is not None}
