@@ -145,6 +145,8 @@ async def test_an_interrupted_folder_is_finished_by_the_same_command(
         monkeypatch.setenv("GMI_BASE_URL", emulator.base_url)
         monkeypatch.setenv("GMI_API_KEY", emulator.api_key)
         command = [sys.executable, str(EXAMPLES / "batch_folder.py"), "."]
+        # A shell's `&` has it ignored, which a child would inherit.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         async with await anyio.open_process(command) as process:
             while emulator.ledger.accepted < 3:  # noqa: ASYNC110  the ledger tells nobody
                 await anyio.sleep(0.01)
