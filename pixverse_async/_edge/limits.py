@@ -10,7 +10,6 @@ import os
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from inspect import iscoroutinefunction
 from numbers import Integral, Number, Real
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast, get_args
@@ -19,6 +18,7 @@ import attrs
 
 from .._core.errors import ConfigError
 from .._core.frozen import frozen
+from .._core.functions import check_function
 from .._core.job import Job
 from .._core.reconcile import RESUBMIT_AFTER
 from .._core.redaction import redact
@@ -115,14 +115,11 @@ def check_plural(jobs: object) -> None:
 
 
 def check_observer(on_event: object) -> None:
-    """*Raises* `ConfigError` for what cannot be told of an event: it would be noticed only once jobs are paid."""
+    """*Raises* `ConfigError` for what cannot be told of an event."""
     if on_event is None:
         return
     remedy = "Give a plain function of one JobEvent; it may put the event into a queue that your coroutine reads."
-    if not callable(on_event):
-        raise ConfigError("on_event", f"{redact(repr(on_event), 60)} cannot be called", remedy)
-    if iscoroutinefunction(on_event) or iscoroutinefunction(getattr(on_event, "__call__", None)):  # noqa: B004 - its kind is asked for
-        raise ConfigError("on_event", "a coroutine function, which nobody would await", remedy)
+    check_function("on_event", on_event, remedy)
 
 
 def check_sink(sink: object) -> None:

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
-from inspect import iscoroutinefunction
 from numbers import Real
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import attrs
 
 from ..errors import ConfigError
+from ..functions import check_function
 from ..job import JobClass, Stage
 from ..redaction import redact
 from .budget import Budget
@@ -230,16 +230,9 @@ def number_that(fits: Callable[[float], bool], remedy: str) -> _Check:
     return check
 
 
-def _check_function(_: object, attribute: attrs.Attribute[Any], function: object) -> None:
-    """What cannot be asked would be noticed only once jobs are paid."""
-    is_coroutine = iscoroutinefunction(function) or iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004 - its kind is asked for
-    if callable(function) and not is_coroutine:
-        return
-    problem = "a coroutine function, which nobody would await"
-    if not is_coroutine:
-        problem = f"{redact(repr(function), 60)} cannot be called"
+def _check_interval(_: object, attribute: attrs.Attribute[Any], function: object) -> None:
     remedy = "Give a plain function from a Look to seconds; FixedPolling(5) asks every 5 s."
-    raise ConfigError(attribute.name, problem, remedy)
+    check_function(attribute.name, function, remedy)
 
 
 POSITIVE = number_that(lambda value: value > 0, "Use a number above 0.")
@@ -252,7 +245,7 @@ class IntervalPolling:
     >>> patient = IntervalPolling(lambda look: 2.0 if look.stage is Stage.PROCESSING else 10.0)
     """
 
-    interval: Callable[[Look], float] = attrs.field(validator=_check_function)
+    interval: Callable[[Look], float] = attrs.field(validator=_check_interval)
 
     def scheduler(self, *, polls_per_second: float, seed: int, learned: str | None = None) -> Scheduler:
         """See `PollPolicy`."""
