@@ -293,7 +293,7 @@ def test_a_full_disk_below_what_is_said_leaves_no_job(
     """As in `run --json > outcomes.jsonl`: every video that is paid for is saved; a lost answer is a failure."""
     serve()
     full = Path("/dev/full").open("w", encoding="utf-8")  # noqa: SIM115  closing it fails, too
-    monkeypatch.setattr(sys, name, full)
+    monkeypatch.setattr(sys, name, full)  # a real full device, in the place of the stream that pytest reads
     said = cli("run", photos, "--prompt", "p", "--json", *QUICK)
     monkeypatch.undo()
     with contextlib.suppress(OSError):

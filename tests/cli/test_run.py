@@ -434,6 +434,7 @@ def test_the_loop_is_the_one_in_c_where_it_is_installed(
             return super().__enter__()
 
     serve()
+    # Nothing that the command line says tells its loop: one that looks is put in its way.
     monkeypatch.setattr(import_module("pixverse_async.cli.run"), "Interrupts", Watched)
     assert 0 == cli("run", "photos", "--prompt", "p", *QUICK).code
     assert [uvloop.Loop] == list(map(type, loops))
@@ -506,7 +507,7 @@ def test_status_keeps_to_the_width_of_a_narrow_terminal(
     serve()
     assert 8 == cli("run", "photos", "--prompt", "p", "--budget", "0.05", "--max-in-flight", "1", *QUICK).code
     monkeypatch.setenv("COLUMNS", "40")
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)  # what is said there is to be read here as well
     lines = cli("status", "videos", "--all").out.splitlines()
     assert "    not sent: it needs $0.025 and the" in lines
     assert [] == [line for line in lines if len(line) >= 40 and not line.startswith("  ")]

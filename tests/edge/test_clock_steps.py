@@ -37,7 +37,7 @@ def stepping(monkeypatch: pytest.MonkeyPatch, steps: Iterator[timedelta]) -> Non
         def now(cls, tz: tzinfo | None = None) -> datetime:  # pyright: ignore[reportIncompatibleMethodOverride]
             return datetime.now(tz) + next(steps)
 
-    monkeypatch.setattr(wall_clock, "datetime", Clock)
+    monkeypatch.setattr(wall_clock, "datetime", Clock)  # a test cannot set the machine's clock
 
 
 async def _batch(folder: Path, *, list_lag: float = 0.0) -> Trace:

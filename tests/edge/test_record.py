@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
@@ -26,6 +27,12 @@ from pixverse_async._edge.record import JOURNAL_NAME
 from tests.memory import Scene, kinds, some_jobs
 
 pytestmark = pytest.mark.anyio
+
+
+def spoil(folder: Path, change: Callable[[list[bytes]], list[bytes]]) -> None:
+    """Change the lines of a folder's journal, as a failing disk might."""
+    path = folder / JOURNAL_NAME
+    path.write_bytes(b"".join(change(path.read_bytes().splitlines(keepends=True))))
 
 
 async def resumed(scene: Scene, folder: Path | None = None) -> BatchResult:
@@ -179,9 +186,7 @@ async def test_a_job_whose_submit_is_lost_with_its_line_is_held(tmp_path: Path) 
     scene = Scene.set(tmp_path, "submit:503_plain:nth=1")
     jobs = some_jobs(1, seed=5)
     await scene.run(jobs, on_unknown="hold")
-    path = tmp_path / JOURNAL_NAME
-    lines = path.read_bytes().splitlines(keepends=True)
-    path.write_bytes(b"".join([lines[0], b"###\n", *lines[2:]]))
+    spoil(tmp_path, lambda lines: [lines[0], b"###\n", *lines[2:]])
     await repair_journal(tmp_path)
     batch = await scene.run(jobs)
     assert ["Unknown"] == kinds(batch)
@@ -200,9 +205,7 @@ async def test_a_request_whose_submit_is_lost_with_its_line_is_fetched_and_count
     scene = Scene.set(tmp_path)
     with anyio.move_on_after(5.0):
         await scene.run(some_jobs(1))
-    path = tmp_path / JOURNAL_NAME
-    lines = path.read_bytes().splitlines(keepends=True)
-    path.write_bytes(b"".join([lines[0], b"###\n", *lines[2:]]))
+    spoil(tmp_path, lambda lines: [lines[0], b"###\n", *lines[2:]])
     repair = await repair_journal(tmp_path)
     assert [(State.QUEUED, repair.mended[0][:8])] == [(job.state, job.name) for job in repair.jobs]
     batch = await scene.run(some_jobs(2), budget_usd=MOST_USD, job_timeout=0)
@@ -217,9 +220,7 @@ async def test_a_seed_that_is_lost_with_its_line_is_not_absent_from_the_list(tmp
     scene = Scene.set(tmp_path, "submit:429:nth=1:value=1")
     with anyio.move_on_after(5.0):
         await scene.run(some_jobs(1))
-    path = tmp_path / JOURNAL_NAME
-    lines = path.read_bytes().splitlines(keepends=True)
-    path.write_bytes(b"".join([*lines[:3], b"\0" * 40 + b"\n", b"\0" * 40 + b"\n"]))
+    spoil(tmp_path, lambda lines: [*lines[:3], b"\0" * 40 + b"\n", b"\0" * 40 + b"\n"])
     await repair_journal(tmp_path)
     batch = await scene.run(some_jobs(1), on_unknown="resubmit", resubmit_after=30.0)
     assert (["Unknown"], 1) == (kinds(batch), scene.charges)
@@ -229,9 +230,7 @@ async def test_a_saved_video_whose_id_is_lost_is_awaited_when_it_is_gone(tmp_pat
     """It cannot be fetched without its id: that is said, nothing is asked or paid, and it may be put back."""
     scene = Scene.set(tmp_path)
     (saved,) = (await scene.run(some_jobs(1))).succeeded
-    path = tmp_path / JOURNAL_NAME
-    lines = path.read_bytes().splitlines(keepends=True)
-    path.write_bytes(b"".join([*lines[:2], b"###\n", *lines[3:]]))
+    spoil(tmp_path, lambda lines: [*lines[:2], b"###\n", *lines[3:]])
     await repair_journal(tmp_path)
     away = Path(saved.path).rename(tmp_path / "away.mp4")
     batch = await scene.run(some_jobs(1))
@@ -246,9 +245,7 @@ async def test_a_line_that_was_copied_buys_nothing_again(tmp_path: Path) -> None
     scene = Scene.set(tmp_path, "submit:429:nth=1:value=1")
     with anyio.move_on_after(5.0):
         await scene.run(some_jobs(1))
-    path = tmp_path / JOURNAL_NAME
-    lines = path.read_bytes().splitlines(keepends=True)
-    path.write_bytes(b"".join([*lines, lines[2]]))
+    spoil(tmp_path, lambda lines: [*lines, lines[2]])
     assert 0 == (await repair_journal(tmp_path)).lost_lines
     assert (["Succeeded"], 1) == (kinds(await scene.run(some_jobs(1))), scene.charges)
 
