@@ -18,6 +18,9 @@ from .transfer import Again, GiveUp, StartOver
 Crc: TypeAlias = "Callable[[Bytes, int], int]"
 Flaw: TypeAlias = Again | StartOver | GiveUp
 """Why the bytes are not the video, and what to do: ask for the rest, for all, or for nothing more."""
+_HOLE: Final = bytes(512)
+"""A sector of what a power cut leaves in a file of the right length, where pages had not reached the disk. In H.264 and
+HEVC three bytes of zeros never follow one another; a file that has so many all the same is fetched anew, and taken."""
 
 
 def find_crc32c() -> Crc | None:
@@ -53,6 +56,8 @@ class Check:
 
     def __init__(self, named: Mapping[str, bytes], crc32c: Crc | None = _CRC32C) -> None:
         self.boxes = BoxWalk()
+        self.has_hole = False
+        """What an earlier process left holds zeros where no video has any."""
         self._named = named
         self._sha256 = hashlib.sha256()
         self._crc32c = crc32c if "crc32c" in named else None
@@ -78,6 +83,11 @@ class Check:
         if self._crc32c is not None:
             self._crc = self._crc32c(data, self._crc)
         self.boxes.feed(data)
+
+    def feed_held(self, data: Bytes) -> None:
+        """The same for bytes that an earlier process wrote: between it and this one the power may have been cut."""
+        self.has_hole = self.has_hole or _HOLE in bytes(data)
+        self.feed(data)
 
     @property
     def is_named(self) -> bool:
@@ -108,6 +118,8 @@ def find_flaw(
     wrong = check.wrong_hash()
     if wrong is not None:
         return StartOver(why=f"the bytes that came do not have the {wrong} that storage names")
+    if check.has_hole and not check.is_named:
+        return StartOver(why="an earlier run left zeros, as after a power cut, and storage names no hash")
     problem = check.boxes.problem(duration)
     if problem is None and check.boxes.is_fragmented and expected_bytes is None and not check.is_named:
         problem = "it is in fragments, and neither a length nor a hash tells how many"

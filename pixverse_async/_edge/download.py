@@ -243,7 +243,7 @@ class _Download:
     async def _recheck(self, fresh: Check) -> Check:
         """The check of what the part holds; bytes of an earlier process are read for it."""
         if self._check is None:
-            await self._part.replay(fresh.feed)
+            await self._part.replay(fresh.feed_held)
             self._check = fresh
         return self._check
 

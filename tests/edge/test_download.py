@@ -381,6 +381,28 @@ async def test_a_spoiled_part_is_not_published(tmp_path: Path) -> None:
     assert storage.requests[-1] == {}
 
 
+@pytest.mark.fault(19)
+@pytest.mark.parametrize("held_bytes", [30_000, 20_000], ids=["whole", "the first bytes"])
+async def test_a_part_with_a_page_of_zeros_is_not_published(tmp_path: Path, held_bytes: int) -> None:
+    """As a power cut leaves it: the length is right, the boxes are whole, and storage names no hash to tell by."""
+    data = video(30_000)
+    (tmp_path / "cat.mp4.part").write_bytes(data[:16_384] + bytes(3616) + data[20_000:held_bytes])
+    (tmp_path / "cat.mp4.part.version").write_text('"v1"')
+    end, storage = await bring(tmp_path, _unnamed(honest(data)))
+    assert_saved(end, tmp_path, data)
+    assert [f"bytes={held_bytes}-", None] == [asked.get("Range") for asked in storage.requests]
+
+
+def _unnamed(serve: Callable[[Mapping[str, str]], Answer]) -> Callable[[Mapping[str, str]], Answer]:
+    """A storage that names no hash."""
+
+    def answer(headers: Mapping[str, str]) -> Answer:
+        named = serve(headers)
+        return attrs.evolve(named, headers={**named.headers, "x-goog-hash": ""})
+
+    return answer
+
+
 async def test_a_file_of_another_content_is_never_replaced(tmp_path: Path) -> None:
     """The user's file under the final name is left as it was, and the event names it."""
     (tmp_path / "cat.mp4").write_text("mine")
