@@ -18,6 +18,7 @@ from math import inf
 from typing import Final
 
 from .frozen import frozen
+from .job import Stage
 from .lifecycle import SubmitStarted
 from .redaction import redact
 from .wire import Echo, Listing, Status
@@ -41,6 +42,8 @@ class Lost:
 
     key: str
     started: SubmitStarted
+    has_gaps: bool = False
+    """A repair found lines lost: it may have been sent again since, if what is known of failed."""
 
 
 def claim(
@@ -65,7 +68,10 @@ def claim(
                 (
                     one
                     for one in rivals
-                    if one.key not in found and is_proof(one, record) and _is_timely(one, record, skew)
+                    if one.key not in found
+                    and is_proof(one, record)
+                    and _is_timely(one, record, skew)
+                    and not _may_be_over(one, record)
                 ),
                 None,
             )
@@ -81,7 +87,12 @@ def _age_order(record: Status) -> float:
 
 def is_same(one: Lost, record: Status) -> bool:
     """Whether a record read by the id that an error reply named is this submit: no echoed seed contradicts it."""
-    return record.echo is None or record.echo.seed == one.started.seed
+    return (record.echo is None or record.echo.seed == one.started.seed) and not _may_be_over(one, record)
+
+
+def _may_be_over(one: Lost, record: Status) -> bool:
+    """A request that failed, after which the job may have been sent again in lines that are lost."""
+    return one.has_gaps and record.stage in (Stage.FAILED, Stage.CANCELLED)
 
 
 def is_conclusive(one: Lost, listing: Listing, skew: float = 0.0, claimed: Container[str] = ()) -> bool:

@@ -2,7 +2,8 @@
 
 Every line that is whole is kept.  Where lines between them are lost, each job is brought into the most careful state
 that agrees with what is left: a known request is read again, and a job that may have been sent since its last line is
-of unknown fate, and held; a failed one too, which may have been retried.  A line that is there twice counts once.
+of unknown fate, and held; a failed one too, which may have been retried.  So may one whose request is known, where
+enough lines are lost since: it is that request's unless that failed.  A line that is there twice counts once.
 Where other lines are not in the order of their numbers, as when two files were joined, any job may have been sent
 since.  A job all of whose lines are lost cannot be seen here: `lost_lines` says how many such
 jobs there may be at most, and only the service's console can show them.  Lines cut off cleanly at the end leave no
@@ -27,6 +28,9 @@ _DAMAGED: Final = SubmitInterrupted(why="lines of its journal were lost")
 _NEEDS_ID: Final = (State.QUEUED, State.READY)
 _LOST_TO_BE_SENT: Final = {State.NEW: 1, State.FAILED: 2}
 """How many lost lines may hide that the job was sent: its submit, and before that the wish to retry it."""
+_LOST_TO_BE_ANOTHERS: Final = 3
+"""Since a request was named: how many may hide that it failed, and the job was sent again."""
+_NAMES_REQUEST: Final = ("SubmitAccepted", "Reconciled")
 
 
 @frozen
@@ -83,6 +87,8 @@ class _Salvager:
     _records: dict[str, JobRecord] = attrs.field(factory=dict[str, JobRecord])
     _lost_by_then: dict[str, int] = attrs.field(factory=dict[str, int])
     """How many lines were lost before the latest one of each job."""
+    _lost_by_request: dict[str, int] = attrs.field(factory=dict[str, int])
+    """The same, before the latest one that names its request."""
     _bad_lines: list[int] = attrs.field(factory=list[int])
     _mended: dict[str, None] = attrs.field(factory=dict[str, None])
     _seqs: set[int] = attrs.field(factory=set[int])
@@ -106,6 +112,8 @@ class _Salvager:
         self._bad_at_end = 0
         if key is not None:
             self._lost_by_then[key] = self._lost
+            if "record" in content or content["event"] in _NAMES_REQUEST:
+                self._lost_by_request[key] = self._lost
         return True
 
     def miss(self, number: int) -> None:
@@ -154,13 +162,25 @@ class _Salvager:
             if record.state is State.FAILED:
                 record = _forced(record, RetryRequested())
             return _forced(record, _DAMAGED)
-        if record.state in _NEEDS_ID and record.request_id is None:
-            return _forced(record, _DAMAGED)
+        if record.state in _NEEDS_ID and (record.request_id is None or self._may_be_anothers(key, record)):
+            return _doubted(record)
         return record
+
+    def _may_be_anothers(self, key: str, record: JobRecord) -> bool:
+        """The job may be another request's by now than the one that is known."""
+        if record.started is None:
+            return False  # It could not be looked for: better the request that is known.
+        return not self._is_in_order or self._lost - self._lost_by_request[key] >= _LOST_TO_BE_ANOTHERS
 
     def _has_lost_since(self, key: str, lines: int) -> bool:
         """So many lines may have been written since the latest one of the job that is left."""
         return not self._is_in_order or self._lost - self._lost_by_then[key] >= lines
+
+
+def _doubted(record: JobRecord) -> JobRecord:
+    """Of unknown fate; its request, if one is known, is read before it is believed."""
+    doubt = attrs.evolve(_DAMAGED, request_id=record.request_id)
+    return attrs.evolve(_forced(record, doubt), request_id=None)
 
 
 def _forced(record: JobRecord, event: Event) -> JobRecord:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pixverse_async._core import replies, wire
-from pixverse_async._core.job import Job
+from pixverse_async._core.job import Job, Stage
 from pixverse_async._core.journal_format import scrub
 from pixverse_async._core.reconcile import CLOCK_TOLERANCE, Lost, claim, is_conclusive, is_same
 from pixverse_async._core.wire import Listing, Status
@@ -66,6 +66,16 @@ def mute(request_id: str = "r-1", age: float | None = -1.0) -> Status:
 def test_an_equal_payload_is_adopted(job: Job) -> None:
     """A record that echoes what was sent, to the letter, is the submit, whoever chose the seed."""
     assert {"a": "r-1"} == claim([lost(job=job)], [record(job=job)], ())
+
+
+@pytest.mark.parametrize("word", ["queued", "success", "failed", "cancelled"])
+def test_a_request_that_failed_may_have_been_followed_by_another(word: str) -> None:
+    """Where lines are lost, a failed record is not taken for the latest submit; one that goes on, or was made, is."""
+    one, seen = attrs.evolve(lost(), has_gaps=True), attrs.evolve(record(), stage=Stage(word))
+    is_over = word in ("failed", "cancelled")
+    assert ({} if is_over else {"a": "r-1"}) == claim([one], [seen], ())
+    assert is_over is not is_same(one, seen)
+    assert is_same(lost(), seen)
 
 
 def test_a_drawn_seed_survives_a_rewritten_image() -> None:

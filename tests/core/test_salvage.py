@@ -12,6 +12,7 @@ from pixverse_async._core.lifecycle import (
     GenerationFailed,
     GenerationSucceeded,
     State,
+    StatusSeen,
     SubmitAccepted,
     SubmitDeferred,
 )
@@ -140,6 +141,19 @@ def test_a_failed_job_may_have_been_retried_in_lines_that_are_lost(lost: int, st
         assert (None, ("r-1",), None, True) == (
             record.request_id, record.past_ids, record.ending, record.has_gaps
         )  # fmt: skip
+
+
+@pytest.mark.parametrize(("lost", "state"), [(2, State.QUEUED), (3, State.UNKNOWN)])
+@pytest.mark.parametrize("then", [StatusSeen(status="queued"), None])
+def test_a_request_may_have_failed_and_been_followed_by_another(
+    lost: int, state: State, then: Event | None
+) -> None:
+    """Three lines are needed for it; the request is then read before it is believed, whatever follows the damage."""
+    after = [] if then is None else [event_line(3 + lost, 2.0, "a", then)]
+    record = salvaged([*lines_of(STARTED, ACCEPTED), *[b"##\n"] * lost, *after]).records["a"]
+    assert state is record.state
+    if state is State.UNKNOWN:
+        assert (None, "r-1", True) == (record.request_id, record.named_id, record.has_gaps)
 
 
 def test_what_is_not_ours_is_not_touched() -> None:

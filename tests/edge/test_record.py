@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from pixverse_async import (
     BatchResult,
+    Client,
     ConfigError,
     Job,
     JournalError,
@@ -33,6 +35,10 @@ def spoil(folder: Path, change: Callable[[list[bytes]], list[bytes]]) -> None:
     """Change the lines of a folder's journal, as a failing disk might."""
     path = folder / JOURNAL_NAME
     path.write_bytes(b"".join(change(path.read_bytes().splitlines(keepends=True))))
+
+
+def _lines(folder: Path) -> list[bytes]:
+    return (folder / JOURNAL_NAME).read_bytes().splitlines()
 
 
 async def resumed(scene: Scene, folder: Path | None = None) -> BatchResult:
@@ -224,6 +230,48 @@ async def test_a_seed_that_is_lost_with_its_line_is_not_absent_from_the_list(tmp
     await repair_journal(tmp_path)
     batch = await scene.run(some_jobs(1), on_unknown="resubmit", resubmit_after=30.0)
     assert (["Unknown"], 1) == (kinds(batch), scene.charges)
+
+
+async def _retry_once(scene: Scene, jobs: list[Job]) -> None:
+    """A run that is cancelled when its retries are accepted, and draws other seeds than the one before."""
+    client = Client(
+        scene.cloud.api_key, base_url=scene.cloud.base_url, transport=scene.transport, rng=random.Random(8)
+    )
+    with anyio.move_on_after(5.0):
+        async with (
+            client,
+            client.as_completed(jobs, output_dir=scene.folder, retry_failed=True) as outcomes,
+        ):
+            assert [] == [outcome async for outcome in outcomes]
+
+
+@pytest.mark.parametrize("lines_left", [0, 1])
+async def test_a_retry_that_is_lost_with_its_lines_is_not_bought_again(tmp_path: Path, lines_left: int) -> None:
+    """The request that is on record failed, and the job was sent again: a further retry waits for its user."""
+    scene = Scene.set(tmp_path, "submit:moderation:nth=1")
+    assert ["Failed"] == kinds(await scene.run(some_jobs(1)))
+    await _retry_once(scene, some_jobs(1))
+    (paid,) = scene.cloud.ledger.committed
+    failed = next(n for n, line in enumerate(_lines(tmp_path)) if b"GenerationFailed" in line)
+    spoil(tmp_path, lambda lines: [*lines[:failed], *[b"###\n"] * 4, *lines[failed + 4 :][:lines_left]])
+    await repair_journal(tmp_path)
+    batch = await scene.run(some_jobs(1), retry_failed=True)
+    assert (["Unknown"], 2) == (kinds(batch), scene.submits)
+    assert ["Unknown"] == kinds(await scene.run(some_jobs(1), retry_failed=True))
+    (held,) = jobs_on_record(tmp_path)
+    await resolve(tmp_path, held.key, request_id=paid.request_id)
+    assert (["Succeeded"], 2) == (kinds(await scene.run(some_jobs(1))), scene.submits)
+
+
+async def test_a_request_that_goes_on_is_believed_however_many_lines_are_lost(tmp_path: Path) -> None:
+    """Nobody retries what has not failed: it is read, taken up and saved."""
+    scene = Scene.set(tmp_path)
+    with anyio.move_on_after(5.0):
+        await scene.run(some_jobs(1))
+    spoil(tmp_path, lambda lines: [*lines[:3], *[b"###\n"] * 4])
+    (held,) = (await repair_journal(tmp_path)).jobs
+    assert held.is_held
+    assert (["Succeeded"], 1) == (kinds(await resumed(scene)), scene.submits)
 
 
 async def test_a_saved_video_whose_id_is_lost_is_awaited_when_it_is_gone(tmp_path: Path) -> None:
