@@ -62,7 +62,7 @@ from .timing import warm_scheduler
 from .transport import AiohttpTransport, Transport
 from .wall_clock import utc_now
 
-NOTHING_SENT = "resume looks after what was sent before, and sends nothing"
+NOTHING_SENT = "resume sends nothing; the batch that it was given to sends it"
 OUTCOME_BUFFER = 64
 """Outcomes that may wait for a slow consumer of `as_completed` before the batch waits for it."""
 

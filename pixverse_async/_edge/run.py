@@ -244,7 +244,7 @@ class Run:
     def halt(self, error: PixverseError) -> None:
         """Send no further job. What is paid goes on being polled and saved. The gravest reason stays, or the first."""
         if self.halted is None or _gravity(error) > _gravity(self.halted):
-            logger.error("no further job is sent: %s", error)
+            logger.error("no further job is sent: %s", error.why if isinstance(error, StoppedError) else error)
             self.halted = error
             if self.fatal is not None:
                 self.pull.cancel()
@@ -261,6 +261,8 @@ class Run:
                 return None
             case InsufficientCreditsError(status=status, reason=reason):
                 return InsufficientCreditsError(status, reason)
+            case StoppedError(why=why):
+                return StoppedError(why)
             case error:
                 return StoppedError(error.describe())
 

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 import anyio
 
 from .._core import retry, wire
-from .._core.errors import DownloadError
+from .._core.errors import DownloadError, StoppedError
 from .._core.job import Stage
 from .._core.lifecycle import DownloadAbandoned, GenerationSucceeded, LinkExpired, Saved
 from .._core.retry import Seen
@@ -86,7 +86,7 @@ class Saver:
     def _given_up(self, problem: str, obstacle: Obstacle | None) -> DownloadError:
         if obstacle is Obstacle.NO_ROOM:
             # It would not take the next video either, which is not paid for yet.
-            self._run.halt(DownloadError(problem))
+            self._run.halt(StoppedError(problem))
         return DownloadError(problem)
 
     async def _fetch_fresh_link(self, flight: Flight) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import math
 from collections.abc import Iterator
@@ -29,6 +30,7 @@ from pixverse_async import (
 )
 from pixverse_async._core.schedule.budget import LEAST_CALLS
 from pixverse_async._core.wire import READ_TIMEOUT
+from tests.edge.small_sink import SmallSink
 from tests.memory import Scene, kinds, some_jobs, tiny_png
 
 pytestmark = pytest.mark.anyio
@@ -199,6 +201,19 @@ async def test_no_credit_stops_admission_and_saves_what_is_paid(tmp_path: Path) 
     assert scene.submits == 4
     again = await Scene(tmp_path, scene.cloud, scene.transport).run(some_jobs(3))
     assert ["Succeeded"] * 3 == kinds(again)
+
+
+async def test_a_job_not_sent_for_want_of_room_is_not_called_paid(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The disk is named, and none of what is to be done about the video that it has no room for."""
+    scene = Scene.set(tmp_path)
+    sink = SmallSink(0, OSError(errno.ENOSPC, "No space left on device"))
+    batch = await scene.run(some_jobs(3), sink=sink, journal=tmp_path / "journal", max_in_flight=1)
+    made, _, unsent = (failed.error for failed in batch.failed)
+    assert made.may_be_billed
+    assert "not sent: the disk is full (ENOSPC). Nothing was charged; run it again." == unsent.describe()
+    assert "no further job is sent: the disk is full (ENOSPC)" in caplog.messages
 
 
 async def test_a_refused_key_raises_and_pays_nothing(tmp_path: Path) -> None:

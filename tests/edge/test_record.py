@@ -114,7 +114,10 @@ async def test_resume_sends_not_even_what_was_surely_refused(tmp_path: Path) -> 
     assert [State.QUEUED, State.NEW] == [job.state for job in jobs_on_record(tmp_path)]
     batch = await resumed(scene)
     assert ["Succeeded", "Failed"] == kinds(batch)
-    assert "sends nothing" in str(batch.failed[0].error)
+    assert (
+        "not sent: resume sends nothing; the batch that it was given to sends it. Nothing was charged; run it again."
+        == batch.failed[0].error.describe()
+    )
     assert 2 == scene.submits
     assert ["Succeeded"] * 2 == kinds(await scene.run(some_jobs(2)))
 
