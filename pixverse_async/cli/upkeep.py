@@ -16,7 +16,7 @@ from pixverse_async._words import clean
 from .arguments import program
 from .codes import Exit
 from .money import SHOWN_KEY_CHARS
-from .say import answer, answer_json
+from .say import answer, answer_json, counted
 
 
 class Checked(NamedTuple):
@@ -64,20 +64,25 @@ async def _check_one(sink: DirectorySink, job: RecordedJob) -> Checked:
 def repair(options: Namespace) -> int:
     """Make the journal readable; what is hidden by the damage is held."""
     done = anyio.run(repair_journal, options.folder)
+    # Of the jobs that were mended some are known well enough: the video of one is saved, whatever line is lost.
+    held = [job.key for job in done.jobs if job.is_held and job.key in done.mended]
     if options.json:
-        fields = {"jobs": len(done.jobs), "lost_lines": done.lost_lines, "held": list(done.mended)}
+        fields = {"jobs": len(done.jobs), "lost_lines": done.lost_lines, "held": held}
         answer_json({"type": "repair", **fields, "damaged": None if done.damaged is None else str(done.damaged)})
         return Exit.OK
     if done.damaged is None:
-        answer(f"Nothing was wrong: {len(done.jobs)} jobs on record.")
+        answer(f"Nothing was wrong: {counted(len(done.jobs), 'job')} on record.")
         return Exit.OK
-    answer(f"{len(done.jobs)} jobs are on record again. The file as it was: {done.damaged}")
+    answer(f"{counted(len(done.jobs), 'job')} on record again. The file as it was: {done.damaged}")
     if done.lost_lines:
+        are, them = ("is", "it") if done.lost_lines == 1 else ("are", "them")
         answer(
-            f"{done.lost_lines} lines are lost. A job that was only in them would be sent again: look in the console."
+            f"{counted(done.lost_lines, 'line')} {are} lost. A job that was only in {them} would be sent again: "
+            "look in the console."
         )
-    if done.mended:
-        keys = ", ".join(key[:SHOWN_KEY_CHARS] for key in done.mended)
-        answer(f"{len(done.mended)} jobs are held, since the damage hides what became of them: {keys}")
+    if held:
+        keys = ", ".join(key[:SHOWN_KEY_CHARS] for key in held)
+        are, them = ("is", "it") if len(held) == 1 else ("are", "them")
+        answer(f"{counted(len(held), 'job')} {are} held, since the damage hides what became of {them}: {keys}")
         answer(f"See {program()} status {shlex.quote(options.folder)}")
     return Exit.OK

@@ -301,6 +301,24 @@ def test_a_damaged_journal_is_repaired_and_says_so(cli: Command, serve: Service,
     assert "Nothing was wrong" in cli("repair", "videos").out
 
 
+@pytest.mark.parametrize(("lost", "held"), [(b"GenerationSucceeded", 0), (b"SubmitAccepted", 1)])
+def test_a_repair_counts_as_held_what_is_held(
+    cli: Command, serve: Service, photos: Path, lost: bytes, held: int
+) -> None:
+    """A job that is saved is none of them, though the line before is lost."""
+    serve()
+    cli("run", "photos/picture-0.png", "--prompt", "p", *QUICK)
+    journal = Path("videos/pixverse-journal.jsonl")
+    lines = journal.read_bytes().splitlines(keepends=True)
+    at = next(n for n, line in enumerate(lines) if lost in line)
+    damaged = b"".join([*lines[:at], b"damage\n", *lines[at + 1 : len(lines) - held]])
+    journal.write_bytes(damaged)
+    told = cli("repair", "videos").out
+    assert (bool(held), True) == ("1 job is held, since" in told, "1 line is lost." in told), told
+    journal.write_bytes(damaged)
+    assert held == len(cli("repair", "videos", "--json").objects[0]["held"])
+
+
 def test_doctor_finds_nothing_wrong_where_nothing_is(cli: Command, serve: Service) -> None:
     """It names version, extras, service and folder, makes nothing, and shows no key."""
     emulator = serve()
