@@ -82,6 +82,7 @@ async def resolve(output_dir: str | os.PathLike[str], key: str, *, request_id: s
 
     With `request_id`, the job was accepted under this id: the next run, or `resume`, saves its video.  Without, it was
     never accepted: the next run of the call that made it sends it again. If that is wrong, it is paid twice.
+    An id is believed, and cannot be taken back: ask first, with `Client.attach`, whether the service knows it.
 
     `key`: `RecordedJob.key`. *Charges* nothing by itself. *Raises* `ConfigError` for a job that is not held or an id
     that cannot be its; `JournalError` when another process works on the folder.
