@@ -23,6 +23,9 @@ from .wire import DEFAULT_BASE_URL
 
 _LLM_HOSTS = ("api.gmi-serving.com",)
 _GMI_HOST = "console.gmicloud.ai"
+_API_KEY = "api_key (GMI_API_KEY)"
+_BASE_URL = "base_url (GMI_BASE_URL)"
+_ORG_ID = "org_id (GMI_ORG_ID)"
 _NO_KEY = (
     "Create a key in the GMI Cloud console and set it in the environment, or pass it. "
     "To try it without one: `pixverse-async emulator` (extra emulator)."
@@ -57,14 +60,21 @@ def read_endpoint(
     environ: Mapping[str, str], *, api_key: str | None, base_url: str | None, org_id: str | None
 ) -> Endpoint:
     """Arguments first, then GMI_API_KEY, GMI_BASE_URL and GMI_ORG_ID. *Raises* `ConfigError`."""
-    key = api_key if api_key is not None else environ.get("GMI_API_KEY", "")
-    base = base_url if base_url is not None else environ.get("GMI_BASE_URL", "")
-    org = org_id if org_id is not None else environ.get("GMI_ORG_ID", "")
+    key = _text(_API_KEY, environ.get("GMI_API_KEY", "") if api_key is None else api_key)
+    base = _text(_BASE_URL, environ.get("GMI_BASE_URL", "") if base_url is None else base_url)
+    org = _text(_ORG_ID, environ.get("GMI_ORG_ID", "") if org_id is None else org_id)
     return Endpoint(
-        base_url=check_base_url(base.strip() or DEFAULT_BASE_URL),
-        api_key=_check_header("api_key (GMI_API_KEY)", key.strip(), _NO_KEY),
-        org_id=_check_header("org_id (GMI_ORG_ID)", org.strip(), "Leave it unset.") if org.strip() else None,
+        base_url=check_base_url(base or DEFAULT_BASE_URL),
+        api_key=_check_header(_API_KEY, key, _NO_KEY),
+        org_id=_check_header(_ORG_ID, org, "Leave it unset.") if org else None,
     )
+
+
+def _text(setting: str, value: object) -> str:
+    """The value without the spaces around it. What is no text is not shown: it may be the key in another form."""
+    if not isinstance(value, str):
+        raise ConfigError(setting, f"of type {type(value).__name__}, not text", "Give a string.")
+    return value.strip()
 
 
 def check_base_url(base_url: str) -> str:
@@ -84,7 +94,7 @@ def check_base_url(base_url: str) -> str:
 def base_url_error(problem: str) -> ConfigError:
     """The error for a base that does not lead to the queue, whether it is seen at once or by the service's answer."""
     remedy = f"Use the full queue base, such as {DEFAULT_BASE_URL}."
-    return ConfigError("base_url (GMI_BASE_URL)", problem, remedy)
+    return ConfigError(_BASE_URL, problem, remedy)
 
 
 def _problem_with(base: str) -> str | None:

@@ -104,11 +104,13 @@ class InvalidJobError(PixverseError, ValueError):
 
     field: str
     value: str
+    """As it was given, in brief; empty when nothing was."""
     problem: str
     remedy: str
 
     def describe(self) -> str:
-        return f"{self.field}={self.value}: {self.problem}. {self.remedy}"
+        where = f"{self.field}={self.value}" if self.value else self.field
+        return f"{where}: {self.problem}. {self.remedy}"
 
 
 @attrs.define(eq=False, slots=False, repr=False)

@@ -295,10 +295,11 @@ def _row_problem(fields: Mapping[str, object]) -> InvalidJobError | None:
     known = [field.name for field in attrs.fields(Job)]
     for name in fields:
         if name not in known:
-            return InvalidJobError(redact(str(name), 80), "...", "no such parameter", f"Use {', '.join(known)}.")
+            shown = _safe_repr(fields[name])
+            return InvalidJobError(redact(str(name), 80), shown, "no such parameter", f"Use {', '.join(known)}.")
     for name in ("image", "prompt"):
         if name not in fields:
-            return InvalidJobError(name, "...", "missing", "Every job needs an image and a prompt.")
+            return InvalidJobError(name, "", "missing", "Every job needs an image and a prompt.")
     return None
 
 

@@ -67,7 +67,7 @@ class DirectorySink:
             found = await in_thread(parts_in, self._place)
         except OSError as problem:
             remedy = "Give a folder that can be written to."
-            raise ConfigError("output_dir", f"{self.folder}: {problem.strerror}", remedy) from problem
+            raise ConfigError("output_dir", f"{self.folder}: {_no_folder(problem)}", remedy) from problem
         self._seen = found | (self._seen or set())
 
     async def open(self, name: str) -> DirectoryPart:
@@ -93,6 +93,17 @@ class DirectorySink:
         if name in ("", ".", "..") or any(char in name for char in "/\\\0"):
             raise ConfigError("name", f"{name!r} is not the name of a file in {self.folder}", "Use a plain name.")
         return self._place / name
+
+
+def _no_folder(problem: OSError) -> str | None:
+    """Why there is no folder, in words; "File exists" would sound as if there were nothing wrong."""
+    match problem:
+        case FileExistsError():
+            return "it exists and is not a folder"
+        case NotADirectoryError():
+            return "a part of the path is not a folder"
+        case _:
+            return problem.strerror
 
 
 @attrs.define(eq=False, repr=False)

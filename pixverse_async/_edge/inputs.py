@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, cast
 
-from .._core.errors import ConfigError
+import attrs
+
+from .._core.errors import ConfigError, InvalidJobError
 from .._core.job import Job, Quality, job_from_row
 from .._core.names import url_scheme
 from .._core.redaction import redact
@@ -111,14 +113,23 @@ def _is_image(path: Path) -> bool:
 
 
 def _job_of(image: Path, given: Mapping[str, object]) -> Job:
-    fields: dict[str, object] = {"image": image, **given, **_prompt_beside(image), **_parameters_beside(image)}
+    prompt_beside, parameters_beside = _prompt_beside(image), _parameters_beside(image)
+    fields: dict[str, object] = {"image": image, **given, **prompt_beside, **parameters_beside}
     if fields["prompt"] is None:
         remedy = f"Give one for all, or write one into {image.with_suffix('.txt').name}."
         raise ConfigError("prompt", f"none given for {image.name}", remedy)
     job, problem = job_from_row(fields)
-    if problem is not None:
-        raise problem.about(job_name=image.stem)
-    return job
+    if problem is None:
+        return job
+    if problem.field in parameters_beside:
+        problem = _laid_to(image.with_suffix(".json"), problem)
+    elif problem.field in prompt_beside:
+        problem = _laid_to(image.with_suffix(".txt"), problem)
+    raise problem.about(job_name=image.stem)
+
+
+def _laid_to(sidecar: Path, problem: InvalidJobError) -> InvalidJobError:
+    return attrs.evolve(problem, problem=f"{problem.problem} (in {sidecar.name})")
 
 
 def _prompt_beside(image: Path) -> Mapping[str, object]:

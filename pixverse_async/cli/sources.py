@@ -64,7 +64,7 @@ def as_job(item: JobLike) -> tuple[Job | None, InvalidJobError | None]:
         return item, None
     for name in ("image", "prompt"):
         if name not in item:
-            return None, InvalidJobError(name, "...", "missing", "Every job needs an image and a prompt.")
+            return None, InvalidJobError(name, "", "missing", "Every job needs an image and a prompt.")
     try:
         return Job(**cast("Mapping[str, Any]", item)), None
     except InvalidJobError as error:

@@ -100,7 +100,7 @@ def test_a_wrong_row_is_told_and_stops_no_other(cli: Command, tmp_path: Path) ->
     for line in (
         "row 2 (line 3 of t.csv): job 'cat': duration='long': not a whole number",
         "row 3 (line 4 of t.csv): job 'none': image='none.png': no such file. Check the path; a relative one",
-        "row 4 (line 5 of t.csv): image=...: missing",
+        "row 4 (line 5 of t.csv): image: missing",
         "image='.': a folder, not a file",
         "row 6 (line 7 of t.csv): job 'empty': image='empty.png': the file is empty",
         "1 video, 5 seconds: at most $0.175",

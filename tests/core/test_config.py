@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from pixverse_async._core.config import (
@@ -53,6 +55,14 @@ def test_a_missing_key_is_named_with_its_remedy(key: str | None) -> None:
     """Without a key the error names the argument, the variable and the place to get one."""
     with pytest.raises(ConfigError, match=r"GMI_API_KEY.*console"):
         endpoint(api_key=key)
+
+
+@pytest.mark.parametrize("setting", ["api_key", "base_url", "org_id"])
+def test_a_setting_of_another_kind_is_named_unseen(setting: str) -> None:
+    """A number, or the bytes of a secret store, is refused like any wrong setting, and is not shown."""
+    wrong: Any = {"api_key": KEY, setting: KEY.encode()}
+    with pytest.raises(ConfigError, match=rf"^{setting} \(GMI_.*\): of type bytes, not text\. Give a string\.$"):
+        endpoint(**wrong)
 
 
 @pytest.mark.parametrize("key", ["sec ret", "sec\nret", "secr\u00e9t", "sec\x00ret", "secret\u200b"])

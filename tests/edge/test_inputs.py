@@ -52,9 +52,14 @@ def test_a_sidecar_goes_before_what_is_given_for_all(tmp_path: Path) -> None:
         (
             "cat.json",
             b'{"prompt": "p", "colour": 1}',
-            "job 'cat': colour=...: no such parameter. Use image, prompt",
+            "job 'cat': colour=1: no such parameter (in cat.json). Use image, prompt",
         ),
-        ("cat.json", b'{"prompt": "p", "duration": 99}', "job 'cat': duration=99: not a whole number"),
+        (
+            "cat.json",
+            b'{"prompt": "p", "duration": 99}',
+            "job 'cat': duration=99: not a whole number of seconds from 1 to 15 (in cat.json). Use 1 to 15.",
+        ),
+        ("cat.txt", b"p" * 5001, "…: 5001 characters long (in cat.txt). Shorten it to 5000 characters."),
         (
             "dog.txt",
             b"a prompt of nobody",
@@ -69,6 +74,14 @@ def test_a_wrong_sidecar_is_named(tmp_path: Path, sidecar: str, content: bytes, 
         jobs_from_folder(tmp_path)
     assert says in str(caught.value)
     assert isinstance(caught.value, ConfigError | InvalidJobError)
+
+
+def test_a_parameter_that_no_sidecar_holds_is_laid_to_none(tmp_path: Path) -> None:
+    """What was given for all images is wrong in the call, whatever else the sidecar says."""
+    (photos(tmp_path, "cat.jpg") / "cat.json").write_text('{"prompt": "p", "audio": true}', encoding="utf-8")
+    with pytest.raises(InvalidJobError) as caught:
+        jobs_from_folder(tmp_path, duration=99)
+    assert "job 'cat': duration=99: not a whole number of seconds from 1 to 15. Use 1 to 15." == str(caught.value)
 
 
 @pytest.mark.parametrize(

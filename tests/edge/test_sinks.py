@@ -471,8 +471,10 @@ async def test_prepare_refuses_a_place_that_takes_nothing(tmp_path: Path) -> Non
     await DirectorySink(tmp_path / "a" / "b").prepare()
     assert names(tmp_path / "a" / "b") == []
     (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigError, match="file"):
+    with pytest.raises(ConfigError, match=r"^output_dir: .*file: it exists and is not a folder\. Give a folder"):
         await DirectorySink(tmp_path / "file").prepare()
+    with pytest.raises(ConfigError, match=r"within: a part of the path is not a folder\."):
+        await DirectorySink(tmp_path / "file" / "within").prepare()
 
 
 async def test_a_video_of_one_aggregate_takes_one_hop_and_a_sync(tmp_path: Path) -> None:
