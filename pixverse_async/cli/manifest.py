@@ -114,7 +114,8 @@ def _asked_by(item: JobLike) -> Row:
     job, _ = as_job(item)
     if job is not None:
         return parameters(job)
-    return _fit({**parameters(Job("video", "-")), **cast("Mapping[str, object]", item)})
+    nothing = {"image": "", "prompt": ""}
+    return _fit({**parameters(Job("any", "any")), **nothing, **cast("Mapping[str, object]", item)})
 
 
 def check_manifests(folder: Path) -> None:

@@ -109,6 +109,13 @@ def test_a_row_that_is_no_job_says_so(row: object, field: str) -> None:
     assert repr(job)
 
 
+def test_what_a_row_lacks_is_not_made_up() -> None:
+    """The job that is only there to be shown has no image or prompt where none was given, and a name all the same."""
+    job, error = job_from_row({"duration": 3})
+    assert "image: missing. Every job needs an image and a prompt." == str(error)
+    assert ("", "", 3, "video") == (job.image, job.prompt, job.duration, job.stem)
+
+
 def test_a_right_row_is_the_job() -> None:
     """A mapping of parameters makes the job that the same arguments make, and a job stays itself."""
     row = {"image": "cat.jpg", "prompt": "yawns", "duration": 3, "seed": 0}
