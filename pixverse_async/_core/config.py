@@ -168,7 +168,7 @@ def is_public_address(address: str) -> bool:
 
 
 _IPV4_CARRIERS = tuple(ipaddress.IPv6Network(net) for net in ("::/96", "::ffff:0:0/96", "64:ff9b::/96"))
-# IPv4-compatible, IPv4-mapped, and NAT64, which a gateway turns back into IPv4.
+"""IPv4-compatible, IPv4-mapped, and NAT64, which a gateway turns back into IPv4."""
 _LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")
 
 

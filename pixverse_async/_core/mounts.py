@@ -16,7 +16,7 @@ NETWORK: Final = frozenset(
 )
 """As the kernel spells them. Of others, such as plain `fuse` and `9p`, the name does not tell what is behind them."""
 _MOUNT: Final = re.compile(r"^(?:\S+ ){4}(\S+) .*? - (\S+)", re.MULTILINE)
-# Two numbers, a device, the root within it, where it is mounted, options, a dash, and its kind: see proc(5).
+"""Two numbers, a device, the root within it, where it is mounted, options, a dash, and its kind: see proc(5)."""
 _ESCAPED: Final = re.compile(r"\\([0-7]{3})")
 
 

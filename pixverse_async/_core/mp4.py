@@ -23,10 +23,10 @@ leaves room for another frame rate, and less would refuse what was paid for."""
 MIN_BOX_BYTES: Final = 8
 """Size and kind. A size of 1 means that the real one follows, in 8 more. Source: ISO/IEC 14496-12, 4.2."""
 _MVHD_BYTES: Final = 32
-# Of the larger, version 1 form: flags 4, two times of 8, time scale 4, duration 8, and 4 that follow.
+"""Of the larger, version 1 form: flags 4, two times of 8, time scale 4, duration 8, and 4 that follow."""
 _PRINTABLE: Final = frozenset(range(0x20, 0x7F))
 _MARKED: Final = frozenset({b"ftyp", b"moov", b"mdat"})
-# Whether these were there is asked at the end; to keep the names of all would be memory that a file decides on.
+"""Whether these were there is asked at the end; to keep the names of all would be memory that a file decides on."""
 MAX_BOXES: Final = 100_000
 """In a file. A video in fragments of one frame has 2,000; to walk 2 GiB of empty boxes takes half an hour of CPU."""
 
@@ -185,6 +185,7 @@ def _read_duration(head: bytes) -> float | None:
     if len(head) < 20 or (head[0] == 1 and len(head) < _MVHD_BYTES):
         return None
     scale, ticks = (head[20:24], head[24:32]) if head[0] == 1 else (head[12:16], head[16:20])
-    if not any(scale) or not any(byte != 0xFF for byte in ticks):
+    is_unknown = all(byte == 0xFF for byte in ticks)
+    if not any(scale) or is_unknown:
         return None
     return int.from_bytes(ticks) / int.from_bytes(scale)

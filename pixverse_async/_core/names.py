@@ -28,7 +28,7 @@ _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f<>:"/\\|?*\u2028-\u202e\u2066-\u2069]+
 _RESERVED = re.compile(
     r"(con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[\d\u00b9\u00b2\u00b3])\s*(?P<suffix>\..*)?", re.IGNORECASE
 )
-# Windows takes the superscripts 1 to 3 for digits, and a device for a device whatever suffix follows.
+"""Windows takes the superscripts 1 to 3 for digits, and a device for a device whatever suffix follows."""
 
 
 def safe_stem(text: str) -> str:

@@ -15,15 +15,15 @@ MAX_READ_CHARS = 2048
 """How much of a foreign text is looked at: 64 MB of "https://" in a row would keep the patterns busy for days."""
 
 TOKEN = re.compile(r"eyJ[\w-]{6,}(?:\.[\w-]*)*|(?i:bearer)\s+[\w.~+/=-]{8,}")
-# GMI keys are JWTs, which all begin with eyJ (base64 of '{"').
+"""GMI keys are JWTs, which all begin with eyJ (base64 of '{"')."""
 DATA_URI = re.compile(r"((?i:data):[\w/+.;=-]{0,120},)[^\s\"'<>]{24,}")
 _LOGIN = re.compile(r"((?i:https?):(?:\\?/){2})[^\s\"'<>/?#]*@")
 _QUERY = re.compile(r"((?i:https?):(?:\\?/){2}[^\s\"'<>?#]+)[?#][^\s\"'<>]+")
-# The slashes may be escaped, as in a piece of JSON that could not be read whole.
+"""The slashes may be escaped, as in a piece of JSON that could not be read whole."""
 _SIGNED = re.compile(r"(?i)\b((?:x-(?:goog|amz|oss)-[\w-]+|signature|sig|token|api_?key)=)[^\s&\"'<>\[]+")
-# What is left of a link whose beginning is missing.
+"""What is left of a link whose beginning is missing."""
 _UNPRINTABLE = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u202a-\\u202e\\u2066-\\u2069\\ud800-\\udfff]")
-# Terminal escapes, text that runs backwards, and what no encoding can print.
+"""Terminal escapes, text that runs backwards, and what no encoding can print."""
 
 
 def redact_lines(text: str) -> str:

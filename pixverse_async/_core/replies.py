@@ -43,7 +43,7 @@ _STAGES: Final[Mapping[str, Stage]] = {
     "canceled": Stage.CANCELLED,
 }
 _REQUEST_ID: Final = re.compile(r"(?!\.+\Z)[A-Za-z0-9._:-]{1,200}")
-# The official sample is no UUID (it holds a g), so none is required. An id of dots alone would be another path.
+"""The official sample is no UUID (it holds a g), so none is required. An id of dots alone would be another path."""
 _decode: Final = json.JSONDecoder().decode
 """As `json.loads`, which looks first which of five encodings a body has: JSON is sent in UTF-8 (RFC 8259)."""
 _SHOWN_COMPLAINTS: Final = 3

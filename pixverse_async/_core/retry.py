@@ -43,10 +43,11 @@ GONE_AFTER: Final = 60.0
 """Seconds of nothing but 404 before a request counts as lost; a new record may take a moment to be readable."""
 
 _REFUSED_AT_THE_DOOR: Final = frozenset({401, 403, 405})
+"""Safe to send again, whatever the body says."""
 _REFUSED_FOR_NOW: Final = frozenset({402, 429})
-# Safe to send again, unless the body names a request: the live 503 shows that a refusal may have left a record.
+"""Safe to send again unless the body names a request: the live 503 shows that a refusal may have left a record."""
 _FATE_UNKNOWN_4XX: Final = frozenset({408, 499})
-# A gateway's timeout: the request may have been passed on.
+"""Never safe to send again. A gateway's timeout: the request may have been passed on."""
 
 
 @frozen
@@ -254,9 +255,10 @@ _KINDS: Final[tuple[tuple[str, str], ...]] = (
     ("capacity", r"high load|concurren|capacity|overload|500044|500069"),
     ("image", r"\bimage\b|width or height|50003[0-3]|50004[12]|400032"),
 )
-# The words of PixVerse's own error table and the patterns that clients of this queue match; no text of a failed
-# pixverse record on this queue is public. Order matters: a moderation text may say "image".
-# They are compiled when the first generation fails.
+"""The words of PixVerse's own error table and the patterns that clients of this queue match; no text of a failed
+pixverse record on this queue is public. Order matters: a moderation text may say "image".
+
+They are not compiled here but when the first generation fails."""
 
 
 def failure_kind(reason: str) -> str:

@@ -20,7 +20,7 @@ from .signatures import CUT_SHORT, format_of, other_than_image
 
 _ORIENTATION_TAG: Final = 0x0112
 _SHORT: Final = 3
-# EXIF's number for the type of a 16-bit value.
+"""EXIF's number for the type of a 16-bit value."""
 
 
 def examine(data: bytes) -> PictureFacts:
@@ -46,7 +46,7 @@ def examine(data: bytes) -> PictureFacts:
 # -- JPEG: ITU-T T.81, annex B -------------------------------------------------------------------
 
 _MARKER: Final = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
-# Within the entropy-coded data 0xff is followed by a zero or is one of the eight restart markers.
+"""Within the entropy-coded data 0xff is followed by a zero or is one of the eight restart markers."""
 _START_OF_IMAGE, _END_OF_IMAGE, _START_OF_SCAN, _APP1, _TEMPORARY = 0xD8, 0xD9, 0xDA, 0xE1, 0x01
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 MAX_SCANS: Final = 200
@@ -187,9 +187,9 @@ def _riff_chunks(data: bytes, end: int) -> Iterator[tuple[bytes, int, int]]:
 
 def _webp_size(kind: bytes, data: bytes, start: int) -> tuple[int, int]:
     if kind == b"VP8X":
-        return 1 + int.from_bytes(data[start + 4 : start + 7], "little"), 1 + int.from_bytes(
-            data[start + 7 : start + 10], "little"
-        )
+        less_one = (data[start + 4 : start + 7], data[start + 7 : start + 10])
+        width, height = (1 + int.from_bytes(side, "little") for side in less_one)
+        return width, height
     if kind == b"VP8 ":
         width, height = struct.unpack_from("<HH", data, start + 6)
         return width & 0x3FFF, height & 0x3FFF

@@ -31,9 +31,9 @@ _GENERATION: Final = re.compile(r"\d{1,20}", re.ASCII)
 _NAMED_HASH: Final = re.compile(r"(crc32c|md5)=([A-Za-z0-9+/]+={0,2})")
 _HASH_BYTES: Final = {"crc32c": 4, "md5": 16}
 _PACKINGS: Final = frozenset({"gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress", "dcb", "dcz"})
-# Any other word, such as the `aws-chunked` or `utf-8` that uploaders leave at an object, says nothing of the bytes.
+"""Any other word, such as the `aws-chunked` or `utf-8` that uploaders leave at an object, says nothing of the bytes."""
 _EXPIRED: Final = frozenset({403, 404, 410})
-# A signed link that ran out answers 403 or 400 ExpiredToken; an object that is gone, 404 or 410.
+"""A signed link that ran out answers 403, or 400 with one of `_EXPIRED_CODES`; an object that is gone, 404 or 410."""
 _EXPIRED_CODES: Final = (b"ExpiredToken", b"ExpiredRequest", b"Request has expired")
 _TRANSIENT: Final = frozenset({408, 425, 429, 499})
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 _NO_SYNC: Final = frozenset({errno.EINVAL, errno.EACCES})
-# Some file systems know no sync of a folder, such as VirtualBox's; and to write in it is not to read it.
+"""Some file systems know no sync of a folder, such as VirtualBox's; and to write in it is not to read it."""
 
 
 def is_whole(path: Path, size_bytes: int, sha256: str | None) -> bool:

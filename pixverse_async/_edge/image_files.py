@@ -31,8 +31,8 @@ _PILLOW_REMEDY: Final = (
     "Install the converter: pip install 'pixverse-async[{}]'; or save it as an upright JPEG or PNG."
 )
 _LOADING: Final = threading.Lock()
-# Without Pillow the import fails at every image, and a thread that imports while it fails on another may be handed
-# the module of that other one, with nothing in it.
+"""Without Pillow the import fails at every image, and a thread that imports while it fails on another may be handed
+the module of that other one, with nothing in it."""
 
 
 @frozen

@@ -44,8 +44,8 @@ _FILE_MODE: Final = 0o644
 _NO_LINKS: Final = frozenset(
     {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EINVAL, errno.EACCES}
 )
-# What is answered where there are no hard links: by FAT and exFAT, some network and FUSE mounts; EINVAL is Python's
-# word for Windows' "incorrect function", on the same disks; EACCES is Android's, which lets no program make one.
+"""What is answered where there are no hard links: by FAT and exFAT, some network and FUSE mounts; EINVAL is Python's
+word for Windows' "incorrect function", on the same disks; EACCES is Android's, which lets no program make one."""
 _NO_LOCKS: Final = frozenset({errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.ENOLCK, errno.EINVAL})
 _IN_USE: Final = "another download is saving to the same name"
 _OPENINGS: Final = 100

@@ -32,7 +32,7 @@ MAX_PROFILE_BYTES: Final = 4 * 2**20
 """Of a colour profile: those of printers with large tables have 3 MB. One above the limit of an image would leave
 nothing to shrink."""
 _SHRINK_MARGIN: Final = 0.95
-# Compressed size grows a little slower than area, so the plain square root would need a second round.
+"""Compressed size grows a little slower than area, so the plain square root would need a second round."""
 _ORIENTATION_TAG: Final = 0x0112
 _SIDEWAYS: Final = (5, 6, 7, 8)
 HEIC_REMEDY: Final = "Install the converter: pip install 'pixverse-async[heic]'."
@@ -50,8 +50,8 @@ _DECODER_FAULTS: Final = (
     struct.error,
     Warning,
 )
-# Pillow's decoders raise all of these on damaged files, SyntaxError for a broken PNG among them; a Warning where
-# the application runs with warnings as errors.
+"""Pillow's decoders raise all of these on damaged files, SyntaxError for a broken PNG among them; a Warning where
+the application runs with warnings as errors."""
 _PILLOW_NAMES: Final[dict[Format, tuple[str, ...]]] = {
     "jpeg": ("JPEG",),
     "png": ("PNG",),
