@@ -200,6 +200,3 @@ def cancel_call(request_id: str) -> Call:
 def _post(path: str, body: Mapping[str, object], timeout: float) -> Call:
     encoded = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
     return Call(method="POST", path=path, body=encoded, timeout=timeout)
-
-
-# -- replies -----------------------------------------------------------------------------------------

@@ -38,8 +38,10 @@ from .wall_clock import utc_now
 
 STATUS_TRIES = 5
 """Tries of one `status()`: a status call is free and safe to repeat."""
+LINK_TRIES = 5
+"""Links of one `save()` that may turn out not to serve the video: a fresh one is free."""
 _TYPICAL = JobClass("540p", 5, False)
-# What an attached request is taken for: only the first looks depend on it.
+"""What an attached request is taken for: only the first looks depend on it."""
 
 
 @frozen
@@ -121,7 +123,7 @@ class Handle:
         target = path_of("path", path)
         sink = DirectorySink(target.parent)
         await sink.prepare()
-        for attempt in range(STATUS_TRIES):
+        for attempt in range(LINK_TRIES):
             media = (await self.result(timeout, poll_policy=poll_policy)).media
             assert media is not None, "result() returns only statuses that name a video"
             duration = self.job.duration if self.job is not None else None
@@ -132,7 +134,7 @@ class Handle:
                     raise self._about(DownloadError(problem), may_be_billed=True)
                 case LinkExpired():
                     await anyio.sleep(retry.backoff(attempt, self._rng.random()))
-        problem = f"{STATUS_TRIES} links in a row did not serve it"
+        problem = f"{LINK_TRIES} links in a row did not serve it"
         raise self._about(DownloadError(problem), may_be_billed=True)
 
     async def _looks(self, policy: PollPolicy) -> AsyncGenerator[Status]:
@@ -198,8 +200,7 @@ async def submit_one(transport: Transport, images: ImageHost, job: Job, rng: ran
     settled = anyio.Event()
     held: list[Outcome] = []
 
-    async def settle(_: Flight, status: Status | None = None) -> None:
-        del status
+    async def settle(*_: object) -> None:
         settled.set()
 
     async def look_for(lost: Flight) -> None:

@@ -131,9 +131,9 @@ class ImageHost:
     async def _prepared_inline(self, job: Job, identity: str) -> HostedImage:
         async with self._slots:
             ready = await self._prepared(job, identity)
-            is_untouched = job.image_url is not None and not ready.is_remade
-            url = job.image_url if is_untouched else data_uri(ready.file_type, ready.body)
-            return HostedImage(url=url or "", notes=ready.notes)
+            if job.image_url is not None and not ready.is_remade:
+                return HostedImage(url=job.image_url, notes=ready.notes)
+            return HostedImage(url=data_uri(ready.file_type, ready.body), notes=ready.notes)
 
     async def _prepared(self, job: Job, identity: str) -> Ready:
         async with self._cpus:

@@ -26,6 +26,7 @@ from .._core.accounts import without_account
 from .._core.errors import JournalError
 from .._core.frozen import frozen
 from .._core.journal_format import Replay, compacted, header_line, read_journal
+from .folder import sync_folder
 from .locks import release, try_lock
 from .network import network_warning
 from .wall_clock import utc_now
@@ -226,14 +227,14 @@ def _replace(path: Path, lines: bytes) -> None:
 
 def _draft(path: Path, lines: bytes) -> Path:
     """The new file beside the old one, on disk; nothing of it stays when there is no room."""
-    shorter = path.with_name(f"{path.name}.tmp")
-    shorter.unlink(missing_ok=True)  # of a process that was killed here; the lock says that none is at it now
+    draft = path.with_name(f"{path.name}.tmp")
+    draft.unlink(missing_ok=True)  # of a process that was killed here; the lock says that none is at it now
     try:
-        _write_new(shorter, lines)
+        _write_new(draft, lines)
     except OSError:
-        shorter.unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
         raise
-    return shorter
+    return draft
 
 
 def _move(draft: Path, path: Path) -> None:
@@ -266,21 +267,8 @@ def _sync(fd: int) -> None:
 
 def _sync_folders(path: Path) -> None:
     """Make the name durable, and the folder's own name: it may have been made a moment ago."""
-    if sys.platform == "win32":
-        return
     for folder in (path.parent, path.parent.parent):
-        try:
-            _sync_folder(folder)
-        except OSError as problem:  # some file systems know no such sync; a parent may be closed to us
-            if problem.errno not in (errno.EINVAL, errno.EACCES):
-                raise
-
-
-def _sync_folder(path: Path) -> None:
-    with ExitStack() as held:
-        fd = os.open(path, os.O_RDONLY)
-        held.callback(os.close, fd)
-        os.fsync(fd)
+        sync_folder(folder)
 
 
 def _lock(path: Path) -> int:

@@ -28,7 +28,7 @@ from .run import Run
 from .wall_clock import utc_now
 
 _LATEST = 0.1
-"""How much the latest call counts in what a call is said to take: ten calls tell."""
+"""The weight of the latest call in the running mean of how long a call takes: some ten calls count."""
 LOOK_FOR_STALLS_EVERY = 30.0
 """Seconds. A stall is of minutes at least, and the search goes through all jobs in flight."""
 KEY_GOOD_FOR = 60.0
