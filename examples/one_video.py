@@ -19,7 +19,7 @@ async def main(job: Job, target: Path) -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) != 3:
-        sys.exit(f"{__doc__}Give an image and a prompt.")
+        sys.exit(f"{__doc__}\nGive an image and a prompt.")
     try:
         wanted = Job(*sys.argv[1:])
         path = Path(f"{wanted.stem}.mp4")

@@ -1,6 +1,6 @@
 """A poll policy of your own: `python examples/own_polling.py photos "it starts to snow"`, with GMI_API_KEY set.
 
-The built-in AdaptivePolling learns how long videos take; this is for whom knows better.
+The built-in AdaptivePolling learns how long videos take; this is for those who know better.
 """
 
 import asyncio

@@ -57,7 +57,8 @@ class Estimate:
     )
 
     def __str__(self) -> str:
-        return f"{dollars(self.total_usd)} for {len(self.per_job)} videos ({'; '.join(self.assumptions)})"
+        videos = "1 video" if len(self.per_job) == 1 else f"{len(self.per_job)} videos"
+        return f"{dollars(self.total_usd)} for {videos} ({'; '.join(self.assumptions)})"
 
 
 def estimate(jobs: Iterable[Job]) -> Estimate:

@@ -7,6 +7,7 @@ else; `main` returns an exit status and never raises for a wrong argument, as ar
 from __future__ import annotations
 
 import argparse
+import os
 import secrets
 import signal
 import sys
@@ -51,7 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         _say(str(problem), error=True)
         return 1
     except OSError as problem:
-        _say(f"cannot listen on {options.host}:{options.port}: {problem.strerror}", error=True)
+        why = f"cannot listen on {options.host}:{options.port}: {_refusal(problem)}"
+        _say(f"{why}. Choose another --host or --port.", error=True)
         return 1
     return 0
 
@@ -152,6 +154,13 @@ async def _serve(emulator: Emulator, seed: int) -> None:
 def _bill(ledger: Ledger) -> str:
     counts = f"{ledger.accepted} accepted of {ledger.submits} submits, {len(ledger.charges)} charged"
     return f"# {counts}, {ledger.total_usd} USD, {len(ledger.duplicates())} paid more than once"
+
+
+def _refusal(problem: OSError) -> str:
+    """The system's words for it, to which asyncio adds the address once more. Those of names have negative numbers."""
+    if problem.errno is None or problem.errno < 0:
+        return problem.strerror or str(problem)
+    return os.strerror(problem.errno)
 
 
 def _say(line: str, *, error: bool = False) -> None:

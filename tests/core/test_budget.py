@@ -49,6 +49,7 @@ def test_an_estimate_is_the_sum_of_its_prices() -> None:
     made = estimate(Job(f"{n}.jpg", "p", quality="360p", duration=1) for n in range(1000))
     assert Decimal(25) == made.total_usd == sum(made.per_job)
     assert f"$25.00 for 1000 videos ({'; '.join(made.assumptions)})" == str(made)
+    assert str(estimate([Job("cat.jpg", "p")])).startswith("$0.175 for 1 video (")
     assert Decimal(0) == estimate([]).total_usd
 
 

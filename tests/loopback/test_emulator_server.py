@@ -354,7 +354,9 @@ def test_the_faults_can_be_listed(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_an_address_that_is_taken_is_an_error_and_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
-    """Exit status 1."""
+    """Exit status 1, and one line that says what to do."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        assert 1 == main(["--tiny", "--port", str(taken.getsockname()[1])])
-    assert "cannot listen" in capsys.readouterr().err
+        port = taken.getsockname()[1]
+        assert 1 == main(["--tiny", "--port", str(port)])
+    said = f"cannot listen on 127.0.0.1:{port}: Address already in use. Choose another --host or --port.\n"
+    assert said == capsys.readouterr().err
