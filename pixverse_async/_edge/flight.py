@@ -22,6 +22,7 @@ class JobEvent:
     `stalled_for`: it has been at the service for this many seconds, far longer than any job that has ended. It is
     told once, changes nothing, and is no reason to send the job again: it goes on being watched until `job_timeout`.
     `batch_polls`: status calls of the whole batch until now.
+    `usd`: what its present request has cost or may yet cost; 0 before it is sent, and once it surely is not charged.
 
     >>> from pixverse_async import events
     >>> told = JobEvent(
@@ -40,6 +41,7 @@ class JobEvent:
     outcome: Outcome | None = None
     stalled_for: float | None = None
     batch_polls: int = 0
+    usd: Decimal = Decimal(0)
 
 
 Observer: TypeAlias = Callable[[JobEvent], None]

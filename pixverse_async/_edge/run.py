@@ -139,6 +139,7 @@ class Run:
             outcome=outcome,
             stalled_for=stalled_for,
             batch_polls=self.polls,
+            usd=flight.record.usd,
         )
         try:
             self.on_event(told)

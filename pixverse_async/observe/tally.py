@@ -206,6 +206,8 @@ class Tally:
             self._book(job)
         elif event.state is State.READY:
             self._book(job, spent=job.spent_usd + job.reserved_usd)
+        elif not (job.is_paid or job.spent_usd or event.state is State.FAILED):
+            self._book(job, reserved=event.usd)  # also of what an earlier run sent, whose price was not told here
 
     def _book(self, job: _Open, *, reserved: Decimal = ZERO, spent: Decimal = ZERO) -> None:
         self.reserved_usd += reserved - job.reserved_usd

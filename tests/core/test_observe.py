@@ -97,7 +97,8 @@ def told(happenings: Iterable[Happening], index: int = 0) -> list[JobEvent]:
             events.append(JobEvent(index=index, name="cat", state=state, outcome=happening))
         else:
             state = next(table[type(happening)] for table in lifecycle.TABLE.values() if type(happening) in table)
-            events.append(JobEvent(index=index, name="cat", state=state, event=happening))
+            usd = Decimal(0) if state in (State.NEW, State.FAILED) else PRICE
+            events.append(JobEvent(index=index, name="cat", state=state, event=happening, usd=usd))
     return events
 
 
@@ -179,6 +180,23 @@ def test_what_an_earlier_run_paid_is_not_spent_again(spent: int, kept: int, happ
     """Only what is charged in this run counts as spent: not a kept file, not one that is fetched again."""
     tally = tally_of(*happenings)
     assert (spent * PRICE, kept) == (tally.spent_usd, tally.kept)
+
+
+@pytest.mark.parametrize(
+    ("reserved", "happenings"),
+    [
+        (1, [seen("processing")]),
+        (1, [lifecycle.SubmitInterrupted(why="an earlier run ended")]),
+        (1, [lifecycle.SubmitInterrupted(why="an earlier run ended"), lifecycle.Reconciled(request_id="r")]),
+        (0, [seen("processing"), made()]),
+        (0, [seen("processing"), lifecycle.GenerationFailed(reason="no", kind="unknown"), failed()]),
+        (0, [lifecycle.LinkExpired()]),
+        (0, [lifecycle.LinkExpired(), seen("processing")]),
+    ],
+)
+def test_what_an_earlier_run_left_at_stake_is_reserved(reserved: int, happenings: list[Happening]) -> None:
+    """A job that is taken over may yet be charged, from the first that is heard of it until its end."""
+    assert reserved * PRICE == tally_of(*happenings).reserved_usd
 
 
 LIVES: list[list[Happening]] = [

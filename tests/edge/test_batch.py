@@ -6,6 +6,7 @@ import errno
 import itertools
 import math
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from pixverse_async import (
     InvalidJobError,
     Job,
     JobEvent,
+    State,
     Succeeded,
 )
 from pixverse_async._core.schedule.budget import LEAST_CALLS
@@ -472,6 +474,17 @@ async def test_one_client_is_open_once() -> None:
             await client.__aenter__()
     async with client:
         pass
+
+
+async def test_events_tell_what_a_job_may_cost(tmp_path: Path) -> None:
+    """From its submit on, in this run and in the next one, which takes it over; nothing before."""
+    scene = Scene.set(tmp_path)
+    told: list[JobEvent] = []
+    (job,) = some_jobs(1)
+    await scene.run([job], on_event=told.append, job_timeout=0)
+    assert {State.SUBMITTING, State.QUEUED} == {event.state for event in told}
+    (saved,) = await scene.run([job], on_event=told.append)
+    assert {saved.usd} == {event.usd for event in told} != {Decimal(0)}
 
 
 async def test_events_tell_how_many_status_calls_the_batch_has_made(tmp_path: Path) -> None:
