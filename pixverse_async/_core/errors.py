@@ -245,7 +245,7 @@ class ProtocolError(PixverseError):
     def describe(self) -> str:
         found = f"expected {self.expected}, got {self.got}"
         return (
-            f"the service's answer has no readable {self.path}: {found}. Run it again; if it stays, "
+            f"the service's answer has no readable {self.path}: {found}. Run it again; if it persists, "
             "check GMI_BASE_URL, and please report it."
         )
 

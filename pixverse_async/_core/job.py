@@ -207,9 +207,9 @@ class Job:
 
     `image`: an https URL, a path, the bytes of an image, or a data: URI. Local images are uploaded.
     `duration`: whole seconds, 1-15. `quality`: 360p, 540p, 720p or 1080p. `audio`: music and effects.
-    `multi_clip`: camera changes. `seed`: 0-2147483647; None draws one, and the outcome tells which.
+    `multi_clip`: camera changes. `seed`: 0-2147483647; with None one is drawn, and the outcome says which.
     `name`: the stem of the output file; by default the image's own name, made unique in the batch.
-    `metadata`: yours, carried to the outcome untouched.
+    `metadata`: your own, carried to the outcome untouched.
 
     *Raises* `InvalidJobError`, naming field, value and remedy. *Charges* nothing.
 
@@ -242,7 +242,7 @@ class Job:
 
     @property
     def stem(self) -> str:
-        """The wished name of the output file, not yet made unique."""
+        """The name that the output file is to have, without `.mp4` and not yet made unique."""
         if self.name is not None:
             return safe_stem(self.name)
         if isinstance(self.image, bytes) or (self.image_url or "").startswith("data:"):

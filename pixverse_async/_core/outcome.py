@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @frozen
 class Timings:
-    """Where the time of one job went, in seconds. None: that part did not happen in this run.
+    """Where the time of one job went, in seconds. None: that part did not happen, or was not seen, in this run.
 
     >>> times = Timings(queued=4.0, generating=31.5, detected_late_by=1.2, polls=6)
     >>> times.queued, times.downloading
@@ -31,7 +31,9 @@ class Timings:
     detected_late_by: float | None = None
     """At most this long the finished video went unnoticed: the time since the answer before."""
     downloading: float | None = None
+    """From the first byte asked for until the video was saved, retries and fresh links included."""
     polls: int = 0
+    """Status calls of this run about this job."""
 
 
 @frozen
@@ -76,7 +78,7 @@ class Succeeded(_Common):
 
 @frozen
 class Failed(_Common):
-    """It will not come out of this run. `error.may_be_billed` says whether it may have cost.
+    """No video of it comes out of this run. `error.may_be_billed` says whether it may have cost something.
 
     >>> from pixverse_async import GenerationError
     >>> refused = GenerationError("forbidden", "moderation")
@@ -104,7 +106,7 @@ class Unknown(_Common):
 
 @frozen
 class Pending(_Common):
-    """Accepted and still running at the service when we stopped waiting; the next run picks it up.
+    """Accepted, and not seen to end before we stopped waiting; the next run picks it up.
 
     >>> from pixverse_async import DeadlineExceededError
     >>> late = DeadlineExceededError(1800, "processing")

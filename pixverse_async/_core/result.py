@@ -45,7 +45,7 @@ class BatchResult(Sequence[Outcome]):
 
     @property
     def failed(self) -> tuple[Failed, ...]:
-        """The jobs that will not come out of this run."""
+        """The jobs that ended in this run without a video."""
         return tuple(one for one in self._outcomes if isinstance(one, Failed))
 
     @property

@@ -71,8 +71,8 @@ class Client:
     """A connection to the service, for as long as its `async with` block.
 
     `api_key`, `base_url` and `org_id` default to GMI_API_KEY, GMI_BASE_URL and GMI_ORG_ID.
-    HTTPS_PROXY and NO_PROXY are heeded. `transport`: another way to reach the service, for tests. `rng`: what seeds and
-    waits are drawn from; by default the system's own source.
+    HTTPS_PROXY and NO_PROXY are honoured. `transport`: another way to reach the service, for tests. `rng`: what seeds
+    and waits are drawn from; by default the system's own source.
     *Raises* `ConfigError` at once when the key is missing or the base is wrong; nothing is sent before the first call.
 
     >>> import asyncio
@@ -173,10 +173,11 @@ class Client:
     ) -> Outcome:
         """Make one video and save it at `path`, which must end in .mp4 and not exist.
 
+        `job_timeout`: seconds to wait for it before it is left as `Pending`.
         *Charges* when it succeeds. No journal is kept: for work that must survive a crash use `generate_many`.
         *Cancellation*: as of `submit`; `attach` takes the request up again.
-        *Raises* `ConfigError` for a path that cannot be used, and `AuthError` for a refused key; whatever else goes
-        wrong is the outcome's `error`.
+        *Raises* `InvalidJobError` for what is no job, `ConfigError` for a path that cannot be used, and `AuthError` for
+        a refused key; whatever else goes wrong is the outcome's `error`.
         """
         check_job(job)
         target = path_of("path", path)
@@ -215,15 +216,15 @@ class Client:
         inline_images: bool = False,
         resubmit_after: float = RESUBMIT_AFTER,
     ) -> AsyncGenerator[AsyncIterator[Outcome]]:
-        """Outcomes in the order in which they come. Leaving the block ends every task.
+        """Outcomes as they come, in the order in which jobs end. Leaving the block ends every task.
 
         The arguments are those of `generate_many`. *Charges* for each job that succeeds, once. *Cancellation*, and
         leaving early: POSTs under way are heard out, accepted requests go on at the service, and the same call picks
         them up. *Raises* `ConfigError`, `AuthError`, `JournalError` and what the iterable of jobs raises, for the batch
         as a whole; one job's failure is its outcome.
 
-        The block has to be left by the task that entered it. An async generator of your own with this block in it is
-        not, when it is abandoned: close it, with `contextlib.aclosing`.
+        The block has to be left by the task that entered it. An async generator of your own that holds this block
+        breaks that rule when it is abandoned half-way: close it, with `contextlib.aclosing`.
         """
         check_plural(jobs)
         async with self._outcomes(

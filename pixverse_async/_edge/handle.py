@@ -87,11 +87,12 @@ class Handle:
     async def result(
         self, timeout: float = DEFAULT_JOB_TIMEOUT, *, poll_policy: PollPolicy = DEFAULT_POLICY
     ) -> Status:
-        """Wait for the end; the final status, whose `media` holds the link. *Charges* nothing.
+        """Wait up to `timeout` seconds for the end; the final status, whose `media` holds the link. *Charges* nothing.
 
         *Cancellation*: the request goes on at the service, and may be waited for again.
         *Raises* `GenerationError` when the service made no video, `DeadlineExceededError` after `timeout` seconds
-        (the request lives on), `ApiError` when the service does not know the request or refuses the key.
+        (the request lives on), `ApiError` when the service does not know the request or refuses the key, and
+        `ConfigError` for a `timeout` or a `poll_policy` that is none.
         """
         check_timeout(timeout)
         word = "queued"
@@ -116,6 +117,7 @@ class Handle:
     ) -> Saved:
         """Wait for the end and save the video at `path`, whole and checked. *Charges* nothing.
 
+        `timeout`: seconds to wait for the end, not counting the download. A file that is there already is not replaced.
         *Cancellation*: bytes that came stay in a part beside `path`, from which the next call goes on.
         *Raises* what `result` raises, `ConfigError` for a folder that cannot be written to, and `DownloadError`; the
         video stays at the service and can be saved again.

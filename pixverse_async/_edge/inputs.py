@@ -31,7 +31,8 @@ def jobs_from_folder(
 ) -> list[Job]:
     """A job for every image in the folder, in the order of their names; folders within it are left alone.
 
-    Files that are no images by their suffix are ignored; sidecars are read as `jobs_from_images` reads them.
+    The parameters are those of `Job`, for every image. Files that are no images by their suffix are ignored; sidecars
+    are read as `jobs_from_images` reads them.
     *Charges* nothing. *Raises* `ConfigError` when there is no such folder, no image in it, or an image without
     a prompt; `InvalidJobError` for a parameter out of range.
 
@@ -74,12 +75,12 @@ def jobs_from_images(
     multi_clip: bool = False,
     seed: int | None = None,
 ) -> list[Job]:
-    """A job for each image file, in the order given. What a sidecar says goes before what is given here.
+    """A job for each image file, in the order given. What a sidecar says takes precedence over what is given here.
 
     `cat.txt` beside `cat.jpg` holds that image's own prompt; `cat.json` holds any of `Job`'s parameters but the
-    image, such as `{"prompt": "the cat yawns", "duration": 8}`.
+    image, such as `{"prompt": "the cat yawns", "duration": 8}`, and has the last word.
     *Charges* nothing. *Raises* `ConfigError` for what is no list of files, an image without a prompt or a sidecar that
-    cannot be read; `InvalidJobError` for a parameter out of range.
+    cannot be read; `InvalidJobError` for a parameter out of range. The first mistake ends the call.
 
     >>> [job.stem for job in jobs_from_images(["dog.jpg", "cat.jpg"], prompt="it snows", duration=8)]
     ['dog', 'cat']

@@ -53,7 +53,7 @@ async def generate_many(
     """Make a video of every job; all outcomes, in input order. One job's failure never raises.
 
     `jobs`: jobs, or mappings of `Job`'s parameters (a wrong row then fails alone), from any iterable, pulled lazily.
-    Each has an outcome, one that the budget refuses too: a source without end keeps the call waiting for ever.
+    Each has an outcome, even one that the budget refuses: an endless source therefore keeps the call waiting for ever.
     `output_dir`: where the videos go, with the journal beside them; or `sink`, anything with the `Sink` protocol.
     `max_in_flight`: requests at the service at once. `max_downloads`: videos being saved at once.
     `polls_per_second`: status calls, all jobs together; 16 at once, and up to 128 where answers are slow.
@@ -67,9 +67,9 @@ async def generate_many(
     ("cancel_queued", best effort).
     `journal`: True, a path, or False (then a crash loses sight of what was paid).
     `on_event`: called with each `JobEvent`, in the loop; keep it short. `progress`: show it on stderr.
-    `retry_failed`: send jobs again that an earlier run saw fail; with a time, only those last sent before it, so that
-    the same call again finishes one round of retries and begins no other. `inline_images`: send local images as
-    data: URIs.
+    `retry_failed`: send again the jobs that an earlier run saw fail; with a time, only those last sent before it, so
+    that the same call again finishes one round of retries and begins no other. `inline_images`: send local images as
+    data: URIs within the request, instead of uploading them.
 
     *Charges* for each job that succeeds, once, however often the same call is run over the same folder.
     *Cancellation*: submits under way are heard out for ten seconds; what is accepted goes on at the service, and the
@@ -134,8 +134,8 @@ async def resume(
 
     Paid requests are picked up by their ids, lost submits are looked for in the service's list, saved videos are
     checked. What was never sent is not known here: for that, make the call that made the folder again.
-    `output_dir`, or `sink`, is where the videos go; `journal` is needed only if it is not in `output_dir`. A job's
-    image is a description (see `RecordedJob`). The other arguments are those of `generate_many`.
+    `output_dir`, or `sink`, is where the videos go; `journal` is needed only if it is not in `output_dir`. The image of
+    an outcome's job is only a description (see `RecordedJob`). The other arguments are those of `generate_many`.
 
     *Charges* nothing: no job is sent, not even one that was surely refused. *Cancellation*: what is not saved is left
     to the next call. *Raises* `ConfigError`, `AuthError`, and `JournalError` when there is no journal.

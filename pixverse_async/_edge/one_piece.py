@@ -17,10 +17,10 @@ Put: TypeAlias = Callable[[str, bytes, str], Awaitable[str]]
 class OnePieceSink:
     """Holds each video in memory while it arrives, and has it stored whole. Give it as `sink=`.
 
-    `put(name, data, sha256)` stores a video and returns its place. One of the same name and content that is there
-    already is taken for it; of another content it is `FileExistsError`.
+    `put(name, data, sha256)` stores a video and returns its place. If a video of that name and content is there
+    already, it counts as stored; if one of other content is, `put` raises `FileExistsError` and replaces nothing.
     `exists(name)`: is there a video of that name? `find(place, size_bytes, sha256)`: the place, if what `put` stored
-    there is still there and is the same (`sha256` may be None: not known); else None.
+    there is still there and unchanged (`sha256` may be None: not known); else None.
     Each of them may raise `OSError`: the place cannot be used now. At most `max_downloads` videos are held at once;
     one that is cut off is fetched from its beginning by the next process.
 

@@ -9,7 +9,7 @@ from .image_files import check_fetchable, prepare, web_url_of
 
 
 async def check_image(job: Job, *, is_service_local: bool = False) -> tuple[str, ...]:
-    """Open the image and check it as `generate_many` would before it uploads it; what would be done to it, in words.
+    """Open the image and check it as `generate_many` would before the upload. Returns, in words, what would be changed.
 
     A link is not opened, only looked at: whether the service can reach it. `is_service_local`: it runs on this
     machine, as the emulator does, and can. Decodes the image where Pillow is installed: 0.1 s for a large one.

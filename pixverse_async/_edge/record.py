@@ -130,7 +130,7 @@ def _check_free(request_id: str, key: str, journal: Journal) -> None:
 
 
 async def forget_account(output_dir: str | os.PathLike[str] = "videos") -> int:
-    """Say that the jobs of an output folder may be looked for with other settings: of how many it was on record.
+    """Let the jobs of an output folder be looked for with other settings; returns how many had an account on record.
 
     Each submit goes on record with the account that sent it, and a run as another account is refused while such a job
     is unfinished. After this they count as those of whoever runs next: right for a new key of the same account or a

@@ -74,7 +74,7 @@ class Part(Protocol):
 
 
 class Sink(Protocol):
-    """Where finished videos land. Give your own as `sink=`; `OSError` is its way to say that a place fails.
+    """Where finished videos land. Give your own as `sink=`; with an `OSError` it says that the place fails.
 
     >>> import asyncio
     >>> from pixverse_async import DirectorySink
@@ -97,8 +97,8 @@ class Sink(Protocol):
         ...
 
     async def find(self, place: str, size_bytes: int, sha256: str | None) -> str | None:
-        """Where that is now which `commit` once returned, if it is whole: by its size, and its hash if one is given.
+        """Where the video is now for which `commit` once returned `place`; None when it is gone or changed.
 
-        None when it is gone or changed.
+        It is told by its size, and by its hash in hex if one is given.
         """
         ...
