@@ -10,7 +10,7 @@ from uuid import uuid4
 from fastapi import BackgroundTasks, FastAPI, Request
 from fastapi.responses import FileResponse, JSONResponse
 
-from pixverse_async import Job, PixverseError, RejectedError, Succeeded, generate_many
+from pixverse_async import InvalidJobError, Job, PixverseError, RejectedError, Succeeded, generate_many
 
 app = FastAPI()
 FOLDER = Path("videos")
@@ -35,6 +35,5 @@ async def make_later(request: Request, prompt: str, later: BackgroundTasks, dura
 
 @app.exception_handler(PixverseError)
 async def refuse(_: Request, error: Exception) -> JSONResponse:
-    return JSONResponse(
-        {"error": str(error)}, status_code=422 if isinstance(error, ValueError | RejectedError) else 502
-    )
+    is_callers = isinstance(error, InvalidJobError | RejectedError)  # and not a key that is missing here
+    return JSONResponse({"error": str(error)}, status_code=422 if is_callers else 502)

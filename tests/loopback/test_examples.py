@@ -256,6 +256,17 @@ async def test_a_fastapi_endpoint_makes_a_video(folder: Path, emulator: Emulator
     assert 2 == emulator.ledger.accepted
 
 
+async def test_a_key_that_the_server_lacks_is_not_the_callers_fault(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The endpoint answers 502, and not 422 as to a wrong job: the caller can mend nothing."""
+    monkeypatch.delenv("GMI_API_KEY", raising=False)
+    app = runpy.run_path(str(EXAMPLES / "fastapi_app.py"))["app"]
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://app") as client:
+        answer = await client.post("/videos", params={"prompt": "snow"}, content=tiny_png(1))
+    assert (502, True) == (answer.status_code, "GMI_API_KEY" in answer.json()["error"])
+
+
 async def test_an_aiohttp_handler_makes_a_video(folder: Path, emulator: Emulator) -> None:
     """The handler answers with the video, and with 422 to a wrong job."""
     app = cast("web.Application", runpy.run_path(str(EXAMPLES / "aiohttp_app.py"))["init"]([]))
