@@ -63,22 +63,17 @@ def claim(
         for record in sorted(records, key=_age_order):
             if record.echo is None or record.request_id in taken or record.request_id in claimed:
                 continue
-            rivals = by_seed.get(record.echo.seed, ())
-            owner = next(
-                (
-                    one
-                    for one in rivals
-                    if one.key not in found
-                    and is_proof(one, record)
-                    and _is_timely(one, record, skew)
-                    and not _may_be_over(one, record)
-                ),
-                None,
-            )
+            rivals = (one for one in by_seed.get(record.echo.seed, ()) if one.key not in found)
+            owner = next((one for one in rivals if is_proof(one, record) and _is_latest(one, record, skew)), None)
             if owner is not None:
                 found[owner.key] = record.request_id
                 taken.add(record.request_id)
     return found
+
+
+def _is_latest(one: Lost, record: Status, skew: float) -> bool:
+    """A record that could be this submit's is so, and not of one before it or of one that was followed by another."""
+    return _is_timely(one, record, skew) and not _may_be_over(one, record)
 
 
 def _age_order(record: Status) -> float:

@@ -260,8 +260,8 @@ class Batch:
         """Ask the service to drop what still waits there. Undocumented and best effort: nothing is concluded."""
         async with flat_task_group() as group:
             for flight in self._poller.waiting:
-                request_id = flight.record.request_id
-                if request_id is not None and not flight.processing_at and not flight.record.is_paid:
+                request_id, waits = flight.record.request_id, flight.processing_at is None
+                if request_id is not None and waits and not flight.record.is_paid:
                     group.start_soon(self._cancel_waiting, request_id)
 
     async def _cancel_waiting(self, request_id: str) -> None:

@@ -111,8 +111,9 @@ async def download(
         part = await sink.open(name)
     except OSError as problem:
         return _refused(problem)
+    turns = Retries(patience=0.0) if retries is None else retries
     try:
-        return await _Download(transport, part, url, duration, rng, limits, retries or Retries(patience=0.0)).run()
+        return await _Download(transport, part, url, duration, rng, limits, turns).run()
     except OSError as problem:
         # The transport raises its own errors, so this one is the disk's.
         return _refused(problem)

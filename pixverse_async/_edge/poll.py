@@ -125,7 +125,8 @@ class Poller:
             await anyio.sleep(LOOK_FOR_STALLS_EVERY)
             now = self._now()
             for flight in filter(None, map(self._flights.get, self._scheduler.stalled(now))):
-                self._run.report_stall(flight, now - (flight.accepted_at or now))
+                assert flight.accepted_at is not None, "it has been added"
+                self._run.report_stall(flight, now - flight.accepted_at)
 
     def _wake(self) -> None:
         """Let the loop look at the plan again, if the plan is now for an earlier time."""

@@ -210,7 +210,8 @@ class Submitter:
                 self._run.release(flight)
                 # It is not at the service, and others may be waiting with a slot in front of it.
                 self._run.free_slot(flight)
-                self._shut_since = min(self._shut_since, flight.sent_at or math.inf)
+                assert flight.sent_at is not None, "what was refused has been sent"
+                self._shut_since = min(self._shut_since, flight.sent_at)
             case Rejected(error=error):
                 await self._run.note(flight, SubmitRejected(status=error.status, reason=error.reason))
                 self._run.release(flight)

@@ -233,7 +233,7 @@ def _never_sent(rows: Sequence[Mapping[str, object]], folder: str, *, is_whole: 
     yield ""
     yield f"Never sent: {counted(len(rows), 'job')} of the latest run; sent by `{program()} resume {folder}`."
     if not is_whole:
-        yield "  --all lists them"
+        yield "  --all lists them, and says why"
         return
     for row in rows:
         yield f"  {clean(str(row['name'] or row['image']))}"
