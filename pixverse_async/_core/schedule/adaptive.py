@@ -125,12 +125,12 @@ class _Adaptive:
 
     def next_wakeup(self) -> float | None:
         self._forget_void()
-        times = [self._reviews[0][0]] if self._reviews else []
-        if self._ready:
-            times.append(self._budget.free_at())
-        if self._scouts():
-            times.append(max(self._scout_at, self._budget.free_at()))
-        return min(times) if times else None
+        free_at = self._budget.free_at()
+        review = self._reviews[0][0] if self._reviews else math.inf
+        ready = free_at if self._ready else math.inf
+        scout = max(self._scout_at, free_at) if self._scouts() else math.inf
+        soonest = min(review, ready, scout)
+        return None if soonest == math.inf else soonest
 
     def take(self, now: float) -> int | None:
         self._review(now)

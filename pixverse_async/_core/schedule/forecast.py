@@ -31,7 +31,7 @@ _TEACHING = 0.7
 """How much cheaper an answer may be while it teaches: kappa is multiplied by this power of `chance_share`, so where
 chance is a third of the spread it is halved. 0.5 and 1 were measured the same within 2%."""
 _HINT = 0.15
-"""Part of the typical duration at which the search for a first due time begins: it decides only how soon it ends."""
+"""Part of the typical duration at which the first search for a due time begins: it decides only how soon it ends."""
 _MOSTLY_WAITING = 0.5
 """A job that more probably than not will still wait when due is being searched for rather than watched."""
 _WATCHING = 2.55
@@ -62,8 +62,8 @@ class Watched:
     """One job in flight."""
 
     __slots__ = (
-        "curve", "due", "errors", "flying", "job", "job_class", "kappa", "last", "longest_part", "place", "said",
-        "serial", "stage", "wait_until",
+        "curve", "due", "errors", "flying", "hint", "job", "job_class", "kappa", "last", "longest_part", "place",
+        "said", "serial", "stage", "wait_until",
     )  # fmt: skip
 
     def __init__(self, job: int, job_class: JobClass, place: Place, kappa: float) -> None:
@@ -79,6 +79,8 @@ class Watched:
         """When a poll is worth its price; and the end of a pause after an error."""
         self.curve: Curve | None = None
         """What `due` was reckoned with."""
+        self.hint = 0.0
+        """Seconds after `last` at which the rule found it due when last asked: where the next search begins."""
         self.said: Said | None = None
         """What its answers have taught of how long jobs run."""
         self.serial = self.errors = 0
@@ -109,9 +111,10 @@ class Forecast:
         less then, by a power of the part of the spread that is chance. Without, 200 jobs at once cost a tenth more.
         """
         outlook = self.outlook(watched)
-        hint = watched.due - watched.last if watched.due > watched.last else _HINT * outlook.unit
+        hint = watched.hint or _HINT * outlook.unit
         kappa = watched.kappa * self._belief.curve(watched.job_class).chance_share ** _TEACHING
         due = outlook.due(kappa, self._longest(watched), hint)
+        watched.hint = due - watched.last
         if watched.stage is Stage.QUEUED and not self.starts.in_line:
             waiting = outlook.waiting(due)
             if waiting > _MOSTLY_WAITING:

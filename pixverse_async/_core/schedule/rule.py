@@ -23,6 +23,7 @@ import math
 from collections.abc import Iterable, Sequence
 from itertools import accumulate, pairwise
 from math import log
+from operator import add, mul, sub
 from typing import NamedTuple
 
 STEP = 0.08
@@ -35,6 +36,7 @@ X = [math.exp((k - HALF) * STEP) for k in range(KNOTS)]
 """The knots, as multiples of the unit."""
 _FIRST, _LAST, _PER_STEP = X[0], X[-1], 1.0 / STEP
 _WIDTHS = [b - a for a, b in pairwise(X)]
+_HALF_WIDTHS, _PER_WIDTH = [0.5 * w for w in _WIDTHS], [1.0 / w for w in _WIDTHS]
 SOONEST = 0.25
 """Seconds between two polls of one job at the least: an answer takes about as long to come back."""
 _SLIGHT, _KEEP_OFF = 0.01, 0.05
@@ -57,11 +59,10 @@ class Curve:
     def __init__(self, share: Sequence[float]) -> None:
         self.share = share
         """The share of jobs that end within each knot."""
-        areas = [0.5 * w * (a + b) for w, a, b in zip(_WIDTHS, share, share[1:], strict=False)]
+        areas = map(mul, _HALF_WIDTHS, map(add, share, share[1:]))
         self.below = list(accumulate(areas, initial=0.5 * share[0] * _FIRST))
         """The area under `share` from 0 to each knot."""
-        self.slope = [(b - a) / w for a, b, w in zip(share, share[1:], _WIDTHS, strict=False)]
-        self.slope.append(0.0)
+        self.slope = [*map(mul, map(sub, share[1:], share), _PER_WIDTH), 0.0]
         """How fast `share` grows from each knot on."""
 
     def at(self, x: float) -> tuple[float, float]:

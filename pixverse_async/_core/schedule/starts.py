@@ -159,7 +159,7 @@ class Starts:
             return [Start(place.submitted, 1.0)]
         if place.first_seen < math.inf:
             return place.began
-        return [s for s in self._deal_out(place, self._ahead(place, unit)) if s.weight > _ENOUGH]
+        return self._deal_out(place, self._ahead(place, unit), _ENOUGH)
 
     def past(self, place: Place, until: float) -> Sequence[Start]:
         """The same for a job known to have started by `until`."""
@@ -168,14 +168,14 @@ class Starts:
         if place.first_seen < math.inf:
             return place.began
         width = max(0.0, until - place.queued_at)
-        parts = self._deal_out(place, self._between(place, width)) if width > _SHORT else []
+        parts = self._deal_out(place, self._between(place, width), 0.0) if width > _SHORT else []
         whole = sum(weight for _, weight in parts)
         if whole < _NOTHING:  # too short to matter, or neither explanation allows it: somewhere in between
             return [Start(place.queued_at + 0.5 * width, 1.0)]
         return [Start(at, weight / whole) for at, weight in parts if weight > _PART_ENOUGH * whole]
 
-    def _deal_out(self, place: Place, edges: list[float]) -> list[Start]:
-        """P(start) in each interval, put at its middle."""
+    def _deal_out(self, place: Place, edges: list[float], enough: float) -> list[Start]:
+        """P(start) in each interval where it is more than `enough`, put at its middle."""
         line = 0.0 if _is_free(place) else self.line_share
         at = [0.0] * len(edges)
         for share, chance in ((line, self.line.chance), (1.0 - line, self.waits.chance)):
@@ -183,8 +183,9 @@ class Starts:
                 by = chance(place)
                 at = [a + share * by(t) for a, t in zip(at, edges, strict=True)]
         return [
-            Start(0.5 * (s + t), max(0.0, b - a))
+            Start(0.5 * (s + t), b - a)
             for (s, t), (a, b) in zip(pairwise(edges), pairwise(at), strict=True)
+            if b - a > enough
         ]
 
     def _ahead(self, place: Place, unit: float) -> list[float]:
