@@ -23,8 +23,9 @@ import attrs
 from .._core.errors import ConfigError
 from .._core.integrity import Check, Flaw
 from .._core.mp4 import Bytes
+from .._core.names import stem_identity
 from .folder import is_whole, sync_folder, try_folder
-from .part_file import PartFile, open_part, parts_in
+from .part_file import PartFile, names_in, open_part
 from .threads import in_thread
 
 if TYPE_CHECKING:
@@ -53,8 +54,10 @@ class DirectorySink:
     _place: Path = attrs.field(init=False)
     """Where it is, whatever directory the program changes to."""
     _sync: FolderSync = attrs.field(init=False)
-    _seen: set[str] | None = attrs.field(default=None, init=False)
-    """Names that an earlier try may have left a part of; None: of any."""
+    _names: set[str] = attrs.field(factory=set[str], init=False)
+    """Under which something may lie, a part of an earlier try too."""
+    _has_looked: bool = attrs.field(default=False, init=False)
+    """Nothing lies under any other name, as far as is known."""
 
     def __attrs_post_init__(self) -> None:
         self._place = self.folder.absolute()
@@ -64,24 +67,36 @@ class DirectorySink:
         """See `Sink.prepare`: makes the folder, and tries it with a file that is removed at once."""
         try:
             await in_thread(try_folder, self._place)
-            found = await in_thread(parts_in, self._place)
+            found = await in_thread(names_in, self._place)
         except OSError as problem:
             remedy = "Give a folder that can be written to."
             raise ConfigError("output_dir", f"{self.folder}: {_no_folder(problem)}", remedy) from problem
-        self._seen = found | (self._seen or set())
+        self._names |= found
+        self._has_looked = True
 
     async def open(self, name: str) -> DirectoryPart:
         """See `Sink.open`. *Raises* `ConfigError` for a name that would leave the folder."""
-        part = DirectoryPart(self._inside(name), self._sync, str(self.folder / name))
-        if self._seen is None or name in self._seen:
+        part = DirectoryPart(self._inside(name), self._sync, str(self.folder / name), self._distrust)
+        if self._may_hold(name):
             await part.take_up()
-        else:
-            self._seen.add(name)
+        self._names.add(stem_identity(name))
         return part
 
     async def exists(self, name: str) -> bool:
-        """See `Sink.exists`: a dangling link has the name too."""
-        return await in_thread(os.path.lexists, self._inside(name))
+        """See `Sink.exists`: a dangling link has the name too.
+
+        A name that was free when the folder was prepared is not looked for again, which would cost a hop to a thread
+        for each job: a file that came since is not replaced by `commit`, and from then on every name is looked for.
+        """
+        path = self._inside(name)
+        return self._may_hold(name) and await in_thread(os.path.lexists, path)
+
+    def _may_hold(self, name: str) -> bool:
+        return not self._has_looked or stem_identity(name) in self._names
+
+    def _distrust(self) -> None:
+        """Somebody else makes files here."""
+        self._has_looked = False
 
     async def find(self, place: str, size_bytes: int, sha256: str | None) -> str | None:
         """See `Sink.find`; the folder may have been moved. A second for each GB when the hash is compared."""
@@ -145,6 +160,8 @@ class DirectoryPart:
     _sync: FolderSync
     place: str
     """What `commit` returns."""
+    _on_taken: Callable[[], None]
+    """Called when another file has the name."""
     _validator: str | None = attrs.field(default=None, init=False)
     _file: PartFile | None = attrs.field(default=None, init=False)
     _async_file: AsyncFileIO | None = attrs.field(default=None, init=False)
@@ -247,6 +264,7 @@ class DirectoryPart:
             file.publish(size_bytes, sha256)
         except FileExistsError:
             file.remove()  # under another name it is fetched anew
+            self._on_taken()
             raise
         except OSError:
             self._is_kept = True

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from .._core.mp4 import Bytes
+from .._core.names import stem_identity
 from .folder import is_whole
 from .locks import release, try_lock, unlock
 
@@ -299,6 +300,7 @@ def open_part(final_path: Path) -> PartFile:
         return PartFile(final_path)
 
 
-def parts_in(folder: Path) -> set[str]:
-    """The final names of the files that an earlier run left a part of."""
-    return {path.stem for path in folder.iterdir() if path.suffix == SUFFIX}
+def names_in(folder: Path) -> set[str]:
+    """The names of the folder's files, and those that an earlier run left a part of, as `stem_identity` has them."""
+    found = [path.name for path in folder.iterdir()]
+    return {stem_identity(name) for name in (*found, *(name.removesuffix(SUFFIX) for name in found))}

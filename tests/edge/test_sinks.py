@@ -490,6 +490,41 @@ async def test_a_video_of_one_aggregate_takes_one_hop_and_a_sync(tmp_path: Path)
     assert hops.count == 2
 
 
+@pytest.mark.parametrize("name", ["Cat.mp4", "cat.mp4", "cat.mp4.part"])
+async def test_a_name_that_was_free_at_the_look_takes_no_thread(tmp_path: Path, name: str) -> None:
+    """What lay there, a part too and in any case, is looked for each time; what did not is free until it is opened."""
+    (tmp_path / name).touch()
+    hops = CountingPool()
+    asyncio.get_running_loop().set_default_executor(hops)
+    sink = DirectorySink(tmp_path)
+    await sink.prepare()
+    looked = hops.count
+    assert not await sink.exists("dog.mp4")
+    await (await sink.open("dog.mp4")).aclose()
+    assert hops.count == looked
+    assert await sink.exists(name)
+    (tmp_path / "dog.mp4").touch()
+    assert await sink.exists("dog.mp4")
+    (tmp_path / name).unlink()
+    assert not await sink.exists(name)
+
+
+async def test_a_sink_that_met_anothers_file_looks_for_every_name(tmp_path: Path) -> None:
+    """A file that came since the look is not replaced; after the first of them, none is overlooked."""
+    sink = DirectorySink(tmp_path)
+    await sink.prepare()
+    for name in ("cat.mp4", "dog.mp4"):
+        (tmp_path / name).write_bytes(b"mine")
+    part = await sink.open("cat.mp4")
+    await part.write([DATA])
+    assert not await sink.exists("dog.mp4")
+    with pytest.raises(FileExistsError):
+        await part.commit(len(DATA), SHA256)
+    await part.aclose()
+    assert content(str(tmp_path / "cat.mp4")) == b"mine"
+    assert await sink.exists("dog.mp4")
+
+
 async def test_a_file_with_a_flaw_is_not_published(tmp_path: Path) -> None:
     """What is judged is the whole file; its bytes are left to whoever decides what to do about it."""
     sink, check = DirectorySink(tmp_path), Check({})
