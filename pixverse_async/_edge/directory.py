@@ -2,22 +2,23 @@
 
 The folder's part is `cat.mp4.part` beside `cat.mp4`, opened so that a link planted there is not followed. Its
 commit syncs the file, publishes it by a hard link, which never replaces a file, and syncs the folder: one sync
-of the folder serves all commits that wait for one.
+of the folder serves all commits that wait for one, each in its own thread.
 
 A hop to a worker thread costs as much as half a megabyte's hash, so a video that arrives in one aggregate takes
-one: its part is made, hashed, judged, synced and published there. A longer one is appended through aiofiles.
+one: its part is made, hashed, judged, synced and published there, to the sync of the folder. A longer one is
+appended through aiofiles.
 """
 
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 import aiofiles.threadpool
-import anyio
 import attrs
 
 from .._core.errors import ConfigError
@@ -123,25 +124,27 @@ def _no_folder(problem: OSError) -> str | None:
 
 @attrs.define(eq=False, repr=False)
 class FolderSync:
-    """Makes new names in a folder durable: one sync serves all who asked before it began."""
+    """Makes new names in a folder durable, on worker threads: one sync serves all who asked before it began."""
 
     _folder: Path
+    asked: int = 0
+    """How many callers there were..."""
     syncs: int = 0
-    """How many were done: never more than there were callers."""
-    _asked: int = 0
+    """...and how many syncs, which are never more."""
     _served: int = 0
-    # anyio loads what is asked for, when it is
-    _lock: anyio.Lock = attrs.field(factory=lambda: anyio.Lock())
+    _asking: threading.Lock = attrs.field(factory=threading.Lock)
+    _syncing: threading.Lock = attrs.field(factory=threading.Lock)
 
-    async def __call__(self) -> None:
-        """Return when every name that the caller made is on the disk."""
-        self._asked += 1
-        mine = self._asked
-        async with self._lock:
+    def __call__(self) -> None:
+        """Return when every name that the caller made is on the disk. *Raises* `OSError`."""
+        with self._asking:
+            self.asked += 1
+            mine = self.asked
+        with self._syncing:
             if self._served >= mine:
                 return
-            serving = self._asked
-            await in_thread(sync_folder, self._folder)
+            serving = self.asked
+            sync_folder(self._folder)
             self._served, self.syncs = serving, self.syncs + 1
 
 
@@ -229,10 +232,7 @@ class DirectoryPart:
 
         `find_flaw` judges the whole file, on the worker thread.
         """
-        flaw = await in_thread(self._finish, pieces, check, find_flaw)
-        if flaw is None:
-            await self._sync()
-        return flaw
+        return await in_thread(self._finish, pieces, check, find_flaw)
 
     def _finish(self, pieces: Sequence[bytes], check: Check, find_flaw: Callable[[], Flaw | None]) -> Flaw | None:
         self._begin().writelines(_fed(pieces, check.feed))
@@ -249,7 +249,6 @@ class DirectoryPart:
     async def commit(self, size_bytes: int, sha256: str) -> str:
         """See `Part.commit`. A failed sync is never repeated: the bytes are dropped and fetched again."""
         await in_thread(self._publish, size_bytes, sha256)
-        await self._sync()
         return self.place
 
     def _publish(self, size_bytes: int, sha256: str) -> None:
@@ -269,6 +268,7 @@ class DirectoryPart:
         except OSError:
             self._is_kept = True
             raise
+        self._sync()
 
     async def discard(self) -> None:
         """See `Part.discard`."""
