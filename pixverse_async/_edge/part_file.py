@@ -70,11 +70,11 @@ class PartFile(io.FileIO):
         self.is_noted = False
         """Whether the version stands in the note."""
         self._may_have_note = False
-        """Whether there may be one at all; a disk that fills up leaves an empty one."""
+        """Whether there may be one at all: not beside a part that is new. A disk that fills up leaves an empty one."""
         self._link = link
         self._busy = threading.RLock()
         self._opened_by = os.getpid()
-        super().__init__(str(self.part_path), "a+", opener=self._open_safely)
+        super().__init__(str(self.part_path), "r+", opener=self._open_safely)
 
     @property
     def note_path(self) -> Path:
@@ -89,7 +89,8 @@ class PartFile(io.FileIO):
             with contextlib.ExitStack() as undo:
                 undo.callback(release, descriptor)
                 _lock(descriptor, path)
-                if self._is_ours(descriptor) and self._take_up(descriptor):
+                facts = self._facts(descriptor)
+                if facts is not None and self._take_up(descriptor, facts):
                     undo.pop_all()
                     return descriptor
         raise OSError(errno.EBUSY, _IN_USE, path)
@@ -98,10 +99,10 @@ class PartFile(io.FileIO):
         """The part, made if need be; None when it went in between, or was a planted link and is gone now."""
         with contextlib.suppress(FileExistsError):
             self._may_have_note = False
-            return os.open(path, flags | os.O_CREAT | os.O_EXCL | _NO_FOLLOW, _FILE_MODE)
+            return os.open(path, flags | os.O_APPEND | os.O_CREAT | os.O_EXCL | _NO_FOLLOW, _FILE_MODE)
         try:
             self._may_have_note = True
-            return os.open(path, flags & ~os.O_CREAT | _NO_FOLLOW)
+            return os.open(path, flags | os.O_APPEND | _NO_FOLLOW)
         except FileNotFoundError:
             return None
         except OSError as problem:
@@ -110,16 +111,18 @@ class PartFile(io.FileIO):
         self.part_path.unlink(missing_ok=True)
         return None
 
-    def _is_ours(self, descriptor: int) -> bool:
-        """The name still leads to the file that was opened: nobody has published or removed it since."""
-        try:
-            return os.path.samestat(os.fstat(descriptor), self.part_path.lstat())
-        except FileNotFoundError:
-            return False
-
-    def _take_up(self, descriptor: int) -> bool:
-        """Begin with what an earlier try left; False, and the name is gone, when that is not a part."""
+    def _facts(self, descriptor: int) -> os.stat_result | None:
+        """Those of the file that was opened; None when its name leads elsewhere since: it was published or removed."""
         facts = os.fstat(descriptor)
+        try:
+            return facts if os.path.samestat(facts, self.part_path.lstat()) else None
+        except FileNotFoundError:
+            return None
+
+    def _take_up(self, descriptor: int, facts: os.stat_result) -> bool:
+        """Begin with what an earlier try left; False, and the name is gone, when that is not a part."""
+        if not self._may_have_note and facts.st_size == 0:
+            return True  # made a moment ago, and by nobody else written since
         if not stat.S_ISREG(facts.st_mode) or facts.st_nlink != 1:
             # Two names: a run was killed while it published, and these bytes are a finished video's.
             self.part_path.unlink()
@@ -205,7 +208,8 @@ class PartFile(io.FileIO):
 
     def publish(self, size_bytes: int, sha256: str) -> None:
         """Give it the final name, which nothing else may have, unless it is the very same file; and close it."""
-        if not self._is_ours(self.fileno()) or os.fstat(self.fileno()).st_size != size_bytes:
+        facts = self._facts(self.fileno())
+        if facts is None or facts.st_size != size_bytes:
             # Where there are no locks, as on some network file systems.
             raise OSError(errno.EBUSY, _IN_USE, str(self.part_path))
         self._close_on_windows()

@@ -251,6 +251,21 @@ async def test_bytes_without_a_version_are_not_taken_up(tmp_path: Path) -> None:
     assert content(await part.commit(len(DATA), SHA256)) == DATA
 
 
+@pytest.mark.parametrize("has_looked", [True, False])
+async def test_a_note_without_its_part_is_of_no_bytes(tmp_path: Path, has_looked: bool) -> None:
+    """Somebody removed the part alone: what is written anew is noted as what it is."""
+    sink = DirectorySink(tmp_path)
+    if has_looked:
+        await sink.prepare()
+    (tmp_path / "cat.mp4.part.version").write_text('"v0"')
+    part = await sink.open("cat.mp4")
+    assert (part.received_bytes, part.validator) == (0, None)
+    await part.restart('"v1"')
+    await part.write([DATA])
+    await part.aclose()
+    assert content(str(tmp_path / "cat.mp4.part.version")) == b'"v1"'
+
+
 async def test_a_note_that_a_full_disk_left_empty_goes_too(tmp_path: Path) -> None:
     """It names no version, so the bytes are of no use; and nothing of either is left beside the video."""
     (tmp_path / "cat.mp4.part").write_bytes(b"stale")
