@@ -128,9 +128,9 @@ class FolderSync:
 
     _folder: Path
     asked: int = 0
-    """How many callers there were..."""
+    """How many callers there were."""
     syncs: int = 0
-    """...and how many syncs, which are never more."""
+    """How many syncs were done: never more than there were callers."""
     _served: int = 0
     _asking: threading.Lock = attrs.field(factory=threading.Lock)
     _syncing: threading.Lock = attrs.field(factory=threading.Lock)
