@@ -27,10 +27,10 @@ from benchmarks.file_server import base
 from pixverse_async._core.config import Endpoint
 from pixverse_async._core.integrity import Crc, find_crc32c
 from pixverse_async._core.lifecycle import Saved
+from pixverse_async._edge.aiohttp_transport import AiohttpTransport
 from pixverse_async._edge.directory import DirectorySink
 from pixverse_async._edge.download import download
 from pixverse_async._edge.folder import sync_folder
-from pixverse_async._edge.transport import AiohttpTransport
 
 AT_ONCE = 16
 Fetch = Callable[[Path, int, str], Awaitable[None]]

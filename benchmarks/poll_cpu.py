@@ -43,12 +43,12 @@ from pixverse_async import AdaptivePolling, FixedPolling, Job, PollPolicy
 from pixverse_async._core.config import read_endpoint
 from pixverse_async._core.lifecycle import SubmitAccepted, SubmitStarted
 from pixverse_async._core.outcome import Outcome
+from pixverse_async._edge.aiohttp_transport import AiohttpTransport
 from pixverse_async._edge.flight import Flight
 from pixverse_async._edge.journal import NoJournal
 from pixverse_async._edge.limits import Limits
 from pixverse_async._edge.poll import Poller
 from pixverse_async._edge.run import Run
-from pixverse_async._edge.transport import AiohttpTransport
 
 AT_ONCE = 32
 JOBS = 10 * AT_ONCE

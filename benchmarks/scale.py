@@ -40,8 +40,9 @@ from pixverse_async._core.config import read_endpoint
 from pixverse_async._core.lifecycle import Saved
 from pixverse_async._core.schedule import Scheduler
 from pixverse_async._core.wire import Call, Reply
+from pixverse_async._edge.aiohttp_transport import AiohttpTransport
 from pixverse_async._edge.download import download
-from pixverse_async._edge.transport import AiohttpTransport, MediaReply
+from pixverse_async._edge.transport import MediaReply
 
 POLLS_PER_SECOND = 2000.0
 DOWNLOADS, BYTES_PER_SECOND = 8, 29e6

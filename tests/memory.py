@@ -23,12 +23,13 @@ from pixverse_async import AdaptivePolling, BatchResult, Client, DirectorySink, 
 from pixverse_async._core.errors import TransportError
 from pixverse_async._core.mp4 import Bytes
 from pixverse_async._core.wire import Call, Reply
+from pixverse_async._edge.aiohttp_transport import STALL_TIMEOUT
 from pixverse_async._edge.batch import Batch
 from pixverse_async._edge.images import ImageHost
 from pixverse_async._edge.journal import EventLog
 from pixverse_async._edge.limits import Limits
 from pixverse_async._edge.plan import Jobs
-from pixverse_async._edge.transport import STALL_TIMEOUT, MediaReply
+from pixverse_async._edge.transport import MediaReply
 from pixverse_async._edge.wall_clock import utc_now
 from pixverse_async.emulator import EmulatedCloud, Response, Rule, Settings
 

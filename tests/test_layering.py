@@ -131,7 +131,7 @@ def _may_use(module: str, library: str) -> bool:
     if area(module) == "_core" and library in WORLDLY:
         return (module.removeprefix(PACKAGE + "."), library) in ALLOWED
     if library == "aiohttp":
-        return module == f"{PACKAGE}._edge.transport" or area(module) == "emulator"
+        return module == f"{PACKAGE}._edge.aiohttp_transport" or area(module) == "emulator"
     return True
 
 
@@ -239,7 +239,7 @@ def test_a_planted_violation_is_seen(module: str, source: str) -> None:
         ("_core.schedule.rule", "from ..job import Stage\nfrom .belief import Belief"),
         ("_core.job", "import os\nfrom pathlib import Path\nos.fspath(x)"),
         ("_edge.run", "from .._core import wire\nimport anyio, random, os"),
-        ("_edge.transport", "import aiohttp"),
+        ("_edge.aiohttp_transport", "import aiohttp"),
         ("_edge.many", "def f():\n    from ..observe import Progress"),
         ("emulator.server", "from aiohttp import web\nfrom .service import EmulatedService"),
         ("report.page", "from .._words import dollars"),

@@ -29,6 +29,7 @@ from .._core.outcome import Outcome
 from .._core.reconcile import RESUBMIT_AFTER
 from .._core.redaction import redact
 from .._core.schedule import DEFAULT_POLLS_PER_SECOND, PollPolicy
+from .aiohttp_transport import AiohttpTransport
 from .batch import Batch
 from .calls import answer_to, flat_task_group
 from .directory import DirectorySink
@@ -59,7 +60,7 @@ from .retries import OUTAGE_PATIENCE
 from .sinks import Sink
 from .threads import in_thread
 from .timing import warm_scheduler
-from .transport import AiohttpTransport, Transport
+from .transport import Transport
 from .wall_clock import utc_now
 
 NOTHING_SENT = "resume sends nothing; the batch that it was given to sends it"

@@ -26,7 +26,7 @@ from PIL import Image
 from pixverse_async import BatchResult, FixedPolling, Job, TransportError, generate_many
 from pixverse_async._core import reconcile, replies, wire
 from pixverse_async._core.wire import Reply
-from pixverse_async._edge import transport as network_edge
+from pixverse_async._edge import aiohttp_transport as network_edge
 from pixverse_async.emulator import Emulator, FilmOrder, Rule, Settings, tiny_film
 from tests.loopback.raw_server import head, raw_server, sends
 from tests.loopback.test_storage_faults import transport

@@ -22,8 +22,8 @@ from pixverse_async import DirectorySink
 from pixverse_async._core.config import Endpoint
 from pixverse_async._core.lifecycle import LinkExpired
 from pixverse_async._core.transfer import DownloadLimits
+from pixverse_async._edge.aiohttp_transport import AiohttpTransport
 from pixverse_async._edge.download import DownloadEnd, download
-from pixverse_async._edge.transport import AiohttpTransport
 from tests.edge.storage import google_hash
 from tests.loopback.raw_server import Answer, honest, raw_server, then_waits
 from tests.loopback.test_storage_faults import (

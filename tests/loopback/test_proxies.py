@@ -11,7 +11,7 @@ from anyio.abc import SocketStream
 from pixverse_async import Client, ConfigError, TransportError
 from pixverse_async._core.errors import DownloadError
 from pixverse_async._core.wire import Call, list_call
-from pixverse_async._edge.transport import AiohttpTransport
+from pixverse_async._edge.aiohttp_transport import AiohttpTransport
 from pixverse_async.emulator import Emulator, tiny_film
 from tests.loopback.raw_server import Answer, head, raw_server, sends
 from tests.loopback.test_storage_faults import transport

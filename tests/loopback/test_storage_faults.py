@@ -19,9 +19,9 @@ from pixverse_async import DirectorySink
 from pixverse_async._core.config import Endpoint
 from pixverse_async._core.lifecycle import LinkExpired, Saved
 from pixverse_async._core.transfer import DownloadLimits
-from pixverse_async._edge import transport as transport_edge
+from pixverse_async._edge import aiohttp_transport as transport_edge
+from pixverse_async._edge.aiohttp_transport import AiohttpTransport
 from pixverse_async._edge.download import Abandoned, DownloadEnd, download
-from pixverse_async._edge.transport import AiohttpTransport
 from tests.loopback.raw_server import (
     Answer,
     RawServer,

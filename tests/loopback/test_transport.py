@@ -14,7 +14,7 @@ from aiohttp import web
 from pixverse_async import DownloadError, TransportError
 from pixverse_async._core import replies, wire
 from pixverse_async._core.config import Endpoint
-from pixverse_async._edge.transport import AiohttpTransport
+from pixverse_async._edge.aiohttp_transport import AiohttpTransport
 from tests.loopback.raw_server import raw_server, sends
 
 pytestmark = pytest.mark.anyio

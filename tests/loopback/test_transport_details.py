@@ -12,7 +12,7 @@ from anyio.abc import SocketStream
 
 from pixverse_async import TransportError
 from pixverse_async._core import wire
-from pixverse_async._edge import transport as edge
+from pixverse_async._edge import aiohttp_transport as edge
 from tests.loopback.raw_server import head, raw_server, sends, then_waits
 from tests.loopback.test_transport import KEY, serving, transport_to
 
