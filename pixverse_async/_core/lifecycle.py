@@ -114,6 +114,13 @@ class ConfirmedAbsent:
 
 
 @frozen
+class RequestLost:
+    """The user says that the service does not know the request: it was deleted there, or its id was mistyped."""
+
+    why: str
+
+
+@frozen
 class StatusSeen:
     """A status that is not the end."""
 
@@ -189,6 +196,7 @@ Event: TypeAlias = (
     | SubmitInterrupted
     | Reconciled
     | ConfirmedAbsent
+    | RequestLost
     | StatusSeen
     | GenerationSucceeded
     | GenerationFailed
@@ -212,6 +220,7 @@ TABLE: Final[Mapping[State, Mapping[type[Event], State]]] = {
         StatusSeen: State.QUEUED,
         GenerationSucceeded: State.READY,
         GenerationFailed: State.FAILED,
+        RequestLost: State.UNKNOWN,
     },
     State.READY: {LinkExpired: State.QUEUED, Saved: State.SAVED, DownloadAbandoned: State.READY},
     State.SAVED: {SavedFileMissing: State.QUEUED},
@@ -250,7 +259,7 @@ class JobRecord:
     past_ids: tuple[str, ...] = ()
     """Its requests that failed, before it was sent again: no lost submit is one of these."""
     named_id: str | None = None
-    """An id that an ambiguous error reply named."""
+    """An id that an ambiguous error reply named, or that was said to be lost: it is read before it is believed."""
     ending: SubmitRejected | GenerationFailed | None = None
     saved: Saved | None = None
     """Where its video was saved last; the file may be gone, and put back."""
@@ -305,6 +314,13 @@ def lesson(record: JobRecord, event: Event) -> dict[str, object]:
             return {"is_paid": True}
         case SubmitRejected() | GenerationFailed():
             return {"ending": event}
+        case RequestLost(why=why):
+            # Not a past id: it may be another job's, and this one was given it by mistake.
+            sunk_usd = record.sunk_usd + (record.usd if record.is_paid else 0)
+            return {
+                "why": why, "request_id": None, "named_id": record.request_id, "is_paid": False, "sunk_usd": sunk_usd,
+                "saved": None,
+            }  # fmt: skip
         case RetryRequested():
             past_ids = record.past_ids if record.request_id is None else (*record.past_ids, record.request_id)
             sunk_usd = record.sunk_usd + record.usd

@@ -10,7 +10,7 @@ from pathlib import Path
 from .._core.errors import ConfigError, JournalError, NoJournalError
 from .._core.frozen import frozen
 from .._core.journal_format import read_journal
-from .._core.lifecycle import HELD, ConfirmedAbsent, Reconciled, State, SubmitInterrupted
+from .._core.lifecycle import AT_STAKE, ConfirmedAbsent, Reconciled, RequestLost, State, SubmitInterrupted
 from .._core.record import RecordedJob, on_record, recorded
 from .._core.redaction import redact
 from .._core.replies import is_request_id
@@ -82,10 +82,11 @@ async def resolve(output_dir: str | os.PathLike[str], key: str, *, request_id: s
 
     With `request_id`, the job was accepted under this id: the next run, or `resume`, saves its video.  Without, it was
     never accepted: the next run of the call that made it sends it again. If that is wrong, it is paid twice.
-    An id is believed, and cannot be taken back: ask first, with `Client.attach`, whether the service knows it.
+    An id is believed: ask first, with `Client.attach`, whether the service knows it. A queued job can be settled too,
+    for the id that it waits for may be wrong, or its request deleted.
 
-    `key`: `RecordedJob.key`. *Charges* nothing by itself. *Raises* `ConfigError` for a job that is not held or an id
-    that cannot be its; `JournalError` when another process works on the folder.
+    `key`: `RecordedJob.key`. *Charges* nothing by itself. *Raises* `ConfigError` for a job that is neither held nor
+    queued, or an id that cannot be its; `JournalError` when another process works on the folder.
 
     >>> import asyncio, tempfile
     >>> from pixverse_async import Job, generate_many
@@ -104,8 +105,8 @@ async def resolve(output_dir: str | os.PathLike[str], key: str, *, request_id: s
     path = await in_thread(existing_journal, output_dir)
     async with _opened(path) as journal:
         record = journal.records.get(key)
-        if record is None or record.state not in HELD:
-            stands = "not on record" if record is None else f"{record.state}, not held"
+        if record is None or record.state not in AT_STAKE:
+            stands = "not on record" if record is None else f"{record.state}, neither held nor queued"
             raise ConfigError(
                 "key", f"{redact(key, 60)!r} is {stands}", "Use the key of a job that `status` holds."
             )
@@ -113,6 +114,8 @@ async def resolve(output_dir: str | os.PathLike[str], key: str, *, request_id: s
             _check_free(request_id, key, journal)
         if record.state is State.SUBMITTING:
             await journal.append(key, SubmitInterrupted(why="an earlier run ended before the answer came"))
+        elif record.state is State.QUEUED:
+            await journal.append(key, RequestLost(why=f"{record.request_id} is not its request"))
         settled = ConfirmedAbsent(listings=0) if request_id is None else Reconciled(request_id=request_id)
         record = await journal.append(key, settled)
     return recorded(key, record)
@@ -125,7 +128,7 @@ def _check_free(request_id: str, key: str, journal: Journal) -> None:
         )
     for other, record in journal.records.items():
         if request_id == record.request_id or request_id in record.past_ids:
-            who = "this job's own failed request" if other == key else f"the request of {record.name!r}"
+            who = "one that this job has or had" if other == key else f"the request of {record.name!r}"
             raise ConfigError("request_id", f"{request_id!r} is {who}", "Each job has a request of its own.")
 
 

@@ -120,9 +120,7 @@ def _status(parser: argparse.ArgumentParser) -> None:
 
 def _resolve(parser: argparse.ArgumentParser) -> None:
     _folder(parser)
-    parser.add_argument(
-        "key", nargs="?", metavar="KEY", help="the held job, as `status` shows it; its name will do"
-    )
+    parser.add_argument("key", nargs="?", metavar="KEY", help="the job, as `status` shows it; its name will do")
     fate = parser.add_mutually_exclusive_group(required=True)
     fate.add_argument("--request-id", metavar="ID", help="the service has it: under this id in the console")
     fate.add_argument(

@@ -24,7 +24,7 @@ from pixverse_async._words import clean
 from pixverse_async.observe.words import cells, wrapped
 
 from .arguments import program
-from .attach import find
+from .attach import find, is_lost
 from .codes import Exit
 from .earlier import ASKED
 from .ending import UNFETCHED, resume_line
@@ -96,8 +96,8 @@ def resolve(options: Namespace) -> int:
     """Write down what the user has found out about held jobs, or about the account."""
     if options.same_account:
         return _forget_account(options)
-    chosen = _chosen([job for job in jobs_on_record(options.folder) if job.is_held], options)
-    anyio.run(_settle, options.folder, [job.key for job in chosen], options.request_id)
+    chosen = _chosen(jobs_on_record(options.folder), options)
+    anyio.run(_settle, options.folder, chosen, options.request_id)
     what = f"is the request {options.request_id}" if options.request_id else "was not accepted"
     for job in chosen:
         answer(f"{clean(job.name)} ({job.key[:SHOWN_KEY_CHARS]}) {what}")
@@ -117,11 +117,22 @@ def _forget_account(options: Namespace) -> int:
     return Exit.OK
 
 
-async def _settle(folder: str, keys: Sequence[str], request_id: str | None) -> None:
+async def _settle(folder: str, jobs: Sequence[RecordedJob], request_id: str | None) -> None:
     if request_id is not None:
         await _check_known(request_id)
-    for key in keys:
-        await settle(folder, key, request_id=request_id)
+    for job in jobs:
+        if job.state is State.QUEUED:
+            await _check_lost(job)
+        await settle(folder, job.key, request_id=request_id)
+
+
+async def _check_lost(job: RecordedJob) -> None:
+    """A job that waits for a request of its own is not another's, nor sent again. *Raises* `PixverseError`."""
+    async with Client() as client:
+        handle = client.attach(job.request_id or "")
+        if not await is_lost(handle):
+            await handle.status()  # it fails for whoever cannot ask
+            raise ConfigError("KEY", f"the service knows its request {handle.request_id}", "See the verb resume.")
 
 
 async def _check_known(request_id: str) -> None:
@@ -137,26 +148,27 @@ async def _check_known(request_id: str) -> None:
 # -- which held jobs are meant ---------------------------------------------------------------------------
 
 
-def _chosen(held: Sequence[RecordedJob], options: Namespace) -> Sequence[RecordedJob]:
+def _chosen(jobs: Sequence[RecordedJob], options: Namespace) -> Sequence[RecordedJob]:
     if (options.key is None) == (options.all_older_than is None):
         raise ConfigError("resolve", "which job is not clear", "Give a KEY, or --all-older-than AGE.")
     if options.key is not None:
-        return [_by_key(held, options.key)]
+        return [_by_key([job for job in jobs if _is_at_stake(job)], options.key)]
     if options.request_id is not None:
         raise ConfigError("--request-id", "an id belongs to one job", "Give its KEY instead of --all-older-than.")
     before = datetime.now(UTC).timestamp() - seconds(options.all_older_than)
+    held = (job for job in jobs if job.is_held)
     return [job for job in held if job.started_at_utc is not None and job.started_at_utc <= before]
 
 
-def _by_key(held: Sequence[RecordedJob], key: str) -> RecordedJob:
+def _by_key(jobs: Sequence[RecordedJob], key: str) -> RecordedJob:
     # Less than the table shows was not copied from it: `""` is an unset variable, and the beginning of every key.
     is_whole = len(key) >= SHOWN_KEY_CHARS
-    found = [job for job in held if job.name == key or (is_whole and job.key.startswith(key.lower()))]
+    found = [job for job in jobs if job.name == key or (is_whole and job.key.startswith(key.lower()))]
     if len(found) == 1:
         return found[0]
-    if not held:
-        raise ConfigError("KEY", "no job is held here, so there is nothing to settle", "See the verb status.")
-    problem = f"{clean(key)!r} is {'several jobs' if found else f'none of the {len(held)} held jobs'}"
+    if not jobs:
+        raise ConfigError("KEY", "no job is held or queued here: nothing is to be settled", "See the verb status.")
+    problem = f"{clean(key)!r} is {'several jobs' if found else f'none of {len(jobs)} held or queued jobs'}"
     raise ConfigError("KEY", problem, f"Copy it from {program()} status DIR.")
 
 

@@ -171,6 +171,28 @@ def test_an_unknown_fate_has_its_own_code_and_is_settled_by_hand(
     assert 3 == len(list(Path("videos").glob("*.mp4"))) == len(emulator.service.ledger.committed)
 
 
+def test_a_job_that_waits_for_a_wrong_id_is_given_the_right_one(
+    cli: Command, serve: Service, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a key a mistyped id is believed; it can be put right, unless the service knows what the job waits for."""
+    emulator = serve(Settings(rules=(Rule(on="submit", fault="drop_after_commit", nth=(2,)),)))
+    cli("run", "photos", "--prompt", "p", "--on-unknown", "hold", *QUICK)
+    (held,) = [one for one in cli("status", "videos", "--json").objects if one.get("is_held")]
+    by_seed = {charge.seed: charge.request_id for charge in emulator.service.ledger.committed}
+    resolve = ("resolve", "videos", held["key"])
+    monkeypatch.delenv("GMI_API_KEY")
+    assert 0 == cli(*resolve, "--request-id", "mistyped").code
+    said = cli(*resolve, "--not-accepted")
+    assert (3, True) == (said.code, "GMI_API_KEY" in said.err), "nobody can be asked what became of that id"
+    monkeypatch.setenv("GMI_API_KEY", emulator.api_key)
+    monkeypatch.setattr(import_module("pixverse_async.cli.attach"), "FIND_TIMEOUT", 0.1)  # the clock is real
+    assert 0 == cli(*resolve, "--request-id", by_seed[held["seed"]]).code
+    said = cli(*resolve, "--not-accepted")
+    assert (6, True) == (said.code, "the service knows its request" in said.err)
+    assert 0 == cli("resume", "videos").code
+    assert 3 == len(list(Path("videos").glob("*.mp4"))) == len(emulator.service.ledger.committed)
+
+
 @pytest.mark.parametrize("chars", [0, 1, 7])
 def test_a_held_job_is_not_settled_by_a_key_that_was_not_copied_whole(
     chars: int, cli: Command, serve: Service, photos: Path

@@ -24,6 +24,7 @@ from pixverse_async._core.lifecycle import (
     JobRecord,
     LinkExpired,
     Reconciled,
+    RequestLost,
     RetryRequested,
     Saved,
     SavedFileMissing,
@@ -54,6 +55,7 @@ EXAMPLES: tuple[Event, ...] = (
     LOST,
     Reconciled(request_id="r-2"),
     ConfirmedAbsent(listings=3),
+    RequestLost(why="404"),
     StatusSeen(status="queued"),
     GenerationSucceeded(),
     FAILED,
@@ -127,6 +129,7 @@ def test_the_design_is_the_table() -> None:
         ("queued", "StatusSeen", "queued"),
         ("queued", "GenerationSucceeded", "ready"),
         ("queued", "GenerationFailed", "failed"),
+        ("queued", "RequestLost", "unknown"),
         ("ready", "LinkExpired", "queued"),
         ("ready", "Saved", "saved"),
         ("ready", "DownloadAbandoned", "ready"),
@@ -178,7 +181,7 @@ def test_an_unknown_submit_is_sent_again_only_when_declared_absent(events: list[
     """After a lost reply a submit follows only behind `ConfirmedAbsent`, or when the job was found and then failed."""
     is_unknown = False
     for event in events:
-        if isinstance(event, SubmitInterrupted):
+        if isinstance(event, SubmitInterrupted | RequestLost):
             is_unknown = True
         elif isinstance(event, ConfirmedAbsent | Reconciled):
             is_unknown = False
@@ -208,6 +211,9 @@ def test_every_submit_is_counted(events: list[Event]) -> None:
         ((STARTED, REJECTED), 0, 0),
         ((STARTED, SubmitDeferred(why="429")), 0, 0),
         ((STARTED, LOST, ConfirmedAbsent(listings=1)), 0, 0),
+        ((STARTED, ACCEPTED, RequestLost(why="404")), PRICE, 0),
+        ((STARTED, ACCEPTED, RequestLost(why="404"), ConfirmedAbsent(listings=0)), 0, 0),
+        ((*WAYS[State.SAVED], SavedFileMissing(problem="gone"), RequestLost(why="404")), PRICE, PRICE),
         ((STARTED, ACCEPTED, EMPTY), PRICE, 0),
         ((STARTED, ACCEPTED, EMPTY, RetryRequested()), 0, PRICE),
         ((STARTED, ACCEPTED, EMPTY, RetryRequested(), STARTED, ACCEPTED), PRICE, PRICE),

@@ -146,7 +146,7 @@ async def test_nothing_but_a_held_job_can_be_settled(tmp_path: Path) -> None:
     before = (tmp_path / JOURNAL_NAME).read_bytes()
     with pytest.raises(ConfigError, match="not on record"):
         await resolve(tmp_path, "ab")
-    with pytest.raises(ConfigError, match="saved, not held"):
+    with pytest.raises(ConfigError, match="saved, neither held nor queued"):
         await resolve(tmp_path, saved.key)
     with pytest.raises(ConfigError, match="no request id"):
         await resolve(tmp_path, held.key, request_id="../x y")

@@ -14,6 +14,7 @@ from pixverse_async._core.journal_format import event_line, header_line
 from pixverse_async._core.lifecycle import (
     Event,
     GenerationFailed,
+    GenerationSucceeded,
     RetryRequested,
     StatusSeen,
     SubmitAccepted,
@@ -37,8 +38,12 @@ def written(*events: tuple[str, Event]) -> list[bytes]:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """The journal of a folder: job `a` is held, `b` is queued, and `c` is held after a request of its own failed."""
-    jobs = {"a": HELD, "b": (STARTED, SubmitAccepted(request_id="r-2")), "c": ONCE_FAILED}
+    """The journal of a folder: `a` is held, `b` queued, `c` held after a request of its own failed, and `d` made."""
+    queued, made = (
+        (STARTED, SubmitAccepted(request_id="r-2")),
+        (SubmitAccepted(request_id="r-3"), GenerationSucceeded()),
+    )
+    jobs = {"a": HELD, "b": queued, "c": ONCE_FAILED, "d": (STARTED, *made)}
     path = tmp_path / JOURNAL_NAME
     path.write_bytes(b"".join(written(*((key, event) for key, events in jobs.items() for event in events))))
     return path
@@ -64,7 +69,7 @@ async def test_the_journal_tells_who_declared_a_submit_absent(tmp_path: Path) ->
     ("key", "problem"),
     [
         ("x" * 99, f"'{'x' * 59}…' is not on record"),
-        ("b", "'b' is queued, not held"),
+        ("d", "'d' is ready, neither held nor queued"),
     ],
 )
 async def test_a_job_that_is_not_held_is_named(path: Path, key: str, problem: str) -> None:
@@ -79,7 +84,7 @@ async def test_a_job_that_is_not_held_is_named(path: Path, key: str, problem: st
     [
         ("x " * 49, f"'{('x ' * 30)[:59]}…' is no request id. Copy it from the console."),
         ("r-2", "'r-2' is the request of 'cat'. Each job has a request of its own."),
-        ("r-1", "'r-1' is this job's own failed request. Each job has a request of its own."),
+        ("r-1", "'r-1' is one that this job has or had. Each job has a request of its own."),
     ],
 )
 async def test_an_id_that_cannot_be_the_jobs_is_refused(path: Path, request_id: str, problem: str) -> None:
@@ -87,6 +92,16 @@ async def test_an_id_that_cannot_be_the_jobs_is_refused(path: Path, request_id: 
     with pytest.raises(ConfigError) as caught:
         await resolve(path.parent, "c", request_id=request_id)
     assert f"request_id: {problem}" == str(caught.value)
+
+
+async def test_a_job_that_waits_for_no_request_of_its_own_is_settled_anew(path: Path) -> None:
+    """Its id was mistyped, or is gone from the service: another takes its place, or it is sent again."""
+    settled = await resolve(path.parent, "b", request_id="r-4")
+    assert (State.QUEUED, "r-4") == (settled.state, settled.request_id)
+    lost, found = last_events(path, 2)
+    assert ("RequestLost", "r-2 is not its request", "Reconciled") == (lost["event"], lost["why"], found["event"])
+    assert State.QUEUED is (await resolve(path.parent, "a", request_id="r-2")).state, "it may be another job's"
+    assert State.NEW is (await resolve(path.parent, "b")).state
 
 
 async def test_a_repair_tells_which_states_it_chose(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
