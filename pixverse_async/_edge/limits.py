@@ -151,7 +151,8 @@ def path_of(setting: str, value: object) -> Path:
 def check_timeout(timeout: object) -> None:
     """*Raises* `ConfigError` for what is no time to wait. None is for ever."""
     if timeout is not None and (not isinstance(timeout, Real) or not float(timeout) >= 0):
-        raise ConfigError("timeout", f"{redact(repr(timeout), 60)} is out of range", "Use seconds, 0 or more.")
+        problem = f"{redact(repr(timeout), 60)} is {_fault_of(timeout)}"
+        raise ConfigError("timeout", problem, "Use seconds, 0 or more.")
 
 
 def check_policy(poll_policy: object) -> None:
@@ -169,4 +170,10 @@ def check_polls_per_second(polls_per_second: object) -> None:
     """*Raises* `ConfigError` for what is no number, or none above 0 and up to `MAX_POLLS_PER_SECOND`."""
     if not isinstance(polls_per_second, Real) or not 0 < float(polls_per_second) <= MAX_POLLS_PER_SECOND:
         remedy = f"Use a number above 0, and not above {MAX_POLLS_PER_SECOND:g}."
-        raise ConfigError("polls_per_second", f"{polls_per_second!r} is out of range", remedy)
+        problem = f"{redact(repr(polls_per_second), 60)} is {_fault_of(polls_per_second)}"
+        raise ConfigError("polls_per_second", problem, remedy)
+
+
+def _fault_of(value: object) -> str:
+    """In the words in which a poll policy says it of its own numbers."""
+    return "out of range" if isinstance(value, Real) else "no number"

@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 
 import attrs
 import pytest
@@ -506,15 +507,31 @@ def test_a_backoff_ends_at_its_ceiling_however_fast_it_grows(factor: float) -> N
         lambda: AdaptivePolling(ceiling=0.0),
         lambda: FixedPolling(0.0),
         lambda: FixedPolling(math.nan),
-        lambda: FixedPolling("5"),  # pyright: ignore[reportArgumentType]
-        lambda: FixedPolling(Decimal(5)),  # pyright: ignore[reportArgumentType]
+        lambda: FixedPolling(math.inf),
+        lambda: AdaptivePolling(kappa=math.inf),
+        lambda: ExponentialPolling(first=math.inf, ceiling=math.inf),
+        lambda: ExponentialPolling(factor=math.inf),
         lambda: ExponentialPolling(factor=0.5),
     ],
 )
 def test_a_policy_that_makes_no_sense_cannot_be_made(make: Callable[[], PollPolicy]) -> None:
-    """A price or an interval of zero, a shrinking backoff, or no number at all, is refused when the policy is made."""
-    with pytest.raises(ConfigError, match="out of range"):
+    """A price or an interval of zero, a shrinking backoff, or a poll that never comes, is refused at once."""
+    with pytest.raises(ConfigError, match="is out of range"):
         make()
+
+
+@pytest.mark.parametrize("interval", ["5", Decimal(5), None])
+def test_an_interval_that_is_no_number_is_called_so(interval: Any) -> None:
+    """In the words in which other settings say it: text has no range that it could be out of."""
+    with pytest.raises(ConfigError, match=r"^interval: .* is no number\. Use a finite number above 0\.$"):
+        FixedPolling(interval)
+
+
+def test_an_exponential_policy_that_begins_above_its_ceiling_cannot_be_made() -> None:
+    """The ceiling alone would count, and each job be asked sooner than was wished; to begin at it is allowed."""
+    with pytest.raises(ConfigError, match=r"^ceiling: 5 is below first, which is 10\. Use 10 or more\.$"):
+        ExponentialPolling(first=10, ceiling=5)
+    assert 10.0 == ExponentialPolling(first=10.0, ceiling=10.0).ceiling
 
 
 def test_the_last_to_wait_is_asked_before_a_short_job_could_end() -> None:

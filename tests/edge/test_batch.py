@@ -169,7 +169,7 @@ class TellsLater:
         ("on_event", "print", "'print' cannot be called"),
         ("poll_policy", AdaptivePolling, "the class AdaptivePolling instead"),
         ("poll_policy", 5, "5 is no poll policy"),
-        ("polls_per_second", "10", "'10' is out of range"),
+        ("polls_per_second", "10", "'10' is no number"),
         ("polls_per_second", math.nan, "nan is out of range"),
         ("max_in_flight", "10", "'10' is no whole number"),
         ("max_downloads", 2.5, "2.5 is no whole number"),

@@ -160,8 +160,8 @@ async def test_a_handle_says_what_is_wrong_with_it() -> None:
             stray = client.attach("5a7a5466-0000-4000-8000-000000000000")
             with pytest.raises(ApiError, match="request belongs to the key and organisation"):
                 await stray.status()
-            for timeout in (math.nan, -1.0, "60"):
-                with pytest.raises(ConfigError, match=r"timeout: .* is out of range"):
+            for timeout, fault in ((math.nan, "out of range"), (-1.0, "out of range"), ("60", "no number")):
+                with pytest.raises(ConfigError, match=rf"timeout: .* is {fault}"):
                     await stray.result(timeout)  # pyright: ignore[reportArgumentType]
             with pytest.raises(ConfigError, match="path: 5 is no path"):
                 await stray.save(5)  # pyright: ignore[reportArgumentType]

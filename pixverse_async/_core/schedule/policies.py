@@ -9,6 +9,7 @@ own, give `IntervalPolling` a function.
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Callable
 from numbers import Real
 from typing import Any, NamedTuple, Protocol, TypeAlias
@@ -221,10 +222,15 @@ _Check: TypeAlias = Callable[[Any, "attrs.Attribute[Any]", Any], None]
 
 
 def number_that(fits: Callable[[float], bool], remedy: str) -> _Check:
-    """The validator of a setting that is a number. *Raises* `ConfigError`: not everybody has a type checker."""
+    """The validator of a setting that is a finite number: what is infinite is a poll that never comes.
+
+    *Raises* `ConfigError`: not everybody has a type checker.
+    """
 
     def check(_: object, attribute: attrs.Attribute[float], value: object) -> None:
-        if not isinstance(value, Real) or not fits(float(value)):
+        if not isinstance(value, Real):
+            raise ConfigError(attribute.name, f"{redact(repr(value), 60)} is no number", remedy)
+        if not math.isfinite(value) or not fits(float(value)):
             raise ConfigError(attribute.name, f"{redact(repr(value), 60)} is out of range", remedy)
 
     return check
@@ -235,7 +241,13 @@ def _check_interval(_: object, attribute: attrs.Attribute[Any], function: object
     check_function(attribute.name, function, remedy)
 
 
-POSITIVE = number_that(lambda value: value > 0, "Use a number above 0.")
+def _check_above_first(policy: ExponentialPolling, attribute: attrs.Attribute[float], ceiling: float) -> None:
+    if ceiling < policy.first:
+        problem = f"{ceiling:g} is below first, which is {policy.first:g}"
+        raise ConfigError(attribute.name, problem, f"Use {policy.first:g} or more.")
+
+
+POSITIVE = number_that(lambda value: value > 0, "Use a finite number above 0.")
 
 
 @attrs.frozen
@@ -276,8 +288,10 @@ class ExponentialPolling:
     """
 
     first: float = attrs.field(default=1.0, validator=POSITIVE)
-    factor: float = attrs.field(default=1.5, validator=number_that(lambda value: value >= 1, "Use 1 or more."))
-    ceiling: float = attrs.field(default=20.0, validator=POSITIVE)
+    factor: float = attrs.field(
+        default=1.5, validator=number_that(lambda value: value >= 1, "Use a finite number, 1 or more.")
+    )
+    ceiling: float = attrs.field(default=20.0, validator=[POSITIVE, _check_above_first])
 
     def scheduler(self, *, polls_per_second: float, seed: int, learned: str | None = None) -> Scheduler:
         """See `PollPolicy`."""
