@@ -112,7 +112,7 @@ def _may_import(module: str, one: Import) -> bool:
     match area(module):
         case "":  # hands out what `_names` knows
             return there == "_names"
-        case "_names" | "events" | "_words":  # the modules that publish names, the last of them to leaves alone
+        case "_names" | "events" | "_words" | "_rows":  # they publish names, the last two to leaves alone
             return there in ("_core", "_edge")
         case "_core":
             return there == "_core"
@@ -124,7 +124,9 @@ def _may_import(module: str, one: Import) -> bool:
         case leaf:
             is_published = there in pixverse_async.__all__ and one.target.count(".") == 1
             is_leaf = not any(part.startswith("_") for part in one.target.split(".")[1:])
-            return there in (leaf, "_words", "events") or is_published or (leaf in ENTRY_POINTS and is_leaf)
+            return (
+                there in (leaf, "_words", "_rows", "events") or is_published or (leaf in ENTRY_POINTS and is_leaf)
+            )
 
 
 def _may_use(module: str, library: str) -> bool:
@@ -223,6 +225,8 @@ def test_every_exception_is_needed() -> None:
         ("_names", "from .observe import Progress"),
         ("observe.display", "from .._names import Job"),
         ("_words", "from .observe.words import cut"),
+        ("_rows", "from .cli.tables import Row"),
+        ("_edge.run", "from .._rows import job_from_row"),
         ("_edge.run", "from .._words import dollars"),
     ],
 )

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple, TypeAlias, TypeVar, cast
 import attrs
 
 from pixverse_async import ConfigError, InvalidJobError, Job, jobs_from_folder, jobs_from_images
+from pixverse_async._rows import job_from_row
 
 from .tables import READERS, is_url, read_table
 
@@ -60,15 +61,8 @@ def as_job(item: JobLike) -> tuple[Job | None, InvalidJobError | None]:
     >>> as_job({"image": "cat.jpg", "prompt": "yawns", "duration": 16})[1]
     InvalidJobError(field='duration', value='16', problem='not a whole number of seconds from 1 to 15', remedy='Use 1 to 15.')
     """  # noqa: E501  a doctest cannot break its expected line
-    if isinstance(item, Job):
-        return item, None
-    for name in ("image", "prompt"):
-        if name not in item:
-            return None, InvalidJobError(name, "", "missing", "Every job needs an image and a prompt.")
-    try:
-        return Job(**cast("Mapping[str, Any]", item)), None
-    except InvalidJobError as error:
-        return None, error
+    job, problem = job_from_row(item)
+    return (job if problem is None else None), problem
 
 
 def _check_given(given: Mapping[str, object]) -> None:

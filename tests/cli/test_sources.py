@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from pixverse_async.cli.sources import as_job
 from tests.cli.conftest import Command
 from tests.memory import tiny_png
 
@@ -155,3 +156,13 @@ def test_lines_that_hold_nothing_are_no_rows(cli: Command, tmp_path: Path) -> No
     said = cli("run", "t.csv", "--dry-run", "--json")
     told = [(one["source"], one["problem"] is None) for one in said.objects if one["type"] == "job"]
     assert [("line 6 of t.csv", True), ("line 8 of t.csv", False)] == told
+
+
+def test_a_row_is_judged_in_the_words_of_the_batch() -> None:
+    """What no job has, what is missing and what is out of range: the batch itself would say the same."""
+    row = {"image": "cat.jpg", "prompt": "it yawns"}
+    said = [str(as_job({**row, **wrong})[1]) for wrong in ({"colour": "red"}, {"duration": 99})]
+    assert said[0].startswith("colour='red': no such parameter. Use image, prompt, duration")
+    assert said[1].startswith("job 'cat': duration=99: not a whole number")
+    assert "prompt: missing. Every job needs an image and a prompt." == str(as_job({"image": "cat.jpg"})[1])
+    assert (None, None) == (as_job({"image": "cat.jpg"})[0], as_job(row)[1])
