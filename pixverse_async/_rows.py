@@ -1,5 +1,9 @@
-"""What the command line and a batch ask of a row alike: which job it is, or what is wrong with it."""
+"""Rows for the command line: how they are judged, and those that images with sidecars make.
+
+What is wrong with a row is a value, so that it fails alone in a batch; nobody else needs more than jobs.
+"""
 
 from ._core.job import job_from_row
+from ._edge.inputs import rows_from_folder, rows_from_images
 
-__all__ = ["job_from_row"]
+__all__ = ["job_from_row", "rows_from_folder", "rows_from_images"]

@@ -262,6 +262,7 @@ def job_from_row(row: object, index: int = 0) -> tuple[Job, InvalidJobError | No
 
     A wrong row is a value here, not an exception, so that one bad line of a thousand stops nobody: the job that
     comes with the error holds the row as it was, and is only there to be shown. `index`: its place in the batch.
+    A field that is an `InvalidJobError` is what whoever read the row found wrong already.
 
     >>> job, error = job_from_row({"image": "cat.jpg", "prompt": "yawns", "duration": 16})
     >>> print(error)
@@ -292,6 +293,9 @@ def check_job(job: object, field: str = "job") -> None:
 
 
 def _row_problem(fields: Mapping[str, object]) -> InvalidJobError | None:
+    for value in fields.values():
+        if isinstance(value, InvalidJobError):
+            return value
     known = [field.name for field in attrs.fields(Job)]
     for name in fields:
         if name not in known:

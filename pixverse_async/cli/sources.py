@@ -6,12 +6,12 @@ import glob
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeAlias, TypeVar, cast
+from typing import Final, NamedTuple, TypeAlias, TypeVar, cast
 
 import attrs
 
-from pixverse_async import ConfigError, InvalidJobError, Job, jobs_from_folder, jobs_from_images
-from pixverse_async._rows import job_from_row
+from pixverse_async import ConfigError, InvalidJobError, Job
+from pixverse_async._rows import job_from_row, rows_from_folder, rows_from_images
 
 from .tables import READERS, is_url, read_table
 
@@ -32,7 +32,7 @@ class Sourced(NamedTuple):
 
 
 def read_sources(sources: Sequence[str], given: Mapping[str, object]) -> list[Sourced]:
-    """A job for each video, in order; a mapping for a row that is no job, so that it fails alone.
+    """A job for each video, in order; a mapping for a row, or an image with its sidecars, that is none: it fails alone.
 
     `given` is what the options say for all. *Raises* `ConfigError`, `InvalidJobError` for a wrong option.
     """
@@ -80,7 +80,7 @@ def _read_source(source: str, given: Mapping[str, object]) -> Iterator[Sourced]:
             raise ConfigError("prompt", f"none given for {source!r}", "Give one for all.")
         yield Sourced(_job_of({"image": source, **given}))
     elif path.is_dir():
-        yield from map(Sourced, jobs_from_folder(path, **cast("Any", given)))
+        yield from map(Sourced, rows_from_folder(path, given))
     elif path.exists():
         yield from _read_file(path, given)
     elif glob.has_magic(source):
@@ -98,7 +98,7 @@ def _read_file(path: Path, given: Mapping[str, object]) -> Iterator[Sourced]:
             "source", f"{str(path)!r} is neither an image nor a table that can be read here", _REMEDY
         )
     else:
-        yield from map(Sourced, jobs_from_images([path], **cast("Any", given)))
+        yield from map(Sourced, rows_from_images([path], given))
 
 
 def _read_pattern(pattern: str, given: Mapping[str, object]) -> Iterator[Sourced]:
@@ -106,7 +106,7 @@ def _read_pattern(pattern: str, given: Mapping[str, object]) -> Iterator[Sourced
     images = [path for path in found if path.is_file() and path.suffix.lower() not in _SIDECARS]
     if not images:
         raise ConfigError("source", f"nothing matches {pattern!r}", "Try it with ls, and put it in quotes.")
-    yield from map(Sourced, jobs_from_images(images, **cast("Any", given)))
+    yield from map(Sourced, rows_from_images(images, given))
 
 
 def _job_of(fields: Mapping[str, object]) -> JobLike:

@@ -75,9 +75,9 @@ CAT = write("in/cat.png", tiny_png(1))
         ("run https://x.example/cat.png", 6, "--prompt: none given", ()),
         ("run in/*.jpg --prompt p", 6, "nothing matches 'in/*.jpg'. Try it with ls", (CAT,)),
         ("run list.xlsx", 6, "neither an image nor a table", (write("list.xlsx", "PK"),)),
-        ("run in --prompt p", 6, "cat.json' is not JSON", (CAT, write("in/cat.json", "{"))),
-        ("run in --prompt p", 6, "cat.json' is not JSON", (CAT, write("in/cat.json", "[" * 100_000))),
-        ("run in --prompt p", 6, "cat.txt' is not UTF-8 text", (CAT, write("in/cat.txt", b"\xff"))),
+        ("run in --prompt p --dry-run", 6, "cat.json': not JSON", (CAT, write("in/cat.json", "{"))),
+        ("run in --prompt p --dry-run", 6, "cat.json': not JSON", (CAT, write("in/cat.json", "[" * 100_000))),
+        ("run in --prompt p --dry-run", 6, "cat.txt': not UTF-8 text", (CAT, write("in/cat.txt", b"\xff"))),
         # tables
         ("run t.csv", 6, "no column 'image' (only picture, prompt)", (write("t.csv", "picture,prompt\na,b\n"),)),
         (

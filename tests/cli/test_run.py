@@ -503,6 +503,22 @@ def test_a_failure_names_the_row_of_its_table(cli: Command, serve: Service, phot
     assert {"picture-0", "none", "picture-1", "picture-2"} >= {one["name"] for one in objects if "name" in one}
 
 
+def test_a_wrong_sidecar_costs_its_own_job_and_no_other(cli: Command, serve: Service, photos: Path) -> None:
+    """The others become videos; once it is mended, `resume` sends what is left, and nothing is paid twice."""
+    emulator = serve()
+    sidecar = photos / "picture-1.json"
+    sidecar.write_text("{", encoding="utf-8")
+    for line in (("run", "photos", "--prompt", "p", *QUICK), ("resume", "videos")):
+        said = cli(*line)
+        assert (8, False) == (said.code, "warning" in said.err), said
+        assert re.search(r"^\[\d/3\] failed  picture-1  \$0.00  sidecar=", said.err, re.MULTILINE), said.err
+        assert "picture-1.json':notJSON" in "".join(said.out.split()), said.out
+        assert "1 not sent because of its input; when it is mended" in said.err
+    sidecar.unlink()
+    assert 0 == cli("resume", "videos").code
+    assert 3 == emulator.service.ledger.submits == len(list(Path("videos").glob("*.mp4")))
+
+
 def test_a_row_that_is_no_job_is_no_job_of_another_run(cli: Command, serve: Service, photos: Path) -> None:
     """It is given again by the same line, and by `resume`, and so nothing is forgotten."""
     serve()

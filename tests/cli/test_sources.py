@@ -110,6 +110,22 @@ def test_a_wrong_row_is_told_and_stops_no_other(cli: Command, tmp_path: Path) ->
         assert line in said.out
 
 
+@pytest.mark.parametrize("source", ["photos", "photos/*"])
+def test_every_wrong_sidecar_is_told_and_stops_no_other(cli: Command, photos: Path, source: str) -> None:
+    """As a wrong row of a table: a dry run and an estimate name each with field, value, file and remedy."""
+    (photos / "picture-0.txt").write_text("p" * 5001, encoding="utf-8")
+    (photos / "picture-1.json").write_text('{"duration": 99}', encoding="utf-8")
+    dry, priced = cli("run", source, "--prompt", "p", "--dry-run"), cli("estimate", source)
+    assert (6, 6) == (dry.code, priced.code), dry
+    for said in (
+        "5001 characters long (in picture-0.txt). Shorten it to 5000 characters.",
+        "job 'picture-1': duration=99: not a whole number of seconds from 1 to 15 (in picture-1.json). Use 1 to 15.",
+        "1 video, 5 seconds: at most $0.175",
+    ):
+        assert said in dry.out
+        assert said in priced.out
+
+
 def test_an_estimate_needs_neither_key_nor_prompt(cli: Command, photos: Path) -> None:
     """It is the price of the folder, offline."""
     said = cli("estimate", photos, "--duration", "10", "--quality", "1080p", "--audio", "--json")

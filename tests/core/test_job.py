@@ -261,3 +261,11 @@ def test_a_class_of_jobs_is_what_their_time_depends_on() -> None:
 def test_a_stage_is_final_or_in_flight(stage: Stage) -> None:
     """Waiting and running are in flight; everything else is the end."""
     assert stage.is_final == (stage not in (Stage.QUEUED, Stage.PROCESSING))
+
+
+def test_a_row_whose_reader_found_it_wrong_is_wrong_for_that_reason() -> None:
+    """What could not be read of it is said, and not that a parameter is missing or unknown; the rest is shown."""
+    problem = InvalidJobError("sidecar", "'cat.json'", "not JSON", "Correct it.")
+    job, error = job_from_row({"image": "cat.jpg", "prompt": None, "wrong": problem})
+    assert error is problem
+    assert "cat.jpg" == job.image

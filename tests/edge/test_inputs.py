@@ -45,10 +45,11 @@ def test_a_sidecar_goes_before_what_is_given_for_all(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("sidecar", "content", "says"),
     [
-        ("cat.txt", b"\xff\xfe\x00", "cat.txt' is not UTF-8 text. It holds the prompt"),
-        ("cat.json", b"{", "cat.json' is not JSON"),
-        ("cat.json", b"[1]", "cat.json' does not hold a JSON object"),
-        ("cat.json", b'{"image": "dog.jpg"}', "cat.json' names an image of its own"),
+        ("cat.txt", b"\xff\xfe\x00", "cat.txt': not UTF-8 text. It holds the prompt"),
+        ("cat.json", b"\xff", "cat.json': not UTF-8 text. It holds parameters"),
+        ("cat.json", b"{", "cat.json': not JSON"),
+        ("cat.json", b"[1]", "cat.json': no JSON object"),
+        ("cat.json", b'{"image": "dog.jpg"}', "cat.json': it names an image of its own"),
         (
             "cat.json",
             b'{"prompt": "p", "colour": 1}',
@@ -74,6 +75,25 @@ def test_a_wrong_sidecar_is_named(tmp_path: Path, sidecar: str, content: bytes, 
         jobs_from_folder(tmp_path)
     assert says in str(caught.value)
     assert isinstance(caught.value, ConfigError | InvalidJobError)
+
+
+def test_all_that_is_wrong_beside_the_images_is_told_at_once(tmp_path: Path) -> None:
+    """Thirty mistakes are mended after one call: each is named with its image, field, value, file and remedy."""
+    photos(tmp_path, "cat.jpg", "dog.jpg", "emu.jpg", "owl.jpg", "rat.jpg")
+    (tmp_path / "cat.json").write_text('{"prompt": "p", "duration": 99}', encoding="utf-8")
+    (tmp_path / "dog.json").write_text("{", encoding="utf-8")
+    (tmp_path / "emu.txt").write_text("the emu runs", encoding="utf-8")
+    (tmp_path / "owl.txt").write_text("p" * 5001, encoding="utf-8")
+    with pytest.raises(InvalidJobError) as caught:
+        jobs_from_folder(tmp_path)
+    head, cat, dog, owl, rat = str(caught.value).splitlines()
+    assert "images: 4 of 5 make no job. Correct each:" == head
+    assert cat.startswith(
+        "  job 'cat': duration=99: not a whole number of seconds from 1 to 15 (in cat.json). Use"
+    )
+    assert dog.startswith(f"  job 'dog': sidecar='{tmp_path}/dog.json': not JSON (")
+    assert owl.endswith("5001 characters long (in owl.txt). Shorten it to 5000 characters.")
+    assert "  job 'rat': prompt: none given for rat.jpg. Give one for all, or write one into rat.txt." == rat
 
 
 def test_a_parameter_that_no_sidecar_holds_is_laid_to_none(tmp_path: Path) -> None:
