@@ -21,7 +21,7 @@ from pixverse_async.observe.words import cells, cut
 from .codes import Exit
 from .earlier import asked
 from .manifest import check_manifests, on_record, parameters, shown_image
-from .room import folder_problem
+from .room import check_folder
 from .say import answer, answer_json, columns, counted, dollars, width_of
 from .settings import RunSettings, is_service_local
 from .sources import Sourced, as_job, with_whole_path
@@ -51,9 +51,7 @@ def show_jobs(found: Sequence[Sourced], settings: RunSettings, *, as_json: bool)
     """
     folder = Path(settings.out)
     check_manifests(folder)
-    misplaced = anyio.run(folder_problem, folder)
-    if misplaced is not None:
-        raise misplaced
+    check_folder(folder)
     lines = anyio.run(_lines, found)
     wrong = [line for line in lines if line.problem is not None]
     if as_json:

@@ -43,6 +43,13 @@ async def folder_problem(folder: Path) -> PixverseError | None:
     return None
 
 
+def check_folder(folder: Path) -> None:
+    """*Raises* what `folder_problem` finds."""
+    problem = anyio.run(folder_problem, folder)
+    if problem is not None:
+        raise problem
+
+
 def warning(folder: Path, jobs: Sequence[Job]) -> str | None:
     """What to say if the disk clearly cannot hold the videos of these jobs that are not in the folder yet."""
     try:

@@ -40,7 +40,7 @@ from .found import Found
 from .manifest import CSV, JSON_LINES, check_manifests, never_sent_before, write_first_manifests, write_manifests
 from .page import report_at_end
 from .preview import show_jobs
-from .room import warning
+from .room import check_folder, warning
 from .say import counted, dollars, tell
 from .settings import BatchSettings, RunSettings, read_run_file, write_run_file
 from .signals import Interrupts
@@ -143,6 +143,8 @@ def _fetching(folder: Path, batch: BatchSettings) -> _Batch:
 
 def _carry_out(batch: _Batch, options: Namespace) -> int:
     check_manifests(batch.folder)
+    if not batch.folder.is_dir():
+        check_folder(batch.folder)
     scarce = warning(batch.folder, batch.jobs)
     if scarce is not None:
         tell(f"warning: {scarce}")

@@ -187,8 +187,8 @@ def test_a_host_that_is_not_the_queue_is_said_once(cli: Command, serve: Service,
         (Settings(), ("--max-in-flight", "0"), 6, "--max-in-flight: 0 is too small"),
         (Settings(rules=(Rule(on="submit", fault="moderation"),)), (), 5, "Change the prompt or the image"),
         (Settings(rules=(Rule(on="submit", fault="stuck_queued"),)), ("--job-timeout", "1"), 2, "resume videos"),
-        (Settings(), ("--out", "photos/picture-0.png"), 6, "--out: photos/picture-0.png"),
-        (Settings(), ("--out", "/proc/videos"), 6, "--out: /proc/videos"),
+        (Settings(), ("--out", "photos/picture-0.png"), 6, "--out: 'photos/picture-0.png' cannot be made"),
+        (Settings(), ("--out", "/proc/videos"), 6, "--out: '/proc/videos' cannot be made"),
     ],
 )
 def test_a_batch_that_cannot_succeed_says_why(
@@ -231,6 +231,14 @@ def test_a_dry_run_looks_at_the_folder(cli: Command, tmp_path: Path) -> None:
             cli("doctor", folder, "--offline"),
         ):
             assert (6, True) == (said.code, f"--out: '{folder}' cannot be made" in said.err + said.out), said
+
+
+def test_a_folder_that_cannot_be_made_is_all_that_is_said_of_it(cli: Command, photos: Path) -> None:
+    """Before the service is asked, and not that its disk, which is none, has too little room."""
+    said = cli("run", photos, "--prompt", "p", "--out", "/proc/videos")
+    assert 6 == said.code
+    assert said.err.startswith("error: --out: '/proc/videos' cannot be made")
+    assert 1 == len(said.err.splitlines())
 
 
 def test_a_job_that_the_service_refused_is_not_offered_for_ever(
