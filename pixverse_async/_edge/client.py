@@ -45,6 +45,7 @@ from .limits import (
     Limits,
     OnCancel,
     OnUnknown,
+    check_flag,
     check_observer,
     check_plural,
     check_policy,
@@ -302,6 +303,7 @@ class Client:
         check_policy(poll_policy)
         check_polls_per_second(polls_per_second)
         check_sink(sink)
+        check_flag("inline_images", inline_images)
         budget = read_budget(budget_usd)
         transport = self._open_transport()
         async with AsyncExitStack() as stack:

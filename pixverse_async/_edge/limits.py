@@ -114,6 +114,13 @@ def check_plural(jobs: object) -> None:
         raise ConfigError("jobs", f"{what} instead of several jobs", "Give a list of jobs, such as [job].")
 
 
+def check_flag(setting: str, value: object) -> None:
+    """*Raises* `ConfigError` for what is only true or false by accident, such as the text "no"."""
+    if type(value) is not bool:
+        problem = f"{redact(repr(value), 60)} is neither True nor False"
+        raise ConfigError(setting, problem, "Use True or False.")
+
+
 def check_observer(on_event: object) -> None:
     """*Raises* `ConfigError` for what cannot be told of an event."""
     if on_event is None:

@@ -21,6 +21,7 @@ from .limits import (
     DEFAULT_POLICY,
     OnCancel,
     OnUnknown,
+    check_flag,
     check_observer,
 )
 from .plan import Jobs
@@ -88,6 +89,7 @@ async def generate_many(
     ...     asyncio.run(main(folder))
     <BatchResult: 1 succeeded, 1 failed, 0 unknown, 0 pending, $0.175>
     """
+    check_flag("progress", progress)
     async with AsyncExitStack() as stack:
         if progress:
             on_event = stack.enter_context(_progress(on_event, jobs, budget_usd))
@@ -154,6 +156,7 @@ async def resume(
     <BatchResult: 0 succeeded, 0 failed, 0 unknown, 1 pending, $0.175>
     <BatchResult: 1 succeeded, 0 failed, 0 unknown, 0 pending, $0.175>
     """
+    check_flag("progress", progress)
     async with AsyncExitStack() as stack:
         if progress:
             on_event = stack.enter_context(_progress(on_event, None, None))

@@ -29,6 +29,8 @@ from pixverse_async import (
     JobEvent,
     State,
     Succeeded,
+    generate_many,
+    resume,
 )
 from pixverse_async._core.schedule.budget import LEAST_CALLS
 from pixverse_async._core.wire import READ_TIMEOUT
@@ -179,6 +181,7 @@ class TellsLater:
         ("sink", object(), "it has no prepare and no open and no exists and no find"),
         ("output_dir", None, "None is no path"),
         ("output_dir", "a\0b", "is no path"),
+        ("inline_images", "no", "'no' is neither True nor False"),
         ("journal", 5, "5 is no path"),
         ("journal", "", "'' names no file"),
     ],
@@ -191,6 +194,14 @@ async def test_an_argument_of_the_wrong_kind_is_refused_before_anything_is_sent(
     with pytest.raises(ConfigError, match=f"^{name}: .*{says}"):
         await scene.run(some_jobs(1), **{name: value})
     assert not scene.transport.calls
+
+
+@pytest.mark.parametrize("progress", ["no", 1, None])
+async def test_whether_progress_is_shown_is_a_boolean(tmp_path: Path, progress: Any) -> None:
+    """As `audio` of a job is: `progress="no"` showed it."""
+    for call in (generate_many([], output_dir=tmp_path, progress=progress), resume(tmp_path, progress=progress)):
+        with pytest.raises(ConfigError, match=rf"^progress: {progress!r} is neither True nor False\. Use True or"):
+            await call
 
 
 @pytest.mark.fault(11)
