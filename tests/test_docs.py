@@ -69,3 +69,14 @@ def test_the_documentation_names_no_command_that_is_not() -> None:
     used = set(chain.from_iterable(re.findall(r"pixverse-async ([a-z]+)\b", text) for text in texts))
     assert used, "the tutorial uses some"
     assert used <= verbs
+
+
+def test_an_extra_is_added_in_one_wording() -> None:
+    """Every message and page gives the line that adds it to whatever is installed, and the README says that it does."""
+    texts = {path: path.read_text(encoding="utf-8") for path in (*(ROOT / "pixverse_async").rglob("*.py"), *PAGES)}
+    added = [(path, line) for path, text in texts.items() for line in re.findall(r".*pip install '[^.].*", text)]
+    assert len(added) >= 6
+    for path, line in added:
+        assert re.search(r"extra `?(\S+?)`?: `?pip install 'pixverse-async\[\1\]'", line), (path, line)
+    for page in (ROOT / "README.md", DOCS / "index.md"):
+        assert "pip install 'pixverse-async[heic]'" in page.read_text(encoding="utf-8")

@@ -28,7 +28,7 @@ from .._core.sniff import examine
 MAX_FILE_BYTES: Final = 256 * 2**20
 """A 100-megapixel PNG in 16 bits is about this large; anything larger is another file taken for an image."""
 _PILLOW_REMEDY: Final = (
-    "Install the converter: pip install 'pixverse-async[{}]'; or save it as an upright JPEG or PNG."
+    "Install the extra {0}: pip install 'pixverse-async[{0}]'; or save it as an upright JPEG or PNG."
 )
 _LOADING: Final = threading.Lock()
 """Without Pillow the import fails at every image, and a thread that imports while it fails on another may be handed

@@ -35,7 +35,7 @@ _SHRINK_MARGIN: Final = 0.95
 """Compressed size grows a little slower than area, so the plain square root would need a second round."""
 _ORIENTATION_TAG: Final = 0x0112
 _SIDEWAYS: Final = (5, 6, 7, 8)
-HEIC_REMEDY: Final = "Install the converter: pip install 'pixverse-async[heic]'."
+HEIC_REMEDY: Final = "Install the extra heic: pip install 'pixverse-async[heic]'."
 _DECODER_FAULTS: Final = (
     OSError,
     SyntaxError,

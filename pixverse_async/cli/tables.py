@@ -103,8 +103,8 @@ def _read_parquet(path: Path) -> Iterator[tuple[str, Row]]:
     try:
         parquet: Any = import_module("pyarrow.parquet")
     except ImportError as problem:
-        wanted = "pip install 'pixverse-async[parquet]'"
-        raise ImportError(f"{path.name}: reading Parquet needs pyarrow: {wanted}") from problem
+        wanted = "Install the extra parquet: pip install 'pixverse-async[parquet]'"
+        raise ImportError(f"{path.name}: reading Parquet needs pyarrow. {wanted}") from problem
     with path.open("rb") as file:
         try:
             for number, row in enumerate(parquet.read_table(file).to_pylist(), start=1):

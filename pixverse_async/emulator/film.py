@@ -78,7 +78,8 @@ def require_film() -> None:
         from PIL import Image
     except ImportError as problem:
         raise ImportError(
-            "real videos need PyAV, numpy and Pillow: pip install 'pixverse-async[emulator]'; "
+            "real videos need PyAV, numpy and Pillow. "
+            "Install the extra emulator: pip install 'pixverse-async[emulator]'; "
             "tiny files do without: film=tiny_film, --tiny"
         ) from problem
     del av, np, Image

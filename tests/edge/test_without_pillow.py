@@ -91,8 +91,8 @@ def test_without_pillow_good_files_are_uploaded_and_the_rest_names_the_extra(tmp
     said = run_without(("PIL", "pillow_heif"), good, webp, heic, cut)
     assert said[0] == "https://s.example/p"
     assert "a WebP file, and Pillow is not installed" in said[1]
-    assert "pip install 'pixverse-async[images]'" in said[1]
-    assert "pip install 'pixverse-async[heic]'" in said[2]
+    assert "Install the extra images: pip install 'pixverse-async[images]'" in said[1]
+    assert "Install the extra heic: pip install 'pixverse-async[heic]'" in said[2]
     assert "cut short" in said[3]
 
 
@@ -101,7 +101,7 @@ def test_without_pillow_heif_a_heic_names_the_extra(tmp_path: Path, heic: Path) 
     webp = tmp_path / "b.webp"
     webp.write_bytes(encoded(picture(), "WEBP"))
     said = run_without(("pillow_heif",), heic, webp)
-    assert "pip install 'pixverse-async[heic]'" in said[0]
+    assert "Install the extra heic: pip install 'pixverse-async[heic]'" in said[0]
     assert said[1] == "https://s.example/p"
 
 
