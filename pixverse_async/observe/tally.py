@@ -1,7 +1,8 @@
 """How a batch stands, counted from its events; `now` is an argument.
 
 The cost of an event does not depend on how many jobs there are, and a job that has ended leaves nothing behind but
-its share of the sums.  What earlier runs paid is not counted as spent here, but what they left at stake is.
+its share of the sums.  What earlier runs saw charged is not counted as spent here; what they left at stake is, as
+soon as it is made.
 """
 
 from __future__ import annotations

@@ -109,8 +109,10 @@ def _done(tally: Tally) -> Span:
 
 
 def _money(tally: Tally) -> list[str]:
+    # The service charges when a video is made: what an earlier run sent may have been charged since, and between two
+    # runs. It is neither this run's sending nor of this run's time, but it is news.
     cap = [] if tally.budget_usd is None else [f"{dollars(Decimal(str(tally.budget_usd)))} budget"]
-    return [f"{dollars(tally.spent_usd)} spent in this run", f"{dollars(tally.reserved_usd)} reserved", *cap]
+    return [f"{dollars(tally.spent_usd)} newly charged", f"{dollars(tally.reserved_usd)} reserved", *cap]
 
 
 def _errors(tally: Tally, width: int) -> list[Line]:

@@ -177,7 +177,7 @@ def test_money_is_spent_or_reserved_once(spent: int, reserved: int, happenings: 
     ],
 )
 def test_what_an_earlier_run_paid_is_not_spent_again(spent: int, kept: int, happenings: list[Happening]) -> None:
-    """Only what is charged in this run counts as spent: not a kept file, not one that is fetched again."""
+    """Only what no earlier run saw charged counts as spent: not a kept file, not one that is fetched again."""
     tally = tally_of(*happenings)
     assert (spent * PRICE, kept) == (tally.spent_usd, tally.kept)
 
@@ -350,7 +350,7 @@ def test_the_view_at_80_columns() -> None:
         "██████████████▒▒░░░░░░░░░░░░░░░░░░░░░░░░  706/2000  3:20  about 4 min left",
         "1192 waiting  1 submitting  1 queued  98 generating  1 downloading",
         "702 done (1 kept)  1 checking  2 failed  1 unknown  1 pending  99 in flight",
-        "$122.85 spent in this run  $18.025 reserved",
+        "$122.85 newly charged  $18.025 reserved",
         "102 submits/min  601 videos/min  1 refused/min  0.0 polls a video",
         "! cat: unexpected too slow",
         "! cat: the generation failed (moderation): the picture was refused",
@@ -366,8 +366,7 @@ def test_the_view_at_40_columns() -> None:
         "98 generating  1 downloading",
         "702 done (1 kept)  1 checking  2 failed",
         "1 unknown  1 pending  99 in flight",
-        "$122.85 spent in this run",
-        "$18.025 reserved",
+        "$122.85 newly charged  $18.025 reserved",
         "102 submits/min  601 videos/min",
         "1 refused/min  0.0 polls a video",
         "! cat: unexpected too slow",
@@ -382,7 +381,7 @@ def test_the_view_at_200_columns() -> None:
         "██████████████▒▒░░░░░░░░░░░░░░░░░░░░░░░░  706/2000  3:20  about 4 min left",
         "1192 waiting  1 submitting  1 queued  98 generating  1 downloading",
         "702 done (1 kept)  1 checking  2 failed  1 unknown  1 pending  "
-        "99 in flight  $122.85 spent in this run  $18.025 reserved",
+        "99 in flight  $122.85 newly charged  $18.025 reserved",
     ]
 
 
@@ -425,7 +424,7 @@ def test_the_view_of_a_batch_that_is_over_is_two_lines() -> None:
     """Stages that nothing is in any more are not shown."""
     assert shown(live_view(tally_of(sent(), accepted(), made(), saved(), done()), 82.0, 79)).splitlines() == [
         "████████████████████████████████████████  1/1  1:22",
-        "1 done  0 in flight  $0.175 spent in this run  $0.00 reserved",
+        "1 done  0 in flight  $0.175 newly charged  $0.00 reserved",
     ]
 
 
@@ -538,12 +537,12 @@ def one_video() -> list[tuple[float, JobEvent]]:
 def test_a_log_has_a_line_for_each_job_and_a_few_while_none_ends() -> None:
     """Without a terminal: quiet lines ever further apart, one for the job that ended, one at the end."""
     assert play(io.StringIO(), one_video(), lasts=82.5).splitlines() == [
-        "0/1 after 0:05: 1 queued, $0.00 spent in this run, $0.175 reserved",
-        "0/1 after 0:15: 1 generating, $0.00 spent in this run, $0.175 reserved",
-        "0/1 after 0:35: 1 generating, $0.00 spent in this run, $0.175 reserved",
-        "0/1 after 1:15: 1 generating, $0.00 spent in this run, $0.175 reserved",
+        "0/1 after 0:05: 1 queued, $0.00 newly charged, $0.175 reserved",
+        "0/1 after 0:15: 1 generating, $0.00 newly charged, $0.175 reserved",
+        "0/1 after 0:35: 1 generating, $0.00 newly charged, $0.175 reserved",
+        "0/1 after 1:15: 1 generating, $0.00 newly charged, $0.175 reserved",
         "[1/1] done  videos/cat.mp4  $0.175  82.2 s",
-        "1/1 after 1:22: 1 done, $0.175 spent in this run, $0.00 reserved",
+        "1/1 after 1:22: 1 done, $0.175 newly charged, $0.00 reserved",
     ]
 
 
@@ -570,7 +569,7 @@ def test_a_terminal_shows_a_block_and_is_given_back(columns: int, monkeypatch: p
     assert written.rindex("\x1b[?25h") > written.rindex("\x1b[?25l")
     lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", written.replace("\r", "\n")).splitlines()
     assert max(map(len, lines)) < columns
-    assert "$0.175 spent in this run" in lines[-1 if columns > 40 else -2]
+    assert "$0.175 newly charged" in lines[-1]
 
 
 def test_a_terminal_is_drawn_to_four_times_a_second_however_many_events_come(
