@@ -126,7 +126,9 @@ class Batch:
                 await self._is_done.wait()
                 group.cancel_scope.cancel()
         finally:
-            if not self._is_done.is_set() and limits.on_cancel == "cancel_queued":
+            # Not after an error, such as one of the iterable of jobs: nobody has asked to drop what is in flight then.
+            is_cancelled = is_being_cancelled() and not self._is_done.is_set()
+            if is_cancelled and limits.on_cancel == "cancel_queued":
                 with anyio.move_on_after(CANCEL_GRACE, shield=True):
                     await self._cancel_queued()
         fatal = self._run.fatal

@@ -64,8 +64,8 @@ async def generate_many(
     `on_unknown`: a submit whose reply was lost is looked for in the service's list and, if not found there, held
     ("reconcile"); held at once ("hold"); or sent again when listings `resubmit_after` seconds later still do not
     show it ("resubmit": pays twice if the list lags longer than that, or the clock was set forward between two runs).
-    `on_cancel`: leave what is accepted running ("detach"), or ask the service to drop what still waits
-    ("cancel_queued", best effort).
+    `on_cancel`: when the batch is cancelled, leave what is accepted running ("detach"), or ask the service to drop
+    what still waits ("cancel_queued", best effort). A batch that ends by an error leaves it running in any case.
     `journal`: True, a path, or False (then a crash loses sight of what was paid).
     `on_event`: called with each `JobEvent`, in the loop; keep it short. `progress`: show it on stderr.
     `retry_failed`: send again the jobs that an earlier run saw fail; with a time, only those last sent before it, so

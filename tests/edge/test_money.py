@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import attrs
 import pytest
 
 from pixverse_async import (
+    AuthError,
     BatchResult,
     ConfigError,
     GenerationError,
@@ -26,6 +27,7 @@ from pixverse_async._core.breaker import FEWEST_CALLS
 from pixverse_async._core.lifecycle import NEW_JOB, Event, JobRecord, advance
 from pixverse_async._core.wire import Call, Reply
 from pixverse_async._edge.journal import Journal
+from pixverse_async._edge.plan import Jobs
 from pixverse_async._edge.record import JOURNAL_NAME
 from pixverse_async._edge.wall_clock import utc_now
 from pixverse_async.emulator.faults import MEDIA_FAULTS, PUT_FAULTS
@@ -302,6 +304,33 @@ async def test_cancel_queued_asks_the_service_to_drop_what_waits(tmp_path: Path)
         await scene.run(some_jobs(4), on_cancel="cancel_queued")
     assert scene.transport.calls["DELETE /requests"] >= 3
     assert scene.charges <= 1
+
+
+async def some_and_a_mistake() -> AsyncIterator[Job]:
+    for job in some_jobs(3):
+        yield job
+    await anyio.sleep(60.0)
+    raise LookupError("a mistake in the source of jobs")
+
+
+@pytest.mark.parametrize(
+    ("jobs", "rule", "error"),
+    [
+        (some_and_a_mistake(), "poll:500:nth=1", LookupError),
+        (some_jobs(4), "submit:401:nth=4", AuthError),
+    ],
+    ids=["the source raises", "the key is refused"],
+)
+async def test_cancel_queued_drops_nothing_when_the_batch_fails(
+    tmp_path: Path, jobs: Jobs, rule: str, error: type[Exception]
+) -> None:
+    """Only who cancels has asked for it: what waits when a batch ends by an error is left to the next run."""
+    scene = Scene.set(
+        tmp_path, rule, workers=1, delete_enabled=True, generation_median=300.0, generation_sigma=0.0
+    )
+    with pytest.raises(error):
+        await scene.run(jobs, on_cancel="cancel_queued")
+    assert (3, 0) == (scene.charges, scene.transport.calls["DELETE /requests"])
 
 
 @attrs.define(eq=False)
