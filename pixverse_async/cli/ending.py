@@ -92,12 +92,7 @@ def _hints(batch: BatchResult, again: str) -> Iterator[str]:
     blamed = sum(kind in _BLAMED for kind in kinds)
     failed = len(kinds) - blamed
     rest = len(errors) - short - wrong - refused - len(kinds) + len(batch.pending)
-    if rest:
-        yield f"{rest} can still be had, and {'are' if rest > 1 else 'is'} paid once; go on with\n  {again}"
-    if short:
-        yield f"{short} not sent for want of budget; with a larger one\n  {again} --budget USD"
-    if wrong:
-        yield f"{wrong} not sent because of {'their' if wrong > 1 else 'its'} input; when it is mended\n  {again}"
+    yield from unsent_hints(rest, short, wrong, again)
     if refused:
         its = "their" if refused > 1 else "its"
         yield f"{refused} refused by the service, at no charge; when {its} input is corrected\n  {again}"
@@ -107,6 +102,16 @@ def _hints(batch: BatchResult, again: str) -> Iterator[str]:
         yield f"{blamed} failed because of {its} prompt or image; when that is changed\n  {again}"
     if failed:
         yield f"{failed} failed at the service; sent again by\n  {again} --retry-failed"
+
+
+def unsent_hints(rest: int, short: int, wrong: int, again: str) -> Iterator[str]:
+    """What to do about jobs that are not paid: those of wrong input, those for which the budget is short, the rest."""
+    if rest:
+        yield f"{rest} can still be had, and {'are' if rest > 1 else 'is'} paid once; go on with\n  {again}"
+    if short:
+        yield f"{short} not sent for want of budget; with a larger one\n  {again} --budget USD"
+    if wrong:
+        yield f"{wrong} not sent because of {'their' if wrong > 1 else 'its'} input; when it is mended\n  {again}"
 
 
 def resume_line(folder: Path) -> str:

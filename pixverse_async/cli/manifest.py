@@ -37,9 +37,11 @@ CSV: Final = "manifest.csv"
 COLUMNS: Final = (
     *("index", "name", "outcome", "path", "image", "prompt", "duration", "quality", "audio", "multi_clip", "seed"),
     *("usd", "request_id", "size_bytes", "sha256", "queued", "generating", "detected_late_by", "downloading"),
-    *("polls", "error", "may_be_billed", "notes", "metadata"),
+    *("polls", "error", "error_kind", "may_be_billed", "notes", "metadata"),
 )
-"""Times are seconds; `usd` of a job that is unknown or pending is what it may cost."""
+"""Times are seconds; `usd` of a job that is unknown or pending is what it may cost; `error_kind` is a class's name."""
+_ADDED: Final = ("error_kind",)
+"""Columns that the tables of earlier versions do not have."""
 _TIMES: Final = ("queued", "generating", "detected_late_by", "downloading")
 _GIVEN: Final = ("index", "image", "prompt", "duration", "quality", "audio", "multi_clip", "metadata")
 """What a job was given as: a row that has it knows it better than the journal."""
@@ -71,7 +73,8 @@ def outcome_row(outcome: Outcome, folder: Path | None = None) -> Row:
         row |= {"path": path, "size_bytes": outcome.size_bytes, "sha256": outcome.sha256}
         row |= {"notes": "; ".join(outcome.notes) if outcome.notes else None}
     else:
-        row |= {"error": clean(outcome.error.describe()), "may_be_billed": outcome.error.may_be_billed}
+        row |= {"error": clean(outcome.error.describe()), "error_kind": type(outcome.error).__name__}
+        row |= {"may_be_billed": outcome.error.may_be_billed}
     return row
 
 
@@ -161,7 +164,7 @@ def _merged(before: Sequence[Row], now: Sequence[Row]) -> list[Row]:
 
 
 def _rows_of(path: Path) -> list[Row]:
-    """What can be read of the table that is there: rows with all our columns and no other."""
+    """What can be read of the table that is there: rows with all our columns and no other, of earlier versions too."""
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -174,7 +177,10 @@ def _read_row(line: str) -> Row | None:
         row: object = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    return cast("Row", row) if isinstance(row, dict) and tuple(cast("Row", row)) == COLUMNS else None
+    if not isinstance(row, dict):
+        return None
+    found: Row = {**dict.fromkeys(_ADDED), **cast("Row", row)}
+    return {name: found[name] for name in COLUMNS} if found.keys() == set(COLUMNS) else None
 
 
 def on_record(folder: Path) -> Sequence[RecordedJob]:

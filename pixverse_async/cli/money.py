@@ -18,7 +18,16 @@ from typing import Final
 
 import anyio
 
-from pixverse_async import Client, ConfigError, RecordedJob, State, forget_account, jobs_on_record
+from pixverse_async import (
+    BudgetExceededError,
+    Client,
+    ConfigError,
+    InvalidJobError,
+    RecordedJob,
+    State,
+    forget_account,
+    jobs_on_record,
+)
 from pixverse_async import resolve as settle
 from pixverse_async._words import clean
 from pixverse_async.observe.words import cells, wrapped
@@ -27,7 +36,7 @@ from .arguments import program
 from .attach import find, is_lost
 from .codes import Exit
 from .earlier import ASKED
-from .ending import UNFETCHED, resume_line
+from .ending import UNFETCHED, resume_line, unsent_hints
 from .manifest import left_unsent, parameters
 from .preview import show_price
 from .say import answer, answer_json, answer_prose, columns, counted, dollars, width_of
@@ -83,7 +92,8 @@ def status(options: Namespace) -> int:
         for job in jobs:
             answer_json({"type": "job", **_fields(job)})
         for row in unsent:
-            answer_json({"type": "unsent", **{name: row[name] for name in ("name", *ASKED)}, "why": row["error"]})
+            asked = {name: row[name] for name in ("name", *ASKED)}
+            answer_json({"type": "unsent", **asked, "why": row["error"], "error_kind": row["error_kind"]})
         answer_json({"type": "status", "folder": options.folder, **_sums(jobs), "unsent": len(unsent)})
     else:
         folder = shlex.quote(options.folder)
@@ -243,7 +253,10 @@ def _never_sent(rows: Sequence[Mapping[str, object]], folder: str, *, is_whole: 
     if not rows:
         return
     yield ""
-    yield f"Never sent: {counted(len(rows), 'job')} of the latest run; sent by `{program()} resume {folder}`."
+    yield f"Never sent: {counted(len(rows), 'job')} of the latest run."
+    kinds = Counter(row["error_kind"] for row in rows)
+    short, wrong = kinds[BudgetExceededError.__name__], kinds[InvalidJobError.__name__]
+    yield from unsent_hints(len(rows) - short - wrong, short, wrong, f"{program()} resume {folder}")
     if not is_whole:
         yield "  --all lists them, and says why"
         return
