@@ -6,7 +6,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from pixverse_async import State
+from pixverse_async import InvalidJobError, State
 
 from .say import counted
 
@@ -43,6 +43,14 @@ def never_sent(rows: Iterable[Row], others: Iterable[Row]) -> list[Row]:
     known = {asked(row) for row in others}
     left = (row for row in rows if row["request_id"] is None and row["outcome"] in ("failed", "interrupted"))
     return [row for row in left if row["image"] is not None and asked(row) not in known]
+
+
+def not_mended(left: Iterable[Row], given: Iterable[Row]) -> Iterator[Row]:
+    """What is left but for rows of wrong input whose image is given now: mended, they ask for something else."""
+    images = {row["image"] for row in given}
+    for row in left:
+        if row["error_kind"] != InvalidJobError.__name__ or row["image"] not in images:
+            yield row
 
 
 def warning(left: Sequence[Row]) -> str | None:

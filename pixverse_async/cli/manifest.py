@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 from pixverse_async import ConfigError, Job, Outcome, PixverseError, RecordedJob, State, Succeeded, jobs_on_record
 from pixverse_async._words import clean
 
-from .earlier import ASKED, OUTCOMES, completed, never_sent, warning
+from .earlier import ASKED, OUTCOMES, completed, never_sent, not_mended, warning
 from .files import replace_file
 from .say import json_value
 from .sources import JobLike, as_job
@@ -103,7 +103,8 @@ def write_first_manifests(folder: Path, items: Sequence[JobLike]) -> None:
 
 def never_sent_before(folder: Path, items: Sequence[JobLike]) -> str | None:
     """What to say of the jobs of an earlier run that were never sent and are not given now."""
-    return warning(left_unsent(folder, [_asked_by(item) for item in items]))
+    given = [_asked_by(item) for item in items]
+    return warning(list(not_mended(left_unsent(folder, given), given)))
 
 
 def left_unsent(folder: Path, given: Sequence[Row] = ()) -> list[Row]:
