@@ -23,6 +23,8 @@ OUTCOMES: Final[Mapping[State, str]] = {
     State.FAILED: "failed",
 }
 """What the table calls a job of which this run told nothing."""
+_LOOKING: Final = {None: "up to a minute", "reconcile": "up to a minute", "resubmit": "ten minutes if need be"}
+"""How long a lost submit is looked for, by `--on-unknown`; held at once, it is not looked for."""
 OTHER_RUN: Final = "of another run into this folder"
 
 Row = dict[str, object]
@@ -62,6 +64,16 @@ def warning(left: Sequence[Row]) -> str | None:
         f"{counted(len(left), 'job')} of an earlier run into this folder {was} never sent, such as {left[0]['name']}, "
         f"and `resume` will not know {it} any more: name the sources of both runs in one line, or use another --out."
     )
+
+
+def looking_for(lost: Iterable[Row], given: Iterable[Row] | None, on_unknown: str | None) -> str | None:
+    """What to say of submits whose answer an earlier run lost, if their jobs are `given` now; None: all of them are."""
+    known = None if given is None else {asked(row) for row in given}
+    count = sum(known is None or asked(row) in known for row in lost)
+    how_long = _LOOKING.get(on_unknown)
+    if not count or how_long is None:
+        return None
+    return f"Looking for {counted(count, 'lost submit')} in the service's list, for {how_long}."
 
 
 def completed(rows: Sequence[Row], recorded: Sequence[Row]) -> Iterator[Row]:

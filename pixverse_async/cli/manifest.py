@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 from pixverse_async import ConfigError, Job, Outcome, PixverseError, RecordedJob, State, Succeeded, jobs_on_record
 from pixverse_async._words import clean
 
-from .earlier import ASKED, OUTCOMES, completed, never_sent, not_mended, warning
+from .earlier import ASKED, OUTCOMES, completed, looking_for, never_sent, not_mended, warning
 from .files import replace_file
 from .say import json_value
 from .sources import JobLike, as_job
@@ -105,6 +105,14 @@ def never_sent_before(folder: Path, items: Sequence[JobLike]) -> str | None:
     """What to say of the jobs of an earlier run that were never sent and are not given now."""
     given = [_asked_by(item) for item in items]
     return warning(list(not_mended(left_unsent(folder, given), given)))
+
+
+def lost_before(folder: Path, items: Sequence[JobLike] | None, on_unknown: str | None) -> str | None:
+    """What to say of the submits that this run looks for: of its `items`, or all on record."""
+    # Of what a repair found lost nobody knows what was sent: it cannot be looked for.
+    held = [job for job in on_record(folder) if job.is_held and job.started_at_utc is not None]
+    given = None if items is None else map(_asked_by, items)
+    return looking_for([parameters(job.job) for job in held], given, on_unknown)
 
 
 def left_unsent(folder: Path, given: Sequence[Row] = ()) -> list[Row]:

@@ -37,7 +37,15 @@ from .ending import Ended, report, resume_line
 from .failures import code_of, code_of_batch, message
 from .first_answer import first_answer
 from .found import Found
-from .manifest import CSV, JSON_LINES, check_manifests, never_sent_before, write_first_manifests, write_manifests
+from .manifest import (
+    CSV,
+    JSON_LINES,
+    check_manifests,
+    lost_before,
+    never_sent_before,
+    write_first_manifests,
+    write_manifests,
+)
 from .page import report_at_end
 from .preview import show_jobs
 from .room import check_folder, warning
@@ -62,6 +70,8 @@ class _Batch:
     total: int
     opening: str
     start: Callable[[Client, Observer | None], Outcomes]
+    looking: str | None = None
+    """What is said of submits that an earlier run lost the answers of, if there are any."""
     places: Sequence[str | None] = ()
     """Where each item stands in a table."""
     jobs: Sequence[Job] = ()
@@ -117,6 +127,7 @@ def _sending(settings: RunSettings, found: Sequence[Sourced]) -> _Batch:
         start=lambda client, on_event: client.as_completed(
             items, output_dir=settings.out, on_event=on_event, **how
         ),
+        looking=lost_before(Path(settings.out), items, settings.batch.on_unknown),
         jobs=jobs,
         retries_failed=settings.retry_before_utc is not None,
         budget=settings.batch.budget,
@@ -136,6 +147,7 @@ def _fetching(folder: Path, batch: BatchSettings) -> _Batch:
         folder=folder,
         items=None,
         total=sent,
+        looking=lost_before(folder, None, None),  # looked for whatever --on-unknown says: nothing is sent again
         opening=f"{counted(sent, 'job')} sent before; nothing new is sent. Jobs never sent need the run's own line.",
         start=lambda client, on_event: client.resume(folder, on_event=on_event, **how),
     )
@@ -185,7 +197,7 @@ async def _until_end(batch: _Batch, options: Namespace) -> Ended:
             if not _is_all_there(batch):
                 await _ask_first(client, is_quiet=options.quiet)
             if not options.quiet:
-                tell(batch.opening)
+                tell(batch.opening if batch.looking is None else f"{batch.opening}\n{batch.looking}")
             try:
                 async with batch.start(client, found) as outcomes:
                     has_begun = True

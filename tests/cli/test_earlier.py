@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pixverse_async.cli.earlier import OTHER_RUN, Row, completed, never_sent, warning
+from pixverse_async.cli.earlier import OTHER_RUN, Row, completed, looking_for, never_sent, warning
 
 
 class _Counted(Row):
@@ -67,3 +67,13 @@ def test_jobs_that_were_never_sent_are_warned_of_once() -> None:
     assert ["dog"] == [row["name"] for row in never_sent(rows, [_row("cat.jpg", "interrupted")])]
     assert warning([]) is None
     assert "1 job of an earlier run into this folder was never sent, such as dog" in str(warning(rows[1:2]))
+
+
+def test_only_submits_of_jobs_that_are_given_are_looked_for() -> None:
+    """All of them where only the journal knows the jobs, and none where they are held at once."""
+    lost = [_row("cat.jpg", "unknown"), _row("dog.jpg", "unknown"), _row("owl.jpg", "unknown")]
+    in_list = "Looking for {} in the service's list, for "
+    assert in_list.format("3 lost submits") + "up to a minute." == looking_for(lost, None, None)
+    said = looking_for(lost, lost[:2], "resubmit")
+    assert in_list.format("2 lost submits") + "ten minutes if need be." == said
+    assert [None, None] == [looking_for(lost, None, "hold"), looking_for(lost, [], "reconcile")]

@@ -194,6 +194,21 @@ def test_a_job_that_waits_for_a_wrong_id_is_given_the_right_one(
     assert 3 == len(list(Path("videos").glob("*.mp4"))) == len(emulator.service.ledger.committed)
 
 
+@pytest.mark.parametrize("options", [("--on-unknown", "reconcile"), ("--sent-only",)])
+def test_a_lost_submit_is_said_to_be_looked_for(
+    cli: Command, serve: Service, photos: Path, options: tuple[str, ...]
+) -> None:
+    """What the run does in the minute that it may take, in which nothing else happens, is said once as it begins."""
+    emulator = serve(Settings(rules=(Rule(on="submit", fault="drop_after_commit", nth=(2,)),)))
+    line = ("run", "photos", "--prompt", "p", "--on-unknown", "hold", *QUICK)
+    looking = "Looking for 1 lost submit in the service's list, for up to a minute.\n"
+    assert [(9, False)] * 2 == [(said.code, "Looking for" in said.err) for said in (cli(*line), cli(*line))]
+    said = cli("resume", "videos", *options)
+    assert (0, 1) == (said.code, said.err.count(looking)), said
+    assert 3 == emulator.service.ledger.submits
+    assert "Looking for" not in cli("resume", "videos", *options).err
+
+
 @pytest.mark.parametrize("chars", [0, 1, 7])
 def test_a_held_job_is_not_settled_by_a_key_that_was_not_copied_whole(
     chars: int, cli: Command, serve: Service, photos: Path
