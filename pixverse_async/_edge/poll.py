@@ -20,7 +20,7 @@ from .._core.job import Stage
 from .._core.lifecycle import NO_MEDIA, GenerationFailed, GenerationSucceeded, StatusSeen
 from .._core.retry import Again, Denied, Gone, ReadVerdict, Seen
 from .._core.schedule import Scheduler
-from .._core.schedule.budget import calls_at_once
+from .._core.schedule.poll_budget import calls_at_once
 from .._core.wire import Reply, Status
 from .calls import answer_to, flat_task_group
 from .flight import Flight

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from pixverse_async._core.job import JobClass, Stage
 from pixverse_async._core.schedule.belief import Belief, Said
-from pixverse_async._core.schedule.budget import Budget
 from pixverse_async._core.schedule.curves import Curves
 from pixverse_async._core.schedule.evidence import ended
 from pixverse_async._core.schedule.line import Line, Place
+from pixverse_async._core.schedule.poll_budget import PollBudget
 from pixverse_async._core.schedule.rule import Curve, Outlook, Start, X
 from pixverse_async._core.schedule.starts import Starts
 from pixverse_async._core.schedule.typical import Typical
@@ -349,7 +349,7 @@ def test_vague_answers_do_not_make_jobs_seem_alike() -> None:
 
 def test_the_budget_counts_in_tokens() -> None:
     """At two a second with a burst of one, the second poll waits half a second and a refusal all it asks."""
-    budget = Budget(2.0, burst=1.0)
+    budget = PollBudget(2.0, burst=1.0)
     assert budget.has_one(10.0)
     budget.spend(10.0)
     assert not budget.has_one(10.4)
@@ -360,7 +360,7 @@ def test_the_budget_counts_in_tokens() -> None:
 
 def test_refusals_slow_the_budget_and_answers_bring_it_back() -> None:
     """Three refusals take most of the rate; two hundred answers restore it and no more."""
-    budget = Budget(10.0, burst=1.0)
+    budget = PollBudget(10.0, burst=1.0)
     for k in range(3):
         budget.refused(10.0 * (k + 1), 1.0)
     budget.spend(100.0)

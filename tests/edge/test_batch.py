@@ -32,7 +32,7 @@ from pixverse_async import (
     generate_many,
     resume,
 )
-from pixverse_async._core.schedule.budget import LEAST_CALLS
+from pixverse_async._core.schedule.poll_budget import LEAST_CALLS
 from pixverse_async._core.wire import READ_TIMEOUT
 from tests.edge.small_sink import SmallSink
 from tests.memory import Scene, kinds, some_jobs, tiny_png

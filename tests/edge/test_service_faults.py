@@ -16,7 +16,7 @@ import pytest
 from pixverse_async import AuthError, BatchResult, FixedPolling, InsufficientCreditsError, Job, JobEvent, Outcome
 from pixverse_async._core.breaker import FEWEST_CALLS
 from pixverse_async._core.errors import TransportError, UnexpectedError
-from pixverse_async._core.schedule.budget import LEAST_CALLS
+from pixverse_async._core.schedule.poll_budget import LEAST_CALLS
 from pixverse_async._core.wire import Call, Reply
 from pixverse_async._edge.batch import SUBMIT_WORKERS
 from tests.memory import MemoryPart, MemorySink, MemoryTransport, Scene, kinds, some_jobs, tiny_png

@@ -17,9 +17,9 @@ import math
 import attrs
 
 from ..job import JobClass, Stage
-from .budget import Budget
 from .forecast import Forecast, Watched
 from .policies import POSITIVE, Jitter, Scheduler, number_that, pause_after
+from .poll_budget import PollBudget
 from .rule import SOONEST
 
 _JITTER = 0.15
@@ -62,7 +62,7 @@ class _Adaptive:
     def __init__(self, policy: AdaptivePolling, polls_per_second: float, seed: int, learned: str | None) -> None:
         self._policy = policy
         self._forecast = Forecast(policy.kappa, policy.ceiling)
-        self._budget, self._jitter = Budget(polls_per_second), Jitter(seed)
+        self._budget, self._jitter = PollBudget(polls_per_second), Jitter(seed)
         self._jobs: dict[int, Watched] = {}
         self._reviews: list[Entry] = []
         self._ready: list[Entry] = []

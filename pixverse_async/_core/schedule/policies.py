@@ -20,7 +20,7 @@ from ..errors import ConfigError
 from ..functions import check_function
 from ..job import JobClass, Stage
 from ..redaction import redact
-from .budget import Budget
+from .poll_budget import PollBudget
 
 DEFAULT_POLLS_PER_SECOND = 20.0
 """A modest budget for one process. GMI documents no limit on status calls, and its sample polls each second."""
@@ -156,7 +156,7 @@ class _Intervals:
 
     def __init__(self, interval: Callable[[Look], float], polls_per_second: float, seed: int) -> None:
         self._interval = interval
-        self._budget = Budget(polls_per_second)
+        self._budget = PollBudget(polls_per_second)
         self._jitter = Jitter(seed)
         self._due: list[tuple[float, int]] = []
         self._jobs: dict[int, _Watched] = {}

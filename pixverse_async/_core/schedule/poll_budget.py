@@ -31,7 +31,7 @@ def calls_at_once(call_seconds: float) -> int:
     return min(_MOST_CALLS, max(LEAST_CALLS, round(call_seconds / _APART)))
 
 
-class Budget:
+class PollBudget:
     """At most `burst + rate x window` polls in any window of time."""
 
     def __init__(self, rate: float, burst: float | None = None) -> None:
