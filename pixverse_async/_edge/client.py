@@ -30,6 +30,17 @@ from .._core.reconcile import RESUBMIT_AFTER
 from .._core.redaction import redact
 from .._core.schedule import DEFAULT_POLLS_PER_SECOND, PollPolicy
 from .aiohttp_transport import AiohttpTransport
+from .arguments import (
+    check_flag,
+    check_observer,
+    check_plural,
+    check_policy,
+    check_polls_per_second,
+    check_sink,
+    path_of,
+    read_budget,
+    retry_before_utc,
+)
 from .batch import Batch
 from .calls import answer_to, flat_task_group
 from .directory import DirectorySink
@@ -45,15 +56,6 @@ from .limits import (
     Limits,
     OnCancel,
     OnUnknown,
-    check_flag,
-    check_observer,
-    check_plural,
-    check_policy,
-    check_polls_per_second,
-    check_sink,
-    path_of,
-    read_budget,
-    retry_before_utc,
 )
 from .plan import Jobs
 from .record import JOURNAL_NAME, existing_journal

@@ -22,13 +22,14 @@ from .._core.outcome import Outcome, Succeeded
 from .._core.retry import Again, Denied, Gone, Seen
 from .._core.schedule import DEFAULT_POLLS_PER_SECOND, PollPolicy, Scheduler
 from .._core.wire import Status
+from .arguments import check_policy, check_timeout, path_of
 from .calls import answer_to, flat_task_group
 from .directory import DirectorySink
 from .download import Abandoned, download
 from .flight import Flight
 from .images import ImageHost, identify
 from .journal import NoJournal
-from .limits import DEFAULT_JOB_TIMEOUT, DEFAULT_POLICY, Limits, check_policy, check_timeout, path_of
+from .limits import DEFAULT_JOB_TIMEOUT, DEFAULT_POLICY, Limits
 from .poll import EMPTY_SUCCESS_LOOKS, failure_of
 from .reconcile import Reconciler
 from .run import Run

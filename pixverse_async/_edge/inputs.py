@@ -18,7 +18,7 @@ from .._core.errors import ConfigError, InvalidJobError
 from .._core.job import Job, Quality, job_from_row
 from .._core.names import url_scheme
 from .._core.redaction import redact
-from .limits import path_of
+from .arguments import path_of
 
 JobOrRow: TypeAlias = "Job | Mapping[str, object]"
 _WRONG: Final = "wrong"

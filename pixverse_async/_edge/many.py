@@ -12,6 +12,7 @@ from .._core.outcome import Outcome
 from .._core.reconcile import RESUBMIT_AFTER
 from .._core.result import BatchResult
 from .._core.schedule import DEFAULT_POLLS_PER_SECOND, PollPolicy
+from .arguments import check_flag, check_observer
 from .client import Client
 from .flight import Observer
 from .limits import (
@@ -21,8 +22,6 @@ from .limits import (
     DEFAULT_POLICY,
     OnCancel,
     OnUnknown,
-    check_flag,
-    check_observer,
 )
 from .plan import Jobs
 from .sinks import Sink
