@@ -34,7 +34,7 @@ from .._core.replies import is_known
 from .._core.retry import Seen
 from .._core.schedule import Scheduler
 from .._core.wire import Status
-from .calls import answer_to, flat_task_group, is_being_cancelled
+from .calls import answer_to
 from .flight import Flight, Observer
 from .images import ImageHost
 from .journal import EventLog
@@ -46,6 +46,7 @@ from .run import Run
 from .save import Saver
 from .sinks import Sink
 from .submit import Submitter
+from .tasks import flat_task_group, is_being_cancelled
 from .transport import Transport
 from .wall_clock import utc_now
 

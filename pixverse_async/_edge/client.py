@@ -42,7 +42,7 @@ from .arguments import (
     retry_before_utc,
 )
 from .batch import Batch
-from .calls import answer_to, flat_task_group
+from .calls import answer_to
 from .directory import DirectorySink
 from .flight import Observer
 from .handle import Handle, submit_one
@@ -61,6 +61,7 @@ from .plan import Jobs
 from .record import JOURNAL_NAME, existing_journal
 from .retries import OUTAGE_PATIENCE
 from .sinks import Sink
+from .tasks import flat_task_group
 from .threads import in_thread
 from .timing import warm_scheduler
 from .transport import Transport

@@ -23,7 +23,7 @@ from .._core.retry import Again, Denied, Gone, Seen
 from .._core.schedule import DEFAULT_POLLS_PER_SECOND, PollPolicy, Scheduler
 from .._core.wire import Status
 from .arguments import check_policy, check_timeout, path_of
-from .calls import answer_to, flat_task_group
+from .calls import answer_to
 from .directory import DirectorySink
 from .download import Abandoned, download
 from .flight import Flight
@@ -34,6 +34,7 @@ from .poll import EMPTY_SUCCESS_LOOKS, failure_of
 from .reconcile import Reconciler
 from .run import Run
 from .submit import Submitter
+from .tasks import flat_task_group
 from .transport import Transport
 from .wall_clock import utc_now
 

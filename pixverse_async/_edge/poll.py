@@ -22,9 +22,10 @@ from .._core.retry import Again, Denied, Gone, ReadVerdict, Seen
 from .._core.schedule import Scheduler
 from .._core.schedule.poll_budget import calls_at_once
 from .._core.wire import Reply, Status
-from .calls import answer_to, flat_task_group
+from .calls import answer_to
 from .flight import Flight
 from .run import Run
+from .tasks import flat_task_group
 from .wall_clock import utc_now
 
 _LATEST = 0.1

@@ -39,11 +39,11 @@ from .._core.outcome import Failed, Outcome, Pending, Succeeded, Timings, Unknow
 from .._core.pace import Pacer
 from .._core.redaction import redact, redact_lines
 from .backlog import Backlog
-from .calls import is_being_cancelled
 from .flight import Flight, JobEvent, Observer
 from .journal import EventLog
 from .limits import Limits
 from .slots import Slots
+from .tasks import is_being_cancelled
 from .transport import Transport
 
 logger = logging.getLogger("pixverse_async")

@@ -28,10 +28,11 @@ from .._core.lifecycle import (
 )
 from .._core.price import price_usd
 from .._core.retry import Accepted, Ambiguous, Deferred, Rejected, SubmitVerdict
-from .calls import Grace, answer_to
+from .calls import answer_to
 from .flight import Flight
 from .images import ImageHost
 from .run import Run
+from .tasks import Grace
 from .wall_clock import utc_now
 
 POST_GRACE = 10.0

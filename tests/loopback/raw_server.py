@@ -13,7 +13,7 @@ import attrs
 from anyio.abc import SocketAttribute, SocketStream
 from anyio.streams.buffered import BufferedByteReceiveStream
 
-from pixverse_async._edge.calls import flat_task_group
+from pixverse_async._edge.tasks import flat_task_group
 from tests.edge.storage import google_hash
 
 Answer: TypeAlias = Callable[[str, SocketStream], Awaitable[None]]

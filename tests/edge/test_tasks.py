@@ -5,7 +5,7 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from pixverse_async._edge.calls import Grace, flat_task_group
+from pixverse_async._edge.tasks import Grace, flat_task_group
 
 pytestmark = pytest.mark.anyio
 
