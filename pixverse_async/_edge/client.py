@@ -1,7 +1,7 @@
 """The public face: a `Client`, from which `many` makes the calls for a whole batch.
 
-Nothing is decided here.  Arguments are checked, the parts of a batch are put together and torn down in the right
-order, and outcomes are handed out.  A `Client` belongs to the event loop in which it was entered.
+Nothing is decided here.  Arguments are checked, and what they ask for is handed on: one job to `single`, many to
+`assembly`.  A `Client` belongs to the event loop in which it was entered.
 """
 
 from __future__ import annotations
@@ -9,45 +9,30 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import secrets
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Self
 
 import anyio
 import attrs
 
 from .._core import replies, retry, wire
-from .._core.accounts import Accounts, accounts_of, refusal
-from .._core.config import Endpoint, base_url_error, read_endpoint
-from .._core.errors import ConfigError, StoppedError, TransportError
+from .._core.config import base_url_error, read_endpoint
+from .._core.errors import ConfigError, TransportError
 from .._core.job import Job, check_job
 from .._core.outcome import Outcome
 from .._core.reconcile import RESUBMIT_AFTER
 from .._core.redaction import redact
 from .._core.schedule import DEFAULT_POLLS_PER_SECOND, PollPolicy
 from .aiohttp_transport import AiohttpTransport
-from .arguments import (
-    check_flag,
-    check_observer,
-    check_plural,
-    check_policy,
-    check_polls_per_second,
-    check_sink,
-    path_of,
-    read_budget,
-    retry_before_utc,
-)
-from .batch import Batch
+from .arguments import check_plural, path_of, retry_before_utc
+from .assembly import outcomes_of
 from .calls import answer_to
-from .directory import DirectorySink
 from .flight import Observer
-from .handle import Handle, submit_one
+from .handle import Handle
 from .images import ImageHost
-from .journal import EventLog, Journal, NoJournal
 from .limits import (
     DEFAULT_JOB_TIMEOUT,
     DEFAULT_MAX_DOWNLOADS,
@@ -58,18 +43,13 @@ from .limits import (
     OnUnknown,
 )
 from .plan import Jobs
-from .record import JOURNAL_NAME, existing_journal
-from .retries import OUTAGE_PATIENCE
+from .record import existing_journal
+from .settings import Settings
+from .single import submit_one
 from .sinks import Sink
-from .tasks import flat_task_group
 from .threads import in_thread
-from .timing import warm_scheduler
 from .transport import Transport
 from .wall_clock import utc_now
-
-NOTHING_SENT = "resume sends nothing; the batch that it was given to sends it"
-OUTCOME_BUFFER = 64
-"""Outcomes that may wait for a slow consumer of `as_completed` before the batch waits for it."""
 
 
 class Client:
@@ -160,7 +140,10 @@ class Client:
         """
         transport = self._open_transport()
         check_job(job)
-        return await submit_one(transport, self._images(transport, patience=0.0), job, self._rng)
+        images = ImageHost(
+            transport, inline=False, allow_loopback=self._endpoint.is_loopback, rng=self._rng, patience=0.0
+        )
+        return await submit_one(transport, images, job, self._rng)
 
     def attach(self, request_id: str) -> Handle:
         """The handle of a request that was submitted before, by anybody with this key. *Charges* nothing.
@@ -232,17 +215,17 @@ class Client:
         breaks that rule when it is abandoned half-way: close it, with `contextlib.aclosing`.
         """
         check_plural(jobs)
-        async with self._outcomes(
-            Limits(
-                max_in_flight=max_in_flight,
-                max_downloads=max_downloads,
-                job_timeout=job_timeout,
-                on_unknown=on_unknown,
-                on_cancel=on_cancel,
-                retry_before_utc=retry_before_utc(retry_failed),
-                resubmit_after=resubmit_after,
-            ),
-            jobs=jobs,
+        limits = Limits(
+            max_in_flight=max_in_flight,
+            max_downloads=max_downloads,
+            job_timeout=job_timeout,
+            on_unknown=on_unknown,
+            on_cancel=on_cancel,
+            retry_before_utc=retry_before_utc(retry_failed),
+            resubmit_after=resubmit_after,
+        )
+        settings = Settings(
+            limits=limits,
             output_dir=output_dir,
             sink=sink,
             journal=journal,
@@ -251,7 +234,8 @@ class Client:
             budget_usd=budget_usd,
             inline_images=inline_images,
             on_event=on_event,
-        ) as outcomes:
+        )
+        async with self._outcomes(jobs, settings) as outcomes:
             yield outcomes
 
     @asynccontextmanager
@@ -274,77 +258,23 @@ class Client:
         *Raises* `NoJournalError` when no batch has run there, `JournalError`, `ConfigError` and `AuthError`.
         """
         path = await in_thread(existing_journal, output_dir if journal is None else journal)
-        async with self._outcomes(
-            Limits(max_downloads=max_downloads, job_timeout=job_timeout),
-            jobs=None,
+        settings = Settings(
+            limits=Limits(max_downloads=max_downloads, job_timeout=job_timeout),
             output_dir=output_dir,
             sink=sink,
             journal=path,
             poll_policy=poll_policy,
             polls_per_second=polls_per_second,
             on_event=on_event,
-        ) as outcomes:
+        )
+        async with self._outcomes(None, settings) as outcomes:
             yield outcomes
 
-    @asynccontextmanager
-    async def _outcomes(
-        self,
-        limits: Limits,
-        *,
-        jobs: Jobs | None,
-        output_dir: str | os.PathLike[str],
-        sink: Sink | None,
-        journal: bool | str | os.PathLike[str],
-        poll_policy: PollPolicy,
-        polls_per_second: float,
-        budget_usd: Decimal | float | str | None = None,
-        inline_images: bool = False,
-        on_event: Observer | None = None,
-    ) -> AsyncGenerator[AsyncIterator[Outcome]]:
-        """A batch under way; of the jobs on record, and sending nothing, without `jobs`."""
-        check_observer(on_event)
-        check_policy(poll_policy)
-        check_polls_per_second(polls_per_second)
-        check_sink(sink)
-        check_flag("inline_images", inline_images)
-        budget = read_budget(budget_usd)
+    def _outcomes(
+        self, jobs: Jobs | None, settings: Settings
+    ) -> AbstractAsyncContextManager[AsyncIterator[Outcome]]:
         transport = self._open_transport()
-        async with AsyncExitStack() as stack:
-            folder = path_of("output_dir", output_dir)
-            place = DirectorySink(folder) if sink is None else sink
-            await place.prepare()
-            kept_at = _journal_path(journal, folder if sink is None else None)
-            log = NoJournal() if kept_at is None else await Journal.open(kept_at)
-            stack.push_async_callback(log.aclose)
-            accounts = None if kept_at is None else _accounts(self._endpoint, log, kept_at)
-            scheduler = await stack.enter_async_context(
-                warm_scheduler(poll_policy, polls_per_second, self._rng, kept_at)
-            )
-            send, receive = anyio.create_memory_object_stream[Outcome](OUTCOME_BUFFER)
-            stack.enter_context(receive)
-            batch = Batch(
-                transport=transport,
-                log=log,
-                sink=place,
-                limits=limits,
-                budget_usd=budget,
-                images=self._images(transport, inline=inline_images),
-                scheduler=scheduler,
-                rng=self._rng,
-                deliver=send.send,
-                on_event=on_event,
-                accounts=accounts,
-                not_sent=StoppedError(NOTHING_SENT) if jobs is None else None,
-            )
-
-            async def produce() -> None:
-                with send:
-                    await batch.run(jobs)
-
-            group = await stack.enter_async_context(flat_task_group())
-            group.start_soon(produce, name="batch")
-            yield receive
-            group.cancel_scope.cancel()
+        return outcomes_of(jobs, settings, transport=transport, endpoint=self._endpoint, rng=self._rng)
 
     def _open_transport(self) -> Transport:
         if self._transport is None:
@@ -353,34 +283,3 @@ class Client:
             remedy = "Make one for each event loop, as each asyncio.run() makes its own."
             raise ConfigError("Client", "opened in another event loop", remedy)
         return self._transport
-
-    def _images(
-        self, transport: Transport, *, inline: bool = False, patience: float = OUTAGE_PATIENCE
-    ) -> ImageHost:
-        is_local = self._endpoint.is_loopback
-        return ImageHost(transport, inline=inline, allow_loopback=is_local, rng=self._rng, patience=patience)
-
-
-def _journal_path(journal: bool | str | os.PathLike[str], folder: Path | None) -> Path | None:
-    if journal is False:
-        return None
-    if journal is not True:
-        path = path_of("journal", journal)
-        if not path.name:
-            raise ConfigError(
-                "journal", f"{str(journal)!r} names no file", "Give the path of a file, True or False."
-            )
-        return path
-    if folder is None:
-        raise ConfigError("journal", "a sink has no folder to keep it in", "Give journal= a path, or False.")
-    return folder / JOURNAL_NAME
-
-
-def _accounts(endpoint: Endpoint, log: EventLog, kept_at: Path) -> Accounts:
-    """Who sent what is on record. *Raises* `ConfigError` when we are another account, and something is unfinished."""
-    records = log.records.values()
-    accounts = accounts_of(records, endpoint, salt=secrets.token_hex(8))
-    problem = refusal(str(kept_at), records, accounts)
-    if problem is not None:
-        raise problem
-    return accounts

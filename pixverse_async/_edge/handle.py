@@ -1,7 +1,7 @@
-"""One request by itself: submit it, look at it, wait for it, save it.
+"""One accepted request by itself: look at it, wait for it, save it.
 
-The stages of a batch with a journal in memory.  Who wants a crash to cost nothing keeps `request_id`, from which a
-handle can be made again in any process, or uses `generate_many`.
+Who wants a crash to cost nothing keeps `request_id`, from which a handle can be made again in any process, or uses
+`generate_many`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from .._core.errors import DeadlineExceededError, DownloadError, PixverseError
 from .._core.frozen import frozen
 from .._core.job import Job, JobClass, Stage
 from .._core.lifecycle import LinkExpired, Saved
-from .._core.outcome import Outcome, Succeeded
 from .._core.retry import Again, Denied, Gone, Seen
 from .._core.schedule import DEFAULT_POLLS_PER_SECOND, PollPolicy, Scheduler
 from .._core.wire import Status
@@ -26,15 +25,8 @@ from .arguments import check_policy, check_timeout, path_of
 from .calls import answer_to
 from .directory import DirectorySink
 from .download import Abandoned, download
-from .flight import Flight
-from .images import ImageHost, identify
-from .journal import NoJournal
-from .limits import DEFAULT_JOB_TIMEOUT, DEFAULT_POLICY, Limits
+from .limits import DEFAULT_JOB_TIMEOUT, DEFAULT_POLICY
 from .poll import EMPTY_SUCCESS_LOOKS, failure_of
-from .reconcile import Reconciler
-from .run import Run
-from .submit import Submitter
-from .tasks import flat_task_group
 from .transport import Transport
 from .wall_clock import utc_now
 
@@ -196,46 +188,3 @@ async def _turn(scheduler: Scheduler) -> None:
         wake_at = scheduler.next_wakeup()
         assert wake_at is not None, "the scheduler holds one job"
         await anyio.sleep_until(wake_at)
-
-
-async def submit_one(transport: Transport, images: ImageHost, job: Job, rng: random.Random) -> Handle:
-    """Send one job and settle its fate; see `Client.submit`."""
-    flight = Flight(job=job, index=0, name=job.stem, key="one")
-    settled = anyio.Event()
-    held: list[Outcome] = []
-
-    async def settle(*_: object) -> None:
-        settled.set()
-
-    async def look_for(lost: Flight) -> None:
-        await reconciler.add(lost)
-
-    async def deliver(outcome: Outcome) -> None:
-        held.append(outcome)
-        settled.set()
-
-    log = NoJournal()
-    run = Run(transport=transport, log=log, limits=Limits(max_in_flight=1), random=rng, deliver=deliver)
-    reconciler = Reconciler(run, on_adopted=settle, on_absent=settle)
-    submitter = Submitter(run, images, on_accepted=settle, on_unknown=look_for)
-    try:
-        flight.identity = await identify(job)
-        async with flat_task_group() as group:
-            group.start_soon(reconciler.run, name="reconcile")
-            group.start_soon(submitter.grace.watch, name="grace")
-            group.start_soon(submitter.submit, flight, name="submit")
-            await settled.wait()
-            group.cancel_scope.cancel()
-    except PixverseError as error:
-        error.about(job_name=flight.name)
-        raise
-    except anyio.get_cancelled_exc_class():
-        await log.aclose()
-        raise
-    for outcome in held:
-        assert not isinstance(outcome, Succeeded), "a submit is not a video yet"
-        raise outcome.error
-    request_id, started = flight.record.request_id, flight.record.started
-    assert request_id is not None
-    assert started is not None
-    return Handle(request_id=request_id, job=job, seed=started.seed, transport=transport, rng=rng)
