@@ -25,8 +25,8 @@ import anyio
 
 from benchmarks.file_server import base
 from pixverse_async._core.config import Endpoint
+from pixverse_async._core.events import Saved
 from pixverse_async._core.integrity import Crc, find_crc32c
-from pixverse_async._core.lifecycle import Saved
 from pixverse_async._edge.aiohttp_transport import AiohttpTransport
 from pixverse_async._edge.directory import DirectorySink
 from pixverse_async._edge.download import download

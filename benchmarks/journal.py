@@ -30,8 +30,8 @@ import anyio
 import attrs
 
 from pixverse_async._core import lifecycle
+from pixverse_async._core.events import Event, GenerationSucceeded, Saved, SubmitAccepted, SubmitStarted
 from pixverse_async._core.journal_format import read_journal
-from pixverse_async._core.lifecycle import Event, GenerationSucceeded, Saved, SubmitAccepted, SubmitStarted
 from pixverse_async._edge import journal as journal_module
 from pixverse_async._edge.journal import Journal
 

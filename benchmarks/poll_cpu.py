@@ -41,7 +41,7 @@ import anyio
 
 from pixverse_async import AdaptivePolling, FixedPolling, Job, PollPolicy
 from pixverse_async._core.config import read_endpoint
-from pixverse_async._core.lifecycle import SubmitAccepted, SubmitStarted
+from pixverse_async._core.events import SubmitAccepted, SubmitStarted
 from pixverse_async._core.outcome import Outcome
 from pixverse_async._edge.aiohttp_transport import AiohttpTransport
 from pixverse_async._edge.flight import Flight

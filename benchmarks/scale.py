@@ -37,7 +37,7 @@ from benchmarks.bars import Bar, draw
 from benchmarks.paced_server import NAME
 from pixverse_async import Client, DirectorySink, FixedPolling, Job
 from pixverse_async._core.config import read_endpoint
-from pixverse_async._core.lifecycle import Saved
+from pixverse_async._core.events import Saved
 from pixverse_async._core.schedule import Scheduler
 from pixverse_async._core.wire import Call, Reply
 from pixverse_async._edge.aiohttp_transport import AiohttpTransport

@@ -8,7 +8,7 @@
 Each says what has happened, in the past tense; `pixverse_async.State` says where the job stands after it.
 """
 
-from ._core.lifecycle import (
+from ._core.events import (
     ConfirmedAbsent,
     DownloadAbandoned,
     Event,

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import attrs
 
-from pixverse_async._core.lifecycle import NEW_JOB, Event, JobRecord, SubmitStarted, advance
+from pixverse_async._core.events import Event, SubmitStarted
+from pixverse_async._core.lifecycle import NEW_JOB, JobRecord, advance
 
 STARTED: Final = SubmitStarted(
     name="cat",

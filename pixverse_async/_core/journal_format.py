@@ -23,19 +23,9 @@ import attrs
 
 from .account import Account, shared_account
 from .errors import JournalError
+from .events import Event, GenerationFailed, Saved, SubmitRejected, SubmitStarted
 from .frozen import frozen
-from .lifecycle import (
-    NEW_JOB,
-    Event,
-    GenerationFailed,
-    IllegalTransitionError,
-    JobRecord,
-    Saved,
-    State,
-    SubmitRejected,
-    SubmitStarted,
-    advance,
-)
+from .lifecycle import NEW_JOB, IllegalTransitionError, JobRecord, State, advance
 from .redaction import redact
 from .wire import MODEL
 

@@ -17,9 +17,9 @@ from itertools import pairwise
 from math import inf
 from typing import Final
 
+from .events import SubmitStarted
 from .frozen import frozen
 from .job import Stage
-from .lifecycle import SubmitStarted
 from .redaction import redact
 from .wire import Echo, Listing, Status
 

@@ -11,18 +11,10 @@ from typing import Final
 
 import attrs
 
+from .events import GenerationFailed, Saved, SubmitRejected, SubmitStarted
 from .frozen import frozen
 from .job import Job, image_words, unchecked_job
-from .lifecycle import (
-    HELD,
-    UNFINISHED,
-    GenerationFailed,
-    JobRecord,
-    Saved,
-    State,
-    SubmitRejected,
-    SubmitStarted,
-)
+from .lifecycle import HELD, UNFINISHED, JobRecord, State
 from .outcome import Timings
 from .redaction import redact
 

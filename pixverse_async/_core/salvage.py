@@ -17,9 +17,10 @@ from typing import Any, Final, cast
 
 import attrs
 
+from .events import Event, RetryRequested, SubmitInterrupted
 from .frozen import frozen
 from .journal_format import OURS, VERSION, event_of, record_of, unsealed
-from .lifecycle import HELD, NEW_JOB, TABLE, Event, JobRecord, RetryRequested, State, SubmitInterrupted, lesson
+from .lifecycle import HELD, NEW_JOB, TABLE, JobRecord, State, lesson
 from .wire import MODEL
 
 _LEADS_TO: Final = {kind: state for row in TABLE.values() for kind, state in row.items()}

@@ -23,9 +23,9 @@ import attrs
 
 from .._core import retry
 from .._core.errors import DownloadError, TransportError
+from .._core.events import LinkExpired, Saved
 from .._core.frozen import frozen
 from .._core.integrity import Check, Flaw, find_flaw
-from .._core.lifecycle import LinkExpired, Saved
 from .._core.mp4 import MIN_BOX_BYTES
 from .._core.redaction import redact
 from .._core.transfer import (

@@ -8,9 +8,10 @@ from typing import TypeAlias
 
 import attrs
 
+from .._core.events import Event, GenerationFailed, Saved
 from .._core.frozen import frozen
 from .._core.job import Job
-from .._core.lifecycle import NEW_JOB, Event, GenerationFailed, JobRecord, Saved, State
+from .._core.lifecycle import NEW_JOB, JobRecord, State
 from .._core.outcome import Outcome, Timings
 from .._core.wire import Call, Media
 

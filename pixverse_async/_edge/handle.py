@@ -15,9 +15,9 @@ import attrs
 
 from .._core import retry, wire
 from .._core.errors import DeadlineExceededError, DownloadError, PixverseError
+from .._core.events import LinkExpired, Saved
 from .._core.frozen import frozen
 from .._core.job import Job, JobClass, Stage
-from .._core.lifecycle import LinkExpired, Saved
 from .._core.retry import Again, Denied, Gone, Seen
 from .._core.schedule import DEFAULT_POLLS_PER_SECOND, PollPolicy, Scheduler
 from .._core.wire import Status

@@ -25,8 +25,9 @@ import anyio
 import attrs
 
 from .._core.errors import JournalError
+from .._core.events import Event, StatusSeen
 from .._core.journal_format import Replay, event_line, scrub
-from .._core.lifecycle import NEW_JOB, NOT_SYNCED, Event, JobRecord, State, StatusSeen, advance
+from .._core.lifecycle import NEW_JOB, NOT_SYNCED, JobRecord, State, advance
 from .journal_file import JournalFile, open_journal
 from .wall_clock import utc_now
 

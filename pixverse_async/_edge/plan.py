@@ -16,19 +16,18 @@ from typing import TypeAlias
 import attrs
 
 from .._core.errors import DownloadError, GenerationError, InvalidJobError, PixverseError, RejectedError
-from .._core.job import Job, job_from_row, job_key
-from .._core.lifecycle import (
+from .._core.events import (
     GenerationFailed,
     GenerationSucceeded,
-    JobRecord,
     LinkExpired,
     RetryRequested,
     Saved,
     SavedFileMissing,
-    State,
     SubmitInterrupted,
     SubmitRejected,
 )
+from .._core.job import Job, job_from_row, job_key
+from .._core.lifecycle import JobRecord, State
 from .._core.names import UniqueStems
 from .._core.record import job_on_record, unsaved, was_sent
 from .flight import Flight

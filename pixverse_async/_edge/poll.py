@@ -16,8 +16,8 @@ import anyio
 
 from .._core import retry, wire
 from .._core.errors import DeadlineExceededError, GenerationError, PixverseError, TransportError
+from .._core.events import NO_MEDIA, GenerationFailed, GenerationSucceeded, StatusSeen
 from .._core.job import Stage
-from .._core.lifecycle import NO_MEDIA, GenerationFailed, GenerationSucceeded, StatusSeen
 from .._core.retry import Again, Denied, Gone, ReadVerdict, Seen
 from .._core.schedule import Scheduler
 from .._core.schedule.poll_budget import calls_at_once

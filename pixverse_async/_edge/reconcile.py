@@ -17,7 +17,8 @@ import attrs
 
 from .._core import reconcile, replies, retry, wire
 from .._core.errors import ProtocolError, SubmitUnknownError, TransportError
-from .._core.lifecycle import ConfirmedAbsent, Reconciled, State
+from .._core.events import ConfirmedAbsent, Reconciled
+from .._core.lifecycle import State
 from .._core.reconcile import Lost
 from .._core.retry import Seen
 from .._core.wire import Listing

@@ -8,9 +8,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from .._core.errors import ConfigError, JournalError, NoJournalError
+from .._core.events import ConfirmedAbsent, Reconciled, RequestLost, SubmitInterrupted
 from .._core.frozen import frozen
 from .._core.journal_format import read_journal
-from .._core.lifecycle import AT_STAKE, ConfirmedAbsent, Reconciled, RequestLost, State, SubmitInterrupted
+from .._core.lifecycle import AT_STAKE, State
 from .._core.record import RecordedJob, on_record, recorded
 from .._core.redaction import redact
 from .._core.replies import is_request_id

@@ -32,8 +32,9 @@ from .._core.errors import (
     StoppedError,
     UnexpectedError,
 )
+from .._core.events import Event, Reconciled, Saved, SubmitAccepted, SubmitStarted
 from .._core.job import Job
-from .._core.lifecycle import Event, JobRecord, Reconciled, Saved, State, SubmitAccepted, SubmitStarted, advance
+from .._core.lifecycle import JobRecord, State, advance
 from .._core.names import url_scheme
 from .._core.outcome import Failed, Outcome, Pending, Succeeded, Timings, Unknown
 from .._core.pace import Pacer

@@ -12,8 +12,8 @@ import anyio
 
 from .._core import retry, wire
 from .._core.errors import DownloadError, StoppedError
+from .._core.events import DownloadAbandoned, GenerationSucceeded, LinkExpired, Saved
 from .._core.job import Stage
-from .._core.lifecycle import DownloadAbandoned, GenerationSucceeded, LinkExpired, Saved
 from .._core.retry import Seen
 from .._core.wire import Status
 from .calls import answer_to

@@ -15,6 +15,14 @@ from hypothesis import strategies as st
 
 from pixverse_async._core.account import Account
 from pixverse_async._core.errors import JournalError
+from pixverse_async._core.events import (
+    Event,
+    GenerationFailed,
+    Reconciled,
+    Saved,
+    SubmitAccepted,
+    SubmitInterrupted,
+)
 from pixverse_async._core.journal_format import (
     compacted,
     event_line,
@@ -22,19 +30,7 @@ from pixverse_async._core.journal_format import (
     read_journal,
     scrub,
 )
-from pixverse_async._core.lifecycle import (
-    NEW_JOB,
-    TABLE,
-    Event,
-    GenerationFailed,
-    JobRecord,
-    Reconciled,
-    Saved,
-    State,
-    SubmitAccepted,
-    SubmitInterrupted,
-    advance,
-)
+from pixverse_async._core.lifecycle import NEW_JOB, TABLE, JobRecord, State, advance
 from tests.submits import STARTED
 
 TEXT = st.text(st.characters(), max_size=20)  # lone surrogates too: a file name may hold them

@@ -9,32 +9,34 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pixverse_async._core.journal_format import compacted, event_line, read_journal
-from pixverse_async._core.lifecycle import (
-    NEW_JOB,
+from pixverse_async._core.events import (
     NO_MEDIA,
-    NOT_SYNCED,
-    TABLE,
     ConfirmedAbsent,
     DownloadAbandoned,
     Event,
     GenerationFailed,
     GenerationSucceeded,
-    IllegalTransitionError,
-    JobRecord,
     LinkExpired,
     Reconciled,
     RequestLost,
     RetryRequested,
     Saved,
     SavedFileMissing,
-    State,
     StatusSeen,
     SubmitAccepted,
     SubmitDeferred,
     SubmitInterrupted,
     SubmitRejected,
     SubmitStarted,
+)
+from pixverse_async._core.journal_format import compacted, event_line, read_journal
+from pixverse_async._core.lifecycle import (
+    NEW_JOB,
+    NOT_SYNCED,
+    TABLE,
+    IllegalTransitionError,
+    JobRecord,
+    State,
     advance,
 )
 from tests.submits import STARTED, fold

@@ -31,8 +31,8 @@ from pixverse_async import (
     UnexpectedError,
     Unknown,
 )
-from pixverse_async._core import lifecycle
-from pixverse_async._core.lifecycle import Event
+from pixverse_async._core import events, lifecycle
+from pixverse_async._core.events import Event
 from pixverse_async.observe import Phase, Progress, Tally, live_view, log_line, outcome_table, print_outcomes
 from pixverse_async.observe.table import ended_line as ended
 from pixverse_async.observe.words import cells
@@ -51,19 +51,19 @@ def sent(price: Decimal = PRICE) -> Event:
 
 
 def accepted() -> Event:
-    return lifecycle.SubmitAccepted(request_id="r")
+    return events.SubmitAccepted(request_id="r")
 
 
 def seen(word: str) -> Event:
-    return lifecycle.StatusSeen(status=word)
+    return events.StatusSeen(status=word)
 
 
 def made() -> Event:
-    return lifecycle.GenerationSucceeded()
+    return events.GenerationSucceeded()
 
 
 def saved() -> Event:
-    return lifecycle.Saved(path="videos/cat.mp4", size_bytes=9, sha256="0")
+    return events.Saved(path="videos/cat.mp4", size_bytes=9, sha256="0")
 
 
 def done(index: int = 0, timings: Timings = FRESH, name: str = "cat") -> Outcome:
@@ -91,15 +91,15 @@ def pending(index: int = 0) -> Outcome:
 def told(happenings: Iterable[Happening], index: int = 0) -> list[JobEvent]:
     """What an observer is told of one job to which this happens, from its first event in this run."""
     state = State.NEW
-    events: list[JobEvent] = []
+    heard: list[JobEvent] = []
     for happening in happenings:
         if isinstance(happening, Succeeded | Failed | Unknown | Pending):
-            events.append(JobEvent(index=index, name="cat", state=state, outcome=happening))
+            heard.append(JobEvent(index=index, name="cat", state=state, outcome=happening))
         else:
             state = next(table[type(happening)] for table in lifecycle.TABLE.values() if type(happening) in table)
             usd = Decimal(0) if state in (State.NEW, State.FAILED) else PRICE
-            events.append(JobEvent(index=index, name="cat", state=state, event=happening, usd=usd))
-    return events
+            heard.append(JobEvent(index=index, name="cat", state=state, event=happening, usd=usd))
+    return heard
 
 
 def tally_of(*happenings: Happening, total: int | None = 1) -> Tally:
@@ -121,20 +121,20 @@ def shown(lines: Iterable[Sequence[tuple[str, str]]]) -> str:
     [
         (Phase.WAITING, []),
         (Phase.SUBMITTING, [sent()]),
-        (Phase.WAITING, [sent(), lifecycle.SubmitDeferred(why="429")]),
+        (Phase.WAITING, [sent(), events.SubmitDeferred(why="429")]),
         (Phase.QUEUED, [sent(), accepted()]),
         (Phase.QUEUED, [sent(), accepted(), seen("dispatched")]),
         (Phase.GENERATING, [sent(), accepted(), seen("Processing")]),
         (Phase.QUEUED, [sent(), accepted(), seen("a word of tomorrow")]),
-        (Phase.CHECKING, [sent(), lifecycle.SubmitInterrupted(why="reset")]),
-        (Phase.QUEUED, [sent(), lifecycle.SubmitInterrupted(why="reset"), lifecycle.Reconciled(request_id="r")]),
+        (Phase.CHECKING, [sent(), events.SubmitInterrupted(why="reset")]),
+        (Phase.QUEUED, [sent(), events.SubmitInterrupted(why="reset"), events.Reconciled(request_id="r")]),
         (Phase.DOWNLOADING, [sent(), accepted(), made()]),
-        (Phase.DOWNLOADING, [sent(), accepted(), made(), lifecycle.LinkExpired()]),
+        (Phase.DOWNLOADING, [sent(), accepted(), made(), events.LinkExpired()]),
         (Phase.DOWNLOADING, [sent(), accepted(), made(), saved()]),
         (Phase.DONE, [sent(), accepted(), made(), saved(), done()]),
-        (Phase.FAILED, [sent(), accepted(), lifecycle.GenerationFailed(reason="no", kind="unknown"), failed()]),
+        (Phase.FAILED, [sent(), accepted(), events.GenerationFailed(reason="no", kind="unknown"), failed()]),
         (Phase.FAILED, [failed()]),
-        (Phase.UNKNOWN, [sent(), lifecycle.SubmitInterrupted(why="reset"), unknown()]),
+        (Phase.UNKNOWN, [sent(), events.SubmitInterrupted(why="reset"), unknown()]),
         (Phase.PENDING, [sent(), accepted(), pending()]),
     ],
 )
@@ -148,15 +148,15 @@ def test_a_job_is_counted_where_it_is(phase: Phase, happenings: list[Happening])
     ("spent", "reserved", "happenings"),
     [
         (0, 1, [sent()]),
-        (0, 0, [sent(), lifecycle.SubmitDeferred(why="429")]),
-        (0, 1, [sent(), lifecycle.SubmitDeferred(why="429"), sent()]),
+        (0, 0, [sent(), events.SubmitDeferred(why="429")]),
+        (0, 1, [sent(), events.SubmitDeferred(why="429"), sent()]),
         (0, 1, [sent(), accepted(), seen("processing")]),
         (1, 0, [sent(), accepted(), made()]),
-        (1, 0, [sent(), accepted(), made(), lifecycle.LinkExpired(), made()]),
+        (1, 0, [sent(), accepted(), made(), events.LinkExpired(), made()]),
         (1, 0, [sent(), accepted(), made(), saved(), done()]),
         (0, 0, [sent(), accepted(), failed()]),
         (1, 0, [sent(), accepted(), failed(usd=PRICE)]),
-        (0, 1, [sent(), lifecycle.SubmitInterrupted(why="reset"), unknown()]),
+        (0, 1, [sent(), events.SubmitInterrupted(why="reset"), unknown()]),
         (0, 1, [sent(), accepted(), pending()]),
     ],
 )
@@ -170,8 +170,8 @@ def test_money_is_spent_or_reserved_once(spent: int, reserved: int, happenings: 
     ("spent", "kept", "happenings"),
     [
         (0, 1, [done(timings=Timings())]),
-        (0, 0, [lifecycle.LinkExpired(), made(), saved(), done()]),
-        (0, 0, [lifecycle.SavedFileMissing(problem="gone"), made(), saved(), done()]),
+        (0, 0, [events.LinkExpired(), made(), saved(), done()]),
+        (0, 0, [events.SavedFileMissing(problem="gone"), made(), saved(), done()]),
         (0, 0, [failed(usd=PRICE)]),
         (1, 0, [seen("processing"), made(), saved(), done()]),
     ],
@@ -186,12 +186,12 @@ def test_what_an_earlier_run_paid_is_not_spent_again(spent: int, kept: int, happ
     ("reserved", "happenings"),
     [
         (1, [seen("processing")]),
-        (1, [lifecycle.SubmitInterrupted(why="an earlier run ended")]),
-        (1, [lifecycle.SubmitInterrupted(why="an earlier run ended"), lifecycle.Reconciled(request_id="r")]),
+        (1, [events.SubmitInterrupted(why="an earlier run ended")]),
+        (1, [events.SubmitInterrupted(why="an earlier run ended"), events.Reconciled(request_id="r")]),
         (0, [seen("processing"), made()]),
-        (0, [seen("processing"), lifecycle.GenerationFailed(reason="no", kind="unknown"), failed()]),
-        (0, [lifecycle.LinkExpired()]),
-        (0, [lifecycle.LinkExpired(), seen("processing")]),
+        (0, [seen("processing"), events.GenerationFailed(reason="no", kind="unknown"), failed()]),
+        (0, [events.LinkExpired()]),
+        (0, [events.LinkExpired(), seen("processing")]),
     ],
 )
 def test_what_an_earlier_run_left_at_stake_is_reserved(reserved: int, happenings: list[Happening]) -> None:
@@ -201,18 +201,18 @@ def test_what_an_earlier_run_left_at_stake_is_reserved(reserved: int, happenings
 
 LIVES: list[list[Happening]] = [
     [sent(), accepted(), seen("queued"), seen("processing"), made(), saved(), done()],
-    [sent(), lifecycle.SubmitDeferred(why="429"), sent(), accepted(), failed()],
-    [sent(), lifecycle.SubmitInterrupted(why="reset"), unknown()],
+    [sent(), events.SubmitDeferred(why="429"), sent(), accepted(), failed()],
+    [sent(), events.SubmitInterrupted(why="reset"), unknown()],
     [
         sent(),
-        lifecycle.SubmitInterrupted(why="reset"),
-        lifecycle.Reconciled(request_id="r"),
+        events.SubmitInterrupted(why="reset"),
+        events.Reconciled(request_id="r"),
         made(),
         saved(),
         done(),
     ],
     [sent(), accepted(), pending()],
-    [lifecycle.LinkExpired(), made(), lifecycle.LinkExpired(), made(), saved(), done()],
+    [events.LinkExpired(), made(), events.LinkExpired(), made(), saved(), done()],
     [done(timings=Timings())],
     [failed()],
 ]
@@ -225,8 +225,8 @@ def test_no_order_of_events_upsets_the_tally(lives: list[list[Happening]], order
     waiting = [told(life, index) for index, life in enumerate(lives)]
     now = 0.0
     while any(waiting):
-        events = order.choice([events for events in waiting if events])
-        tally.take(events.pop(0), now := now + 1.0)
+        life = order.choice([life for life in waiting if life])
+        tally.take(life.pop(0), now := now + 1.0)
         assert len(lives) == sum(tally.count(phase) for phase in Phase)
         assert min(tally.spent_usd, tally.reserved_usd) >= 0
         assert max(len("".join(text for text, _ in line)) for line in live_view(tally, now, width)) <= width
@@ -324,7 +324,7 @@ def busy() -> Tally:
         [sent(), accepted()],
         *[generating for _ in range(98)],
         [sent(), accepted(), made()],
-        [sent(), lifecycle.SubmitInterrupted(why="reset")],
+        [sent(), events.SubmitInterrupted(why="reset")],
     ]
     for index, life in enumerate((*LIVES[1:5], *LIVES[6:], *under_way), start=1000):
         for event in told(life, index):
@@ -404,7 +404,7 @@ def test_a_pace_is_that_of_the_last_minute() -> None:
 def test_a_job_that_waits_is_not_drawn_as_under_way() -> None:
     """Of two jobs that were heard of, the one whose submit was refused leaves its half of the bar empty."""
     tally = Tally(total=2, started_at=0.0, budget_usd="9.5")
-    for index, happenings in enumerate([[sent(), accepted()], [sent(), lifecycle.SubmitDeferred(why="429")]]):
+    for index, happenings in enumerate([[sent(), accepted()], [sent(), events.SubmitDeferred(why="429")]]):
         for event in told(happenings, index):
             tally.take(event, 0.0)
     text = shown(live_view(tally, 1.0, 80))
@@ -616,15 +616,15 @@ def test_a_display_that_cannot_be_written_to_goes_silent() -> None:
 def test_an_observer_of_your_own_sees_every_event() -> None:
     """`then` is called once for each event, in order."""
     heard: list[JobEvent] = []
-    events = one_video()
+    video = one_video()
     loop = VirtualTimeLoop()
     with Progress(heard.append, stream=io.StringIO()) as on_event:
-        for _, event in events:
+        for _, event in video:
             loop.call_soon(on_event, event)
         loop.call_soon(loop.stop)
         loop.run_forever()
     loop.close()
-    assert [event for _, event in events] == heard
+    assert [event for _, event in video] == heard
 
 
 def test_leaving_without_a_batch_says_nothing() -> None:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import attrs
 
-from pixverse_async._core.lifecycle import (
+from pixverse_async._core.events import (
     GenerationFailed,
     GenerationSucceeded,
     LinkExpired,

@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixverse_async._core.journal_format import compacted, event_line, header_line, read_journal
-from pixverse_async._core.lifecycle import (
+from pixverse_async._core.events import (
     Event,
     GenerationFailed,
     GenerationSucceeded,
-    State,
     StatusSeen,
     SubmitAccepted,
     SubmitDeferred,
 )
+from pixverse_async._core.journal_format import compacted, event_line, header_line, read_journal
+from pixverse_async._core.lifecycle import State
 from pixverse_async._core.salvage import Salvage, salvage
 from tests.core.test_journal_format import folded, histories, resealed, written
 from tests.submits import STARTED

@@ -9,8 +9,8 @@ import pytest
 
 from pixverse_async._core.breaker import FEWEST_CALLS, FIRST_PAUSE, WINDOW, Breaker
 from pixverse_async._core.errors import ApiError, JournalError, ProtocolError, RateLimitedError, TransportError
+from pixverse_async._core.events import GenerationFailed, RetryRequested, SubmitAccepted
 from pixverse_async._core.journal_format import _RESTORE, compacted, read_journal  # pyright: ignore[reportPrivateUsage]
-from pixverse_async._core.lifecycle import GenerationFailed, RetryRequested, SubmitAccepted
 from pixverse_async._core.price import estimate
 from pixverse_async._core.retry import (
     Again,

@@ -18,8 +18,9 @@ import anyio
 import pytest
 
 from pixverse_async._core.errors import JournalError
+from pixverse_async._core.events import StatusSeen, SubmitAccepted
 from pixverse_async._core.journal_format import event_line, header_line, read_journal
-from pixverse_async._core.lifecycle import State, StatusSeen, SubmitAccepted
+from pixverse_async._core.lifecycle import State
 from pixverse_async._edge.journal import Journal
 from pixverse_async._edge.journal_file import COMPACT_ABOVE_BYTES, open_journal
 from tests.crash.journal_child import STARTED

@@ -27,7 +27,7 @@ from pixverse_async import (
     estimate,
     jobs_on_record,
 )
-from pixverse_async._core.lifecycle import SubmitStarted
+from pixverse_async._core.events import SubmitStarted
 from pixverse_async._core.schedule import Scheduler
 from pixverse_async._core.wire import Call, Reply
 from pixverse_async._edge.directory import DirectoryPart

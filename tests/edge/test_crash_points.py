@@ -9,7 +9,8 @@ import attrs
 import pytest
 
 from pixverse_async import BatchResult, Outcome
-from pixverse_async._core.lifecycle import Event, JobRecord
+from pixverse_async._core.events import Event
+from pixverse_async._core.lifecycle import JobRecord
 from pixverse_async._edge.journal import Journal
 from pixverse_async._edge.limits import Limits, OnUnknown
 from pixverse_async._edge.record import JOURNAL_NAME

@@ -22,7 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixverse_async._core.errors import DownloadError, TransportError
-from pixverse_async._core.lifecycle import LinkExpired, Saved
+from pixverse_async._core.events import LinkExpired, Saved
 from pixverse_async._core.transfer import DownloadLimits
 from pixverse_async._edge.directory import DirectorySink
 from pixverse_async._edge.download import MIN_PROGRESS_BYTES, Abandoned, DownloadEnd, Obstacle, download

@@ -14,19 +14,17 @@ import attrs
 import pytest
 
 from pixverse_async._core.errors import JournalError
-from pixverse_async._core.journal_format import compacted, event_line, header_line, read_journal
-from pixverse_async._core.lifecycle import (
+from pixverse_async._core.events import (
     DownloadAbandoned,
     Event,
     GenerationSucceeded,
-    IllegalTransitionError,
-    JobRecord,
     LinkExpired,
-    State,
     StatusSeen,
     SubmitAccepted,
     SubmitDeferred,
 )
+from pixverse_async._core.journal_format import compacted, event_line, header_line, read_journal
+from pixverse_async._core.lifecycle import IllegalTransitionError, JobRecord, State
 from pixverse_async._edge.journal import FLUSH_AFTER, EventLog, Journal, NoJournal
 from pixverse_async._edge.journal_file import COMPACT_ABOVE_BYTES
 from tests.submits import STARTED

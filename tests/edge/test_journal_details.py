@@ -14,7 +14,7 @@ import anyio
 import pytest
 
 from pixverse_async._core.errors import JournalError
-from pixverse_async._core.lifecycle import StatusSeen, SubmitAccepted
+from pixverse_async._core.events import StatusSeen, SubmitAccepted
 from pixverse_async._edge import journal_file, network
 from pixverse_async._edge.journal import FLUSH_AFTER, Journal
 from tests.crash.journal_child import STARTED

@@ -24,7 +24,8 @@ from pixverse_async import (
     SubmitUnknownError,
 )
 from pixverse_async._core.breaker import FEWEST_CALLS
-from pixverse_async._core.lifecycle import NEW_JOB, Event, JobRecord, advance
+from pixverse_async._core.events import Event
+from pixverse_async._core.lifecycle import NEW_JOB, JobRecord, advance
 from pixverse_async._core.wire import Call, Reply
 from pixverse_async._edge.journal import Journal
 from pixverse_async._edge.plan import Jobs

@@ -16,8 +16,9 @@ import pytest
 
 from pixverse_async import Failed, Job, Outcome, State, Succeeded, jobs_on_record
 from pixverse_async._core.budget import open_budget
+from pixverse_async._core.events import ConfirmedAbsent, Event, SubmitStarted
 from pixverse_async._core.journal_format import read_journal
-from pixverse_async._core.lifecycle import ConfirmedAbsent, Event, JobRecord, SubmitStarted
+from pixverse_async._core.lifecycle import JobRecord
 from pixverse_async._core.reconcile import LOOK_AFTER
 from pixverse_async._core.wire import Call, Reply
 from pixverse_async._edge.journal import Journal

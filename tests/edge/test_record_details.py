@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from pixverse_async import ConfigError, JournalError, State, jobs_on_record, repair_journal, resolve
-from pixverse_async._core.journal_format import event_line, header_line
-from pixverse_async._core.lifecycle import (
+from pixverse_async._core.events import (
     Event,
     GenerationFailed,
     GenerationSucceeded,
@@ -20,6 +19,7 @@ from pixverse_async._core.lifecycle import (
     SubmitAccepted,
     SubmitInterrupted,
 )
+from pixverse_async._core.journal_format import event_line, header_line
 from pixverse_async._edge.journal_file import repair_file
 from pixverse_async._edge.record import JOURNAL_NAME
 from tests.submits import STARTED

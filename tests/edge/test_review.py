@@ -23,7 +23,7 @@ from pixverse_async import (
     Outcome,
 )
 from pixverse_async._core.errors import ApiError
-from pixverse_async._core.lifecycle import GenerationSucceeded, LinkExpired
+from pixverse_async._core.events import GenerationSucceeded, LinkExpired
 from pixverse_async._core.reconcile import LOOK_AFTER
 from pixverse_async._core.wire import Call, Reply
 from pixverse_async._edge.journal import Journal

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pixverse_async import JobEvent, JournalError
-from pixverse_async._core.lifecycle import SubmitAccepted
+from pixverse_async._core.events import SubmitAccepted
 from pixverse_async._edge.journal import Journal
 from pixverse_async._edge.record import JOURNAL_NAME
 from tests.memory import Scene, kinds, some_jobs

@@ -20,7 +20,7 @@ import pytest
 
 from pixverse_async import DirectorySink
 from pixverse_async._core.config import Endpoint
-from pixverse_async._core.lifecycle import LinkExpired
+from pixverse_async._core.events import LinkExpired
 from pixverse_async._core.transfer import DownloadLimits
 from pixverse_async._edge.aiohttp_transport import AiohttpTransport
 from pixverse_async._edge.download import DownloadEnd, download

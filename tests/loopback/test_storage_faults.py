@@ -17,7 +17,7 @@ from anyio.abc import SocketStream
 
 from pixverse_async import DirectorySink
 from pixverse_async._core.config import Endpoint
-from pixverse_async._core.lifecycle import LinkExpired, Saved
+from pixverse_async._core.events import LinkExpired, Saved
 from pixverse_async._core.transfer import DownloadLimits
 from pixverse_async._edge import aiohttp_transport as transport_edge
 from pixverse_async._edge.aiohttp_transport import AiohttpTransport
