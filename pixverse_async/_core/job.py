@@ -1,29 +1,25 @@
 """What the user asks for: one video to make.
 
 A `Job` is a frozen value that cannot hold nonsense: everything that can be checked without touching the disk or the
-network is checked when it is made.  `job_key` is its identity for resume: a hash of what would be made, so that
-renaming an image file makes no new job while changing a pixel or a parameter does.  Nothing here reads a file, knows
-a price or speaks HTTP.
+network is checked when it is made.  Nothing here reads a file, knows a price or speaks HTTP.
 """
 
 from __future__ import annotations
 
 import enum
-import hashlib
-import json
 import os
 import re
 import unicodedata
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal, NamedTuple, TypeAlias, cast, get_args
+from typing import Literal, NamedTuple, TypeAlias, cast, get_args
 from urllib.parse import unquote, urlsplit
 
 import attrs
 
 from .errors import InvalidJobError
 from .names import safe_stem, url_scheme
-from .redaction import redact
+from .redaction import redact, redacted_repr
 
 Quality = Literal["360p", "540p", "720p", "1080p"]
 QUALITIES: tuple[str, ...] = get_args(Quality)
@@ -83,7 +79,7 @@ def _shown(image: object) -> str:
         case Path():
             return repr(redact(str(image)))
         case _:
-            return _safe_repr(image)
+            return redacted_repr(image)
 
 
 def image_words(job: Job) -> str:
@@ -95,16 +91,8 @@ def image_words(job: Job) -> str:
     return redact(os.fspath(job.image))
 
 
-def _safe_repr(value: object) -> str:
-    try:
-        return redact(repr(value), 80)
-    except (ValueError, RecursionError):
-        # Python refuses to print an int of more than 4300 digits.
-        return f"<{type(value).__name__}>"
-
-
 def _invalid(job: Job, field: str, value: object, problem: str, remedy: str) -> InvalidJobError:
-    return InvalidJobError(field, _safe_repr(value), problem, remedy).about(job_name=_name_for_error(job))
+    return InvalidJobError(field, redacted_repr(value), problem, remedy).about(job_name=_name_for_error(job))
 
 
 def _name_for_error(job: Job) -> str | None:
@@ -255,76 +243,3 @@ class Job:
     def job_class(self) -> JobClass:
         """What its generation time depends on."""
         return JobClass(self.quality, self.duration, self.audio)
-
-
-def job_from_row(row: object, index: int = 0) -> tuple[Job, InvalidJobError | None]:
-    """A job from a mapping of `Job`'s own parameters, such as a row of a table, with what is wrong with it.
-
-    A wrong row is a value here, not an exception, so that one bad line of a thousand stops nobody: the job that
-    comes with the error holds the row as it was, and is only there to be shown. `index`: its place in the batch.
-    A field that is an `InvalidJobError` is what whoever read the row found wrong already.
-
-    >>> job, error = job_from_row({"image": "cat.jpg", "prompt": "yawns", "duration": 16})
-    >>> print(error)
-    job 'cat': duration=16: not a whole number of seconds from 1 to 15. Use 1 to 15.
-    """
-    if isinstance(row, Job):
-        return row, None
-    if not isinstance(row, Mapping):
-        problem = f"of type {type(row).__name__}, which is neither a Job nor a mapping of its parameters"
-        remedy = "Give Job(image, prompt, ...); of image files, jobs_from_images makes jobs."
-        return unchecked_job({}), InvalidJobError(f"jobs[{index}]", _safe_repr(row), problem, remedy)
-    fields = cast("Mapping[str, object]", row)
-    problem = _row_problem(fields)
-    if problem is not None:
-        return unchecked_job(fields), problem
-    try:
-        return Job(**cast("Mapping[str, Any]", fields)), None
-    except InvalidJobError as error:
-        return unchecked_job(fields), error
-
-
-def check_job(job: object, field: str = "job") -> None:
-    """*Raises* `InvalidJobError` for what is no `Job`, such as a row or a path: not everybody has a type checker."""
-    if not isinstance(job, Job):
-        problem = f"of type {type(job).__name__}, which is no Job"
-        remedy = "Give Job(image, prompt, ...), or Job(**row) of a row."
-        raise InvalidJobError(field, _safe_repr(job), problem, remedy)
-
-
-def _row_problem(fields: Mapping[str, object]) -> InvalidJobError | None:
-    for value in fields.values():
-        if isinstance(value, InvalidJobError):
-            return value
-    known = [field.name for field in attrs.fields(Job)]
-    for name in fields:
-        if name not in known:
-            shown = _safe_repr(fields[name])
-            return InvalidJobError(redact(str(name), 80), shown, "no such parameter", f"Use {', '.join(known)}.")
-    for name in ("image", "prompt"):
-        if name not in fields:
-            return InvalidJobError(name, "", "missing", "Every job needs an image and a prompt.")
-    return None
-
-
-def unchecked_job(fields: Mapping[str, object]) -> Job:
-    """A job that holds the fields as they are, and is only there to be shown; empty where no image or prompt is."""
-    job = Job.__new__(Job)
-    held = {**attrs.asdict(Job("any", "any"), recurse=False), "image": "", "prompt": "", **fields}
-    for field in attrs.fields(Job):
-        object.__setattr__(job, field.name, held[field.name])
-    return job
-
-
-def job_key(job: Job, image_identity: str, occurrence: int = 0) -> str:
-    """32 hex digits: the same for two jobs exactly when they ask for the same video.
-
-    `image_identity` is the hash of the image's bytes, or `url_identity` of its URL; `occurrence`
-    counts equal jobs of one batch, which are different videos that happen to be asked alike.
-    """
-    facts = [
-        "pixverse-v6-i2v", image_identity, job.prompt, job.duration, job.quality, job.audio, job.multi_clip,
-        job.seed, occurrence,
-    ]  # fmt: skip
-    canonical = json.dumps(facts, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""Names that come from outside, made safe: file stems, URLs and their identities.
+"""Names that come from outside, made safe: file stems, and what is a URL and no path.
 
 A stem is what an output file is called without its suffix.  It comes from the user's own names and
 from image paths or URLs, so it may hold anything; what leaves this file cannot leave its folder and is
@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 MAX_NAME_BYTES = 200
 """Leaves room below the 255 bytes of common file systems for `-12345.mp4` and `.part`."""
@@ -77,27 +76,3 @@ class UniqueStems:
 def stem_identity(stem: str) -> str:
     """Equal for two stems that some file system would take for one."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFKC", stem).casefold())
-
-
-_SIGNATURES = re.compile(r"(x-(goog|amz|oss)-|q-)?signature|sig", re.IGNORECASE)
-_SIGNING = re.compile(
-    r"x-(goog|amz)-.+|signature|expires|policy|googleaccessid|awsaccesskeyid|key-pair-id"  # GCS, S3, CloudFront
-    r"|x-oss-(signature(-version)?|credential|date|expires|security-token)|ossaccesskeyid|security-token"  # OSS
-    r"|q-(signature|sign-algorithm|ak|sign-time|key-time|header-list|url-param-list)|x-cos-security-token"  # COS
-    r"|sig|s[eprtv]|sip|spr|sk(e|oid|s|t|tid|v)",  # Azure
-    re.IGNORECASE,
-)
-
-
-def url_identity(url: str) -> str:
-    """The URL without what a signature adds: signing the same object anew makes no new job.
-
-    >>> url_identity("https://b.example/cat.jpg?v=2&X-Amz-Signature=1f&X-Amz-Expires=900")
-    'https://b.example/cat.jpg?v=2'
-    """
-    parts = urlsplit(url)
-    pairs = parse_qsl(parts.query, keep_blank_values=True)
-    if not any(_SIGNATURES.fullmatch(name) for name, _ in pairs):
-        return url
-    kept = [(name, value) for name, value in pairs if not _SIGNING.fullmatch(name)]
-    return urlunsplit(parts._replace(query=urlencode(kept)))

@@ -12,7 +12,8 @@ from typing import Final
 
 from .dollars import dollars
 from .frozen import frozen
-from .job import DURATION_RANGE, Job, check_job
+from .job import DURATION_RANGE, Job
+from .rows import check_job
 
 PRICE_USD_PER_SECOND: Final[Mapping[tuple[str, bool], Decimal]] = {
     ("360p", False): Decimal("0.025"),

@@ -13,10 +13,11 @@ import attrs
 
 from .events import GenerationFailed, Saved, SubmitRejected, SubmitStarted
 from .frozen import frozen
-from .job import Job, image_words, unchecked_job
+from .job import Job, image_words
 from .lifecycle import HELD, UNFINISHED, JobRecord, State
 from .outcome import Timings
 from .redaction import redact
+from .rows import unchecked_job
 
 _PARAMETERS: Final = ("image", "prompt", "duration", "quality", "audio", "multi_clip", "name")
 _NAME_CHARS: Final = 8

@@ -50,3 +50,12 @@ def redact(text: str, limit_chars: int = MAX_QUOTED_CHARS) -> str:
         clean = _SIGNED.sub(r"\1[redacted]", clean)
     clean = _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", " ".join(clean.split()))
     return clean if len(clean) <= limit_chars else clean[: limit_chars - 1] + "…"
+
+
+def redacted_repr(value: object) -> str:
+    """Any value in brief, as Python writes it; of one that cannot be written, its type."""
+    try:
+        return redact(repr(value), 80)
+    except (ValueError, RecursionError):
+        # Python refuses to print an int of more than 4300 digits.
+        return f"<{type(value).__name__}>"

@@ -21,10 +21,11 @@ import attrs
 from .._core import replies, retry, wire
 from .._core.config import base_url_error, read_endpoint
 from .._core.errors import ConfigError, TransportError
-from .._core.job import Job, check_job
+from .._core.job import Job
 from .._core.outcome import Outcome
 from .._core.reconcile import RESUBMIT_AFTER
 from .._core.redaction import redact
+from .._core.rows import check_job
 from .._core.schedule import DEFAULT_POLLS_PER_SECOND, PollPolicy
 from .aiohttp_transport import AiohttpTransport
 from .arguments import check_plural, path_of, retry_before_utc

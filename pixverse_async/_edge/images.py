@@ -17,8 +17,8 @@ import attrs
 
 from .._core.errors import ApiError, ConfigError, ProtocolError, TransportError
 from .._core.frozen import frozen
+from .._core.identity import url_identity
 from .._core.job import Job
-from .._core.names import url_identity
 from .._core.picture import data_uri
 from .image_files import Ready, check_fetchable, digest, prepare, web_url_of
 from .retries import OUTAGE_PATIENCE, Retries

@@ -15,9 +15,10 @@ from typing import Any, Final, NamedTuple, TypeAlias, cast
 import attrs
 
 from .._core.errors import ConfigError, InvalidJobError
-from .._core.job import Job, Quality, job_from_row
+from .._core.job import Job, Quality
 from .._core.names import url_scheme
 from .._core.redaction import redact
+from .._core.rows import job_from_row
 from .arguments import path_of
 
 JobOrRow: TypeAlias = "Job | Mapping[str, object]"

@@ -26,10 +26,12 @@ from .._core.events import (
     SubmitInterrupted,
     SubmitRejected,
 )
-from .._core.job import Job, job_from_row, job_key
+from .._core.identity import job_key
+from .._core.job import Job
 from .._core.lifecycle import JobRecord, State
 from .._core.names import UniqueStems
 from .._core.record import job_on_record, unsaved, was_sent
+from .._core.rows import job_from_row
 from .flight import Flight
 from .images import identify
 from .run import Run

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from .._core.job import Job, check_job
+from .._core.job import Job
+from .._core.rows import check_job
 from .image_files import check_fetchable, prepare, web_url_of
 
 

@@ -1,4 +1,4 @@
-"""A job cannot hold nonsense, says what is wrong with it, and is itself whatever its file is called."""
+"""A job cannot hold nonsense, and says what is wrong with it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from pixverse_async._core.errors import InvalidJobError, UnexpectedError
-from pixverse_async._core.job import Job, JobClass, Stage, job_from_row, job_key
+from pixverse_async._core.job import Job, JobClass, Stage
 from pixverse_async._core.outcome import Failed, Succeeded
+from pixverse_async._core.rows import job_from_row
 
+JOB = Job("cat.jpg", "yawns", seed=7)
 HUGE = 10**5000
 """Python refuses to print an int of this length."""
 
@@ -170,50 +170,6 @@ def test_a_stem_comes_from_the_image(image: Any, stem: str) -> None:
 def test_a_name_wins_over_the_image() -> None:
     """The user's own name is the stem."""
     assert Job("cat.jpg", "yawns", name="felix").stem == "felix"
-
-
-# -- identity ----------------------------------------------------------------------------------------
-
-JOB = Job("cat.jpg", "yawns", seed=7)
-CHANGES: dict[str, Any] = {
-    "prompt": "sleeps", "duration": 6, "quality": "720p", "audio": True, "multi_clip": True, "seed": 8,
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("field", CHANGES)
-def test_each_parameter_makes_another_job(field: str) -> None:
-    """A job with another parameter is another video."""
-    assert job_key(JOB, "ab") != job_key(attrs.evolve(JOB, **{field: CHANGES[field]}), "ab")
-
-
-def test_every_parameter_is_in_the_key() -> None:
-    """A parameter that is added to `Job` must be added to this table, and to the key if it changes the video."""
-    harmless = {"image", "name", "metadata"}
-    assert {field.name for field in attrs.fields(Job)} - harmless == set(CHANGES)
-
-
-@pytest.mark.parametrize("change", [{"image": "dog.jpg"}, {"name": "felix"}, {"metadata": {"a": 1}}])
-def test_renaming_makes_no_new_job(change: dict[str, Any]) -> None:
-    """Neither the file's name nor the user's notes change what would be made."""
-    assert job_key(JOB, "ab") == job_key(attrs.evolve(JOB, **change), "ab")
-
-
-def test_a_pixel_and_an_occurrence_make_another_job() -> None:
-    """Other bytes are another video, and so is the second of two equal jobs."""
-    assert len({job_key(JOB, "ab"), job_key(JOB, "ac"), job_key(JOB, "ab", 1), job_key(JOB, "ab", 2)}) == 4
-
-
-def test_no_seed_is_not_the_seed_zero() -> None:
-    """A job without a seed is another than the job with seed 0, and audio is not confused with a number."""
-    assert job_key(attrs.evolve(JOB, seed=None), "ab") != job_key(attrs.evolve(JOB, seed=0), "ab")
-
-
-@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=30), st.text('ab,"[]', max_size=10))
-def test_no_prompt_can_forge_another_key(prompt: str, identity: str) -> None:
-    """Texts that hold the key's own punctuation are not taken for fields."""
-    moved = job_key(attrs.evolve(JOB, prompt="x" + prompt), identity)
-    assert len(moved) == 32
-    assert (moved == job_key(attrs.evolve(JOB, prompt="x"), identity + prompt)) == (not prompt)
 
 
 # -- values ------------------------------------------------------------------------------------------

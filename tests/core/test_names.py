@@ -9,14 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pixverse_async._core.names import (
-    MAX_NAME_BYTES,
-    UniqueStems,
-    safe_stem,
-    stem_identity,
-    url_identity,
-    url_scheme,
-)
+from pixverse_async._core.names import MAX_NAME_BYTES, UniqueStems, safe_stem, stem_identity, url_scheme
 
 ANY = st.text(st.characters(), max_size=80) | st.text("./\\: -conCOM1¹\0é\u0301%~", max_size=12)
 WINDOWS = {"con", "prn", "aux", "nul", "conin$", "conout$"} | {
@@ -128,47 +121,3 @@ def test_no_two_stems_are_one_file(wishes: list[str]) -> None:
 def test_a_path_is_not_taken_for_a_url(text: str, scheme: str | None) -> None:
     """A drive letter is no scheme, and a scheme is read in any case."""
     assert scheme == url_scheme(text)
-
-
-PLAIN = "https://b.example/cat.jpg?v=2"
-
-
-@pytest.mark.parametrize(
-    "signature",
-    [
-        "X-Goog-Algorithm=GOOG4&X-Goog-Credential=c&X-Goog-Date=1&X-Goog-Expires=9&X-Goog-SignedHeaders=host"
-        "&X-Goog-Signature=1f",
-        "X-Amz-Algorithm=A&X-Amz-Credential=c&X-Amz-Date=1&X-Amz-Expires=9&X-Amz-SignedHeaders=host"
-        "&X-Amz-Security-Token=t&x-amz-signature=1f",
-        "GoogleAccessId=a&Expires=9&Signature=1f",
-        "AWSAccessKeyId=a&Expires=9&Signature=1f",
-        "Expires=9&Signature=1f&Key-Pair-Id=K",
-        "Policy=p&Signature=1f&Key-Pair-Id=K",
-        "OSSAccessKeyId=a&Expires=9&Signature=1f&security-token=t",
-        "x-oss-credential=c&x-oss-date=1&x-oss-expires=9&x-oss-signature-version=OSS4&x-oss-signature=1f",
-        "q-sign-algorithm=sha1&q-ak=a&q-sign-time=1&q-key-time=1&q-header-list=host&q-url-param-list=&q-signature=1f",
-        "sv=2024&se=9&st=1&sr=b&sp=r&spr=https&sig=1f",
-    ],
-)
-def test_signing_anew_makes_no_new_job(signature: str) -> None:
-    """A link is the same whoever signed it and when, and with a signature the same as without."""
-    assert PLAIN == url_identity(f"{PLAIN}&{signature}") == url_identity(PLAIN)
-    assert url_identity(f"{PLAIN}&{signature}") == url_identity(f"{PLAIN}&{signature.replace('1f', '2e')}")
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        (PLAIN, "https://b.example/cat.jpg?v=3"),
-        (PLAIN, "https://b.example/dog.jpg?v=2"),
-        ("https://b.example/cat.jpg?Expires=1", "https://b.example/cat.jpg?Expires=2"),
-        ("https://b.example/c?sig=1f&v=1", "https://b.example/c?sig=1f&v=2"),
-        (
-            "https://b.example/c?x-oss-signature=1&x-oss-process=a",
-            "https://b.example/c?x-oss-signature=1&x-oss-process=b",
-        ),
-    ],
-)
-def test_another_object_is_another_job(one: str, other: str) -> None:
-    """What says which picture is meant stays, and without a signature everything does."""
-    assert url_identity(one) != url_identity(other)
