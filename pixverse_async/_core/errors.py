@@ -18,29 +18,12 @@ import attrs
 
 from .dollars import dollars
 from .frozen import shown
+from .remedies import MAY_BE_CHARGED, after_failure, how_to_fetch
 
 
 def _sentence(text: str) -> str:
     """A foreign sentence without its full stop, for ours follows."""
     return text.rstrip(". ")
-
-
-_MAY_BE_CHARGED = "It may have been charged: look for the request in the console before sending it again."
-_SEND_AGAIN = "Send it again with retry_failed (--retry-failed); the service is reported not to charge failures."
-_AFTER_FAILURE = {
-    "moderation": "Change the prompt or the image; the same job would be refused again.",
-    "image": "Give another image; the same one would be refused again.",
-    "credits": f"Add credit in the console. {_SEND_AGAIN}",
-}
-
-
-def _fetch(request_id: str | None) -> str:
-    """How to get a video that is paid for: a new submit would be paid again."""
-    code, line = ("ID", "ID") if request_id is None else (repr(request_id), request_id)
-    return (
-        "A batch with a journal fetches it when it is run again. By itself: "
-        f"client.attach({code}).save('other.mp4'), or `pixverse-async attach {line} --out other.mp4`."
-    )
 
 
 class PixverseError(Exception):
@@ -141,7 +124,7 @@ class ApiError(PixverseError):
     reason: str
 
     def describe(self) -> str:
-        advice = _MAY_BE_CHARGED if self.may_be_billed else self._advice()
+        advice = MAY_BE_CHARGED if self.may_be_billed else self._advice()
         return f"the service answered {self.status}: {_sentence(self.reason) or 'no reason given'}. {advice}"
 
     def _advice(self) -> str:
@@ -287,7 +270,7 @@ class GenerationError(PixverseError):
     kind: str = "unknown"
 
     def describe(self) -> str:
-        advice = _MAY_BE_CHARGED if self.may_be_billed else _AFTER_FAILURE.get(self.kind, _SEND_AGAIN)
+        advice = MAY_BE_CHARGED if self.may_be_billed else after_failure(self.kind)
         reason = _sentence(self.reason) or "the service gave no reason"
         return f"the generation failed ({self.kind}): {reason}. {advice}"
 
@@ -310,7 +293,7 @@ class DownloadError(PixverseError):
     def describe(self) -> str:
         got = "" if self.expected_bytes is None else f" ({self.received_bytes} of {self.expected_bytes} bytes)"
         problem = f"{_sentence(self.problem)}{got}"
-        return f"the video was made but not saved: {problem}. It is paid for. {_fetch(self.request_id)}"
+        return f"the video was made but not saved: {problem}. It is paid for. {how_to_fetch(self.request_id)}"
 
 
 @attrs.define(eq=False, slots=False, repr=False)
@@ -326,8 +309,8 @@ class DeadlineExceededError(PixverseError, TimeoutError):
 
     def describe(self) -> str:
         return (
-            f"still {self.state} after {self.timeout:g} s. It may finish and be billed. {_fetch(self.request_id)} "
-            "Or wait longer from the start (job_timeout, --job-timeout)."
+            f"still {self.state} after {self.timeout:g} s. It may finish and be billed. "
+            f"{how_to_fetch(self.request_id)} Or wait longer from the start (job_timeout, --job-timeout)."
         )
 
 
@@ -405,7 +388,6 @@ class UnexpectedError(PixverseError):
         advice = "Nothing paid is lost: run it again; please report this."
         if self.may_be_billed:
             # Without a journal to run it again would pay again.
-            advice = (
-                f"{_MAY_BE_CHARGED if self.request_id is None else _fetch(self.request_id)} Please report this."
-            )
+            remedy = MAY_BE_CHARGED if self.request_id is None else how_to_fetch(self.request_id)
+            advice = f"{remedy} Please report this."
         return f"unexpected {_sentence(self.what)}. {advice}"
