@@ -11,8 +11,6 @@ Cancellation leaves the part for the next run, and nothing under the final name.
 
 from __future__ import annotations
 
-import enum
-import errno
 import random
 from collections.abc import Sequence
 from contextlib import aclosing
@@ -27,7 +25,6 @@ from .._core.events import LinkExpired, Saved
 from .._core.frozen import frozen
 from .._core.integrity import Check, Flaw, find_flaw
 from .._core.mp4 import MIN_BOX_BYTES
-from .._core.redaction import redact
 from .._core.transfer import (
     Again,
     Complete,
@@ -46,20 +43,12 @@ from .._core.transfer import (
 from .._core.wire import Reply
 from .body import Body, beginning, read_head
 from .directory import DirectoryPart
+from .obstacles import Obstacle, describe_os, obstacle_of
 from .retries import Retries, Tries
 from .sinks import Part, Sink
 from .threads import in_thread
 from .transport import MediaReply, Transport
 from .wall_clock import utc_now
-
-
-class Obstacle(enum.Enum):
-    """Why the place did not take a video, where something can be done about it."""
-
-    NAME_TAKEN = enum.auto()
-    """Another file has the name: under another one the video can be saved."""
-    NO_ROOM = enum.auto()
-    """The place is full, read-only, failing or gone: it would not take the next video either."""
 
 
 @frozen
@@ -79,14 +68,6 @@ CLOSE_TIMEOUT: Final = 10.0
 """Seconds that a cancelled download may take to close its part."""
 MIN_PROGRESS_BYTES: Final = 64 * 2**10
 """A try that brought less than one minute at the minimum speed counts as fruitless."""
-_FULL: Final = {
-    errno.ENOSPC: "the disk is full (ENOSPC)",
-    errno.EDQUOT: "the disk quota is used up (EDQUOT)",
-    errno.EROFS: "Read-only file system (EROFS)",  # as Linux makes a disk that fails
-    errno.EIO: "the disk fails (EIO)",
-    errno.ESTALE: "the network folder is gone (ESTALE)",
-    errno.ENOTCONN: "the network folder is gone (ENOTCONN)",  # of FUSE, whose server ended
-}
 
 
 async def download(
@@ -110,43 +91,16 @@ async def download(
     try:
         part = await sink.open(name)
     except OSError as problem:
-        return _refused(problem)
+        return Abandoned(problem=describe_os(problem), obstacle=obstacle_of(problem))
     turns = Retries(patience=0.0) if retries is None else retries
     try:
         return await _Download(transport, part, url, duration, rng, limits, turns).run()
     except OSError as problem:
         # The transport raises its own errors, so this one is the disk's.
-        return _refused(problem)
+        return Abandoned(problem=describe_os(problem), obstacle=obstacle_of(problem))
     finally:
         with anyio.move_on_after(CLOSE_TIMEOUT, shield=True):
             await part.aclose()
-
-
-def describe_os(problem: OSError) -> str:
-    """What the operating system refused, in words.
-
-    >>> describe_os(OSError(28, "No space left on device"))
-    'the disk is full (ENOSPC)'
-    """
-    if problem.errno in _FULL:
-        return _FULL[problem.errno]
-    if isinstance(problem, FileExistsError):
-        # The words of another's sink may hold a link of its own.
-        holder = redact(str(problem.filename2 or problem.filename or problem))
-        return f"another file is already at {holder}; it was not replaced"
-    if problem.errno == errno.EBUSY:
-        return redact(f"{problem.strerror}: {problem.filename}")
-    return redact(str(problem)) or type(problem).__name__
-
-
-def _refused(problem: OSError) -> Abandoned:
-    """What the place's refusal means for the download."""
-    obstacle = None
-    if problem.errno in _FULL:
-        obstacle = Obstacle.NO_ROOM
-    elif isinstance(problem, FileExistsError):
-        obstacle = Obstacle.NAME_TAKEN
-    return Abandoned(problem=describe_os(problem), obstacle=obstacle)
 
 
 @attrs.define(eq=False, repr=False)

@@ -17,8 +17,9 @@ from .._core.job import Stage
 from .._core.retry import Seen
 from .._core.wire import Status
 from .calls import answer_to
-from .download import Abandoned, Obstacle, download
+from .download import Abandoned, download
 from .flight import Flight
+from .obstacles import Obstacle
 from .plan import SUFFIX
 from .retries import Retries
 from .run import Run
