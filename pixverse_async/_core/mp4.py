@@ -72,7 +72,8 @@ class BoxWalk:
         self._boxes_left = MAX_BOXES
         self._is_between_boxes = True
         self._broken: str | None = None
-        self._held = bytearray()
+        self._kept = bytearray()
+        """The beginning of a header, no more."""
         self._walk = self._boxes()
         self._want: _Read | _Skip = next(self._walk)
 
@@ -91,16 +92,11 @@ class BoxWalk:
         """What is wrong already, before the end."""
         return self._broken
 
-    @property
-    def held_bytes(self) -> int:
-        """How much of the file it keeps: the beginning of a header, no more."""
-        return len(self._held)
-
     def problem(self, duration: int | None) -> str | None:
         """What is wrong, now that all was fed; None for a whole video of `duration` seconds (None: of any)."""
         if self._broken is not None:
             return self._broken
-        if not self._is_between_boxes or self._held or not self._seen:
+        if not self._is_between_boxes or self._kept or not self._seen:
             return "it ends in the middle of a box"
         missing = [kind.decode() for kind in (b"moov", b"mdat") if kind not in self._seen]
         if missing:
@@ -125,11 +121,11 @@ class BoxWalk:
             if used == want.size_bytes:
                 self._want = self._walk.send(b"")
             return view[used:]
-        used = want.size_bytes - len(self._held)
-        self._held += view[:used]
-        if len(self._held) == want.size_bytes:
-            read = bytes(self._held)
-            self._held.clear()
+        used = want.size_bytes - len(self._kept)
+        self._kept += view[:used]
+        if len(self._kept) == want.size_bytes:
+            read = bytes(self._kept)
+            self._kept.clear()
             self._want = self._walk.send(read)
         return view[used:]
 
