@@ -61,10 +61,12 @@ def claim(
     # Oldest first: an old record can be that of an early submit only, a young one that of any.
     for is_proof in (_is_equal, _is_alike):
         for record in sorted(records, key=_age_order):
-            if record.echo is None or record.request_id in taken or record.request_id in claimed:
+            echo = record.echo
+            if echo is None or record.request_id in taken or record.request_id in claimed:
                 continue
-            rivals = (one for one in by_seed.get(record.echo.seed, ()) if one.key not in found)
-            owner = next((one for one in rivals if is_proof(one, record) and _is_latest(one, record, skew)), None)
+            rivals = (one for one in by_seed.get(echo.seed, ()) if one.key not in found)
+            proven = (one for one in rivals if is_proof(echo, one.started) and _is_latest(one, record, skew))
+            owner = next(proven, None)
             if owner is not None:
                 found[owner.key] = record.request_id
                 taken.add(record.request_id)
@@ -117,26 +119,17 @@ def _reaches_back(records: Sequence[Status], since: float) -> bool:
     return is_newest_first and times[-1] < since
 
 
-def _is_equal(one: Lost, record: Status) -> bool:
-    echo = record.echo
-    return echo is not None and echo.payload_sha256 == one.started.payload_sha256
+def _is_equal(echo: Echo, asked: SubmitStarted) -> bool:
+    return echo.payload_sha256 == asked.payload_sha256
 
 
-def _is_alike(one: Lost, record: Status) -> bool:
-    echo = record.echo
-    return (
-        echo is not None
-        and one.started.is_own_seed
-        and echo.seed == one.started.seed
-        and _agrees(echo, one.started)
-    )
-
-
-def _agrees(echo: Echo, asked: SubmitStarted) -> bool:
+def _is_alike(echo: Echo, asked: SubmitStarted) -> bool:
+    """The seed, which is the same, is nobody else's, and nothing that is echoed contradicts."""
     prompt = echo.prompt
     return (
+        asked.is_own_seed
         # The journal keeps a prompt as `redact` leaves it: shortened, on one line.
-        (prompt is None or asked.prompt in (prompt, redact(prompt)))
+        and (prompt is None or asked.prompt in (prompt, redact(prompt)))
         and echo.duration in (None, asked.duration)
         and echo.quality in (None, asked.quality)
     )
