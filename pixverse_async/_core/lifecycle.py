@@ -142,10 +142,10 @@ def advance(record: JobRecord, event: Event) -> JobRecord:
     state = TABLE[record.state].get(type(event))
     if state is None:
         raise IllegalTransitionError(f"{type(event).__name__} cannot happen to a job in state {record.state}")
-    return attrs.evolve(record, state=state, **lesson(record, event))
+    return attrs.evolve(record, state=state, **changes(record, event))
 
 
-def lesson(record: JobRecord, event: Event) -> dict[str, object]:
+def changes(record: JobRecord, event: Event) -> dict[str, object]:
     """The fields that the event changes, besides the state."""
     match event:
         case SubmitStarted(name=name):

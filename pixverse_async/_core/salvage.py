@@ -20,7 +20,7 @@ import attrs
 from .events import Event, RetryRequested, SubmitInterrupted
 from .frozen import frozen
 from .journal_format import OURS, VERSION, event_of, record_of, unsealed
-from .lifecycle import HELD, NEW_JOB, TABLE, JobRecord, State, lesson
+from .lifecycle import HELD, NEW_JOB, TABLE, JobRecord, State, changes
 from .wire import MODEL
 
 _LEADS_TO: Final = {kind: state for row in TABLE.values() for kind, state in row.items()}
@@ -186,4 +186,4 @@ def _doubted(record: JobRecord) -> JobRecord:
 
 def _forced(record: JobRecord, event: Event) -> JobRecord:
     """`advance` for a history with gaps: the state to which the event leads, from wherever."""
-    return attrs.evolve(record, state=_LEADS_TO[type(event)], **lesson(record, event))
+    return attrs.evolve(record, state=_LEADS_TO[type(event)], **changes(record, event))
