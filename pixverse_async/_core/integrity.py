@@ -84,7 +84,7 @@ class Check:
             self._crc = self._crc32c(data, self._crc)
         self.boxes.feed(data)
 
-    def feed_held(self, data: Bytes) -> None:
+    def feed_earlier(self, data: Bytes) -> None:
         """The same for bytes that an earlier process wrote: between it and this one the power may have been cut."""
         self.has_hole = self.has_hole or _HOLE in bytes(data)
         self.feed(data)

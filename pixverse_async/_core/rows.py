@@ -68,7 +68,7 @@ def _row_problem(fields: Mapping[str, object]) -> InvalidJobError | None:
 def unchecked_job(fields: Mapping[str, object]) -> Job:
     """A job that holds the fields as they are, and is only there to be shown; empty where no image or prompt is."""
     job = Job.__new__(Job)
-    held = {**attrs.asdict(Job("any", "any"), recurse=False), "image": "", "prompt": "", **fields}
+    values = {**attrs.asdict(Job("any", "any"), recurse=False), "image": "", "prompt": "", **fields}
     for field in attrs.fields(Job):
-        object.__setattr__(job, field.name, held[field.name])
+        object.__setattr__(job, field.name, values[field.name])
     return job

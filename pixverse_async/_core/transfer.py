@@ -2,7 +2,7 @@
 
 Storage is a public bucket: it serves whole files and ranges, names hashes of what it serves, and breaks off.
 `request_headers` says what to ask for, `judge` what the answer is worth, `MinimumSpeed` when a trickle is no
-transfer.  Bytes of two versions never meet in one file: a range is taken only from the version that the held
+transfer.  Bytes of two versions never meet in one file: a range is taken only from the version that the received
 bytes came from, told by a strong ETag or by the generation that Google's storage counts; everything else
 starts over.
 
@@ -59,7 +59,7 @@ class DownloadLimits:
 
 
 @frozen
-class Held:
+class Received:
     """What is on the disk already: the first bytes, and the version of the object that they are of."""
 
     received_bytes: int = 0
@@ -74,7 +74,7 @@ class Held:
 
 @frozen
 class Take:
-    """Take the body: it holds the file from byte `offset` on; at 0, forget what was held."""
+    """Take the body: it holds the file from byte `offset` on; at 0, forget what was received."""
 
     offset: int
     expected_bytes: int | None = None
@@ -86,12 +86,12 @@ class Take:
 
 @frozen
 class Complete:
-    """Nothing is left to fetch: all bytes are held."""
+    """Nothing is left to fetch: all bytes were received."""
 
 
 @frozen
 class StartOver:
-    """What is held is of no use for this object; ask for all of it."""
+    """What was received is of no use for this object; ask for all of it."""
 
     why: str
 
@@ -120,26 +120,26 @@ class GiveUp:
 Verdict: TypeAlias = Take | Complete | StartOver | Expired | Again | GiveUp
 
 
-def request_headers(held: Held) -> dict[str, str]:
-    """What to send, besides nothing: the rest of the version that is held, or all of the file.
+def request_headers(received: Received) -> dict[str, str]:
+    """What to send, besides nothing: the rest of the version that was received, or all of the file.
 
-    >>> request_headers(Held(received_bytes=7, validator='"1f"'))
+    >>> request_headers(Received(received_bytes=7, validator='"1f"'))
     {'Range': 'bytes=7-', 'If-Range': '"1f"'}
     """
-    if not held.is_resumable or held.validator is None:
+    if not received.is_resumable or received.validator is None:
         return {}
-    span = {"Range": f"bytes={held.received_bytes}-"}
+    span = {"Range": f"bytes={received.received_bytes}-"}
     # If-Range takes no generation; the generation of the answer is compared instead.
-    return span | {"If-Range": held.validator} if held.validator.startswith('"') else span
+    return span | {"If-Range": received.validator} if received.validator.startswith('"') else span
 
 
-def judge(reply: Reply, held: Held, limits: DownloadLimits, now_utc: float) -> Verdict:
+def judge(reply: Reply, received: Received, limits: DownloadLimits, now_utc: float) -> Verdict:
     """What to do with an answer. `reply.body` holds only the head of an error's body, and nothing of a file."""
     match reply.status:
         case 200 | 206:
-            return _judge_file(reply, held, limits)
+            return _judge_file(reply, received, limits)
         case 416:
-            return _judge_unsatisfiable(reply.headers, held)
+            return _judge_unsatisfiable(reply.headers, received)
         case 412:
             return StartOver(why="the file at the link changed")
         case status if status in _EXPIRED or (status == 400 and _says_expired(reply.body)):
@@ -150,12 +150,12 @@ def judge(reply: Reply, held: Held, limits: DownloadLimits, now_utc: float) -> V
             return GiveUp(why=_describe(reply))
 
 
-def _judge_file(reply: Reply, held: Held, limits: DownloadLimits) -> Verdict:
+def _judge_file(reply: Reply, received: Received, limits: DownloadLimits) -> Verdict:
     headers = reply.headers
     encoding = headers.get("content-encoding", "").lower()
     if _PACKINGS.intersection(map(str.strip, encoding.split(","))):
         return GiveUp(why=f"storage sent it compressed ({redact(encoding, 30)}), which a video is not")
-    take = _judge_range(headers, held) if reply.status == 206 else _judge_whole(headers)
+    take = _judge_range(headers, received) if reply.status == 206 else _judge_whole(headers)
     if isinstance(take, Take) and (take.expected_bytes or 0) > limits.max_bytes:
         return GiveUp(why=f"it has {take.expected_bytes} bytes, more than the limit of {limits.max_bytes}")
     return take
@@ -177,37 +177,37 @@ def _is_unpacked(headers: Mapping[str, str]) -> bool:
     return headers.get("x-goog-stored-content-encoding", "identity").strip().lower() in _PACKINGS
 
 
-def _judge_range(headers: Mapping[str, str], held: Held) -> Take | StartOver:
+def _judge_range(headers: Mapping[str, str], received: Received) -> Take | StartOver:
     span = _CONTENT_RANGE.fullmatch(headers.get("content-range", "").strip())
-    if span is None or span[1] is None or int(span[1]) != held.received_bytes:
+    if span is None or span[1] is None or int(span[1]) != received.received_bytes:
         return StartOver(why="storage sent another range than the one asked for")
-    if not held.is_resumable or not _is_same_version(headers, held):
+    if not received.is_resumable or not _is_same_version(headers, received):
         return StartOver(why="the file at the link changed")
     total = None if span[3] == "*" else int(span[3])
     if int(span[2]) < int(span[1]) or (total is not None and int(span[2]) >= total):
         return StartOver(why="storage sent a range that cannot be")
     return Take(
-        offset=held.received_bytes,
+        offset=received.received_bytes,
         expected_bytes=total,
-        validator=held.validator,
+        validator=received.validator,
         hashes=read_hashes(headers),
     )
 
 
-def _is_same_version(headers: Mapping[str, str], held: Held) -> bool:
-    if held.validator is None:
+def _is_same_version(headers: Mapping[str, str], received: Received) -> bool:
+    if received.validator is None:
         return False
-    if held.validator.startswith('"'):
+    if received.validator.startswith('"'):
         # A 206 must repeat the ETag (RFC 9110, 15.3.7); one that does not has at least honoured If-Range.
-        return headers.get("etag", held.validator).strip() == held.validator
-    return headers.get("x-goog-generation", "").strip() == held.validator
+        return headers.get("etag", received.validator).strip() == received.validator
+    return headers.get("x-goog-generation", "").strip() == received.validator
 
 
-def _judge_unsatisfiable(headers: Mapping[str, str], held: Held) -> Verdict:
+def _judge_unsatisfiable(headers: Mapping[str, str], received: Received) -> Verdict:
     span = _CONTENT_RANGE.fullmatch(headers.get("content-range", "").strip())
-    if held.is_resumable and span is not None and span[3] == str(held.received_bytes):
+    if received.is_resumable and span is not None and span[3] == str(received.received_bytes):
         return Complete()
-    return StartOver(why="what was held is longer than the file at the link")
+    return StartOver(why="what was received is longer than the file at the link")
 
 
 def read_validator(headers: Mapping[str, str]) -> str | None:

@@ -31,7 +31,7 @@ from .._core.transfer import (
     DownloadLimits,
     Expired,
     GiveUp,
-    Held,
+    Received,
     StartOver,
     Take,
     Verdict,
@@ -147,13 +147,13 @@ class _Download:
         return retry.backoff(fruitless, u, base=self._limits.first_pause, ceiling=self._limits.max_pause)
 
     async def _attempt(self) -> DownloadEnd | Again | GiveUp:
-        held = Held(received_bytes=self._part.received_bytes, validator=self._part.validator)
+        received = Received(received_bytes=self._part.received_bytes, validator=self._part.validator)
         try:
-            async with self._transport.fetch(self._url, request_headers(held)) as media:
+            async with self._transport.fetch(self._url, request_headers(received)) as media:
                 is_file = media.status in (200, 206)
                 body = b"" if is_file else await read_head(media)
                 reply = Reply(status=media.status, headers=media.headers, body=body)
-                verdict = judge(reply, held, self._limits, utc_now())
+                verdict = judge(reply, received, self._limits, utc_now())
                 stop = await self._follow(verdict, media)
         except TransportError as problem:
             return Again(why=problem.what, is_away=True)
@@ -198,7 +198,7 @@ class _Download:
     async def _recheck(self, fresh: Check) -> Check:
         """The check of what the part holds; bytes of an earlier process are read for it."""
         if self._check is None:
-            await self._part.replay(fresh.feed_held)
+            await self._part.replay(fresh.feed_earlier)
             self._check = fresh
         return self._check
 

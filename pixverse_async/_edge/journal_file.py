@@ -60,7 +60,7 @@ class JournalFile:
     path: Path
     _fd: int
     _size: int
-    _held: ExitStack
+    _stack: ExitStack
     _place: Path = attrs.field(init=False)
     """Where it is, whatever directory the program changes to."""
 
@@ -81,7 +81,7 @@ class JournalFile:
 
     def close(self) -> None:
         """Sync and unlock; unlocked even if the sync raises `OSError`."""
-        with self._held:
+        with self._stack:
             _sync(self._fd)
 
     def _check_in_place(self) -> None:
@@ -106,15 +106,15 @@ def open_journal(path: Path) -> tuple[JournalFile, Replay]:
     *Raises* `JournalError` when another process holds it, the system refuses, or it is damaged.
     """
     try:
-        with ExitStack() as held:
+        with ExitStack() as stack:
             path.parent.mkdir(parents=True, exist_ok=True)
             if (warning := network_warning(path.parent)) is not None:
                 folder_logger.warning(warning)
-            held.callback(release, _lock(path.with_name(f"{path.name}.lock")))
+            stack.callback(release, _lock(path.with_name(f"{path.name}.lock")))
             replay = _prepare(path)
             fd = os.open(path, _FLAGS | os.O_APPEND, _OWNER_ONLY)
-            held.callback(os.close, fd)
-            return JournalFile(path, fd, os.fstat(fd).st_size, held.pop_all()), replay
+            stack.callback(os.close, fd)
+            return JournalFile(path, fd, os.fstat(fd).st_size, stack.pop_all()), replay
     except OSError as problem:
         what = f"it cannot be used ({problem.strerror or problem})"
         remedy = "Nothing was sent. See to the folder, or give journal= another path."
@@ -122,9 +122,9 @@ def open_journal(path: Path) -> tuple[JournalFile, Replay]:
 
 
 def _prepare(path: Path) -> Replay:
-    with ExitStack() as held:
+    with ExitStack() as stack:
         fd = os.open(path, _FLAGS | os.O_APPEND, _OWNER_ONLY)
-        held.callback(os.close, fd)
+        stack.callback(os.close, fd)
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             raise OSError(errno.EINVAL, "not a regular file")
         data = io.FileIO(fd, closefd=False).readall()
@@ -157,8 +157,8 @@ def repair_file(path: Path) -> Repaired:
     from .._core.salvage import salvage  # a damaged journal alone needs it
 
     try:
-        with ExitStack() as held:
-            held.callback(release, _lock(path.with_name(f"{path.name}.lock")))
+        with ExitStack() as stack:
+            stack.callback(release, _lock(path.with_name(f"{path.name}.lock")))
             data = path.read_bytes()
             found = salvage(data)
             if found is None:
@@ -178,8 +178,8 @@ def repair_file(path: Path) -> Repaired:
 def forget_accounts(path: Path) -> int:
     """Write the journal anew without the accounts of its jobs; of how many. *Raises* `JournalError`."""
     file, replay = open_journal(path)
-    with ExitStack() as held:
-        held.callback(file.close)
+    with ExitStack() as stack:
+        stack.callback(file.close)
         records = {key: without_account(record) for key, record in replay.records.items()}
         known = sum(record is not replay.records[key] for key, record in records.items())
         if known:
@@ -243,9 +243,9 @@ def _move(draft: Path, path: Path) -> None:
 
 
 def _write_new(path: Path, data: bytes) -> None:
-    with ExitStack() as held:
+    with ExitStack() as stack:
         fd = os.open(path, _FLAGS | os.O_EXCL, _OWNER_ONLY)
-        held.callback(os.close, fd)
+        stack.callback(os.close, fd)
         _write_all(fd, data)
         _sync(fd)
 
@@ -272,18 +272,18 @@ def _sync_folders(path: Path) -> None:
 
 
 def _lock(path: Path) -> int:
-    with ExitStack() as held:
+    with ExitStack() as stack:
         fd = os.open(path, _FLAGS, _OWNER_ONLY)
-        held.callback(os.close, fd)
+        stack.callback(os.close, fd)
         if not try_lock(fd):
-            raise _held_by_another(path, os.read(fd, 4096))
+            raise _locked_by_another(path, os.read(fd, 4096))
         os.ftruncate(fd, 0)
         _write_all(fd, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode() + b"\n")
-        held.pop_all()
+        stack.pop_all()
         return fd
 
 
-def _held_by_another(path: Path, note: bytes) -> JournalError:
+def _locked_by_another(path: Path, note: bytes) -> JournalError:
     try:
         holder = json.loads(note)
         who = f"process {holder['pid']} on {holder['host']}"

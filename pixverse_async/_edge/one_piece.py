@@ -21,8 +21,8 @@ class OnePieceSink:
     already, it counts as stored; if one of other content is, `put` raises `FileExistsError` and replaces nothing.
     `exists(name)`: is there a video of that name? `find(place, size_bytes, sha256)`: the place, if what `put` stored
     there is still there and unchanged (`sha256` may be None: not known); else None.
-    Each of them may raise `OSError`: the place cannot be used now. At most `max_downloads` videos are held at once;
-    one that is cut off is fetched from its beginning by the next process.
+    Each of them may raise `OSError`: the place cannot be used now. At most `max_downloads` videos are in memory at
+    once; one that is cut off is fetched from its beginning by the next process.
 
     >>> kept: dict[str, bytes] = {}
     >>> async def put(name: str, data: bytes, sha256: str) -> str:
@@ -67,35 +67,35 @@ class MemoryPart:
     _name: str
     _put: Put
     validator: str | None = attrs.field(default=None, init=False)
-    _held: bytearray = attrs.field(factory=bytearray, init=False)
+    _received: bytearray = attrs.field(factory=bytearray, init=False)
 
     @property
     def received_bytes(self) -> int:
         """How many bytes it holds."""
-        return len(self._held)
+        return len(self._received)
 
     async def restart(self, validator: str | None) -> None:
         """Forget all bytes; those that follow are of the version that `validator` names."""
-        self._held.clear()
+        self._received.clear()
         self.validator = validator
 
     async def write(self, pieces: Sequence[bytes]) -> None:
         """Append the pieces."""
         for piece in pieces:
-            self._held += piece
+            self._received += piece
 
     async def replay(self, feed: Callable[[Bytes], None]) -> None:
-        """Call `feed`, on a worker thread, with the bytes that are held."""
-        await asyncio.to_thread(feed, bytes(self._held))
+        """Call `feed`, on a worker thread, with the bytes that were received."""
+        await asyncio.to_thread(feed, bytes(self._received))
 
     async def commit(self, size_bytes: int, sha256: str) -> str:
         """Have the video stored."""
-        return await self._put(self._name, bytes(self._held), sha256)
+        return await self._put(self._name, bytes(self._received), sha256)
 
     async def discard(self) -> None:
         """Forget the bytes."""
-        self._held.clear()
+        self._received.clear()
 
     async def aclose(self) -> None:
         """Forget the bytes: no other process can take them up."""
-        self._held.clear()
+        self._received.clear()

@@ -61,9 +61,9 @@ async def each(jobs: Jobs | Iterable[OnRecord]) -> AsyncGenerator[Item]:
     """The jobs of either kind of iterable, pulled one by one; an async generator is closed with this one."""
     is_empty = True
     if isinstance(jobs, AsyncIterable):
-        async with AsyncExitStack() as held:
+        async with AsyncExitStack() as stack:
             if isinstance(jobs, AsyncGenerator):
-                held.push_async_callback(jobs.aclose)
+                stack.push_async_callback(jobs.aclose)
             async for job in jobs:
                 is_empty = False
                 yield job

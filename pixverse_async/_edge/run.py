@@ -86,8 +86,8 @@ class Run:
         self.backlog = Backlog(self.limits.max_downloads)
         self.now = asyncio.get_running_loop().time
         records = [record for record in self.log.records.values() if not self._is_foreign(record)]
-        held = {record.request_id for record in records if record.request_id is not None}
-        self.request_ids = held.union(*(record.past_ids for record in records if record.past_ids))
+        ours = {record.request_id for record in records if record.request_id is not None}
+        self.request_ids = ours.union(*(record.past_ids for record in records if record.past_ids))
 
     def _is_foreign(self, record: JobRecord) -> bool:
         return self.accounts is not None and self.accounts.is_foreign(record)

@@ -53,7 +53,7 @@ class Part(Protocol):
         ...
 
     async def replay(self, feed: Callable[[Bytes], None]) -> None:
-        """Call `feed`, on a worker thread, with the bytes that are held, in order."""
+        """Call `feed`, on a worker thread, with the bytes that were received, in order."""
         ...
 
     async def commit(self, size_bytes: int, sha256: str) -> str:

@@ -15,8 +15,8 @@ from pixverse_async._core.transfer import (
     DownloadLimits,
     Expired,
     GiveUp,
-    Held,
     MinimumSpeed,
+    Received,
     StartOver,
     Take,
     Verdict,
@@ -30,33 +30,33 @@ from pixverse_async._core.transfer import (
 from pixverse_async._core.wire import Reply
 
 LIMITS = DownloadLimits()
-HELD = Held(received_bytes=70, validator='"v1"')
-BY_GENERATION = Held(received_bytes=70, validator="1700000000000001")
+RECEIVED = Received(received_bytes=70, validator='"v1"')
+BY_GENERATION = Received(received_bytes=70, validator="1700000000000001")
 
 
-def verdict(status: int, held: Held = HELD, body: bytes = b"", **headers: str) -> Verdict:
+def verdict(status: int, received: Received = RECEIVED, body: bytes = b"", **headers: str) -> Verdict:
     """The judgement of an answer; an underscore in a header's name is a hyphen."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return judge(Reply(status=status, headers=named, body=body), held, LIMITS, now_utc=0.0)
+    return judge(Reply(status=status, headers=named, body=body), received, LIMITS, now_utc=0.0)
 
 
 @pytest.mark.parametrize(
-    ("held", "headers"),
+    ("received", "headers"),
     [
-        (Held(), {}),
-        (Held(received_bytes=70), {}),
-        (Held(validator='"v1"'), {}),
-        (HELD, {"Range": "bytes=70-", "If-Range": '"v1"'}),
+        (Received(), {}),
+        (Received(received_bytes=70), {}),
+        (Received(validator='"v1"'), {}),
+        (RECEIVED, {"Range": "bytes=70-", "If-Range": '"v1"'}),
         (BY_GENERATION, {"Range": "bytes=70-"}),
     ],
 )
-def test_a_range_is_asked_only_of_a_known_version(held: Held, headers: Mapping[str, str]) -> None:
+def test_a_range_is_asked_only_of_a_known_version(received: Received, headers: Mapping[str, str]) -> None:
     """Bytes of an unknown version are not added to, and nothing else is ever sent."""
-    assert headers == request_headers(held)
+    assert headers == request_headers(received)
 
 
 def test_a_whole_answer_is_taken_from_its_first_byte() -> None:
-    """Length, version and hashes are those of the headers, whatever was held."""
+    """Length, version and hashes are those of the headers, whatever was received."""
     taken = verdict(200, content_length="100", etag='"v2"', x_goog_hash="md5=XUFAKrxLKna5cZ2REBfFkg==")
     md5 = bytes.fromhex("5d41402abc4b2a76b9719d911017c592")
     assert taken == Take(offset=0, expected_bytes=100, validator='"v2"', hashes={"md5": md5})
@@ -87,7 +87,7 @@ def test_a_range_is_taken_from_where_it_was_asked() -> None:
 )
 def test_a_range_that_does_not_fit_starts_over(headers: Mapping[str, str]) -> None:
     """No byte is added from another place, or from another version."""
-    assert isinstance(verdict(206, HELD, b"", **headers), StartOver)
+    assert isinstance(verdict(206, RECEIVED, b"", **headers), StartOver)
 
 
 def test_a_range_of_another_generation_starts_over() -> None:
@@ -99,11 +99,11 @@ def test_a_range_of_another_generation_starts_over() -> None:
 
 def test_a_range_that_nobody_asked_for_starts_over() -> None:
     """A 206 to a request without a range is not a file."""
-    assert isinstance(verdict(206, Held(), content_range="bytes 0-99/100"), StartOver)
+    assert isinstance(verdict(206, Received(), content_range="bytes 0-99/100"), StartOver)
 
 
 def test_nothing_left_means_complete() -> None:
-    """A 416 is the end only when the file is as long as what is held."""
+    """A 416 is the end only when the file is as long as what was received."""
     assert verdict(416, content_range="bytes */70") == Complete()
     assert isinstance(verdict(416, content_range="bytes */60"), StartOver)
     assert isinstance(verdict(416), StartOver)
@@ -183,26 +183,26 @@ def test_a_file_above_the_limit_is_refused_by_its_length() -> None:
 @example(503, {"retry-after": "0\x1f"}, b"")  # a space to `\s`, and none to `float`
 def test_every_answer_has_a_verdict(status: int, headers: dict[str, str], body: bytes) -> None:
     """Nothing that a host sends raises."""
-    judge(Reply(status=status, headers=headers, body=body), HELD, LIMITS, now_utc=0.0)
+    judge(Reply(status=status, headers=headers, body=body), RECEIVED, LIMITS, now_utc=0.0)
 
 
 @given(st.data())
 def test_any_breaks_and_any_answers_give_the_same_file(draw: st.DataObject) -> None:
     """However often bodies break off, ranges are ignored and versions change, no file is mixed of two."""
     versions = {'"a"': bytes(range(40)), '"b"': bytes(range(100, 160))}
-    held, have, etag = Held(), b"", '"a"'
+    received, have, etag = Received(), b"", '"a"'
     for _ in range(12):
         etag = draw.draw(st.sampled_from(sorted(versions)))
-        reply, body = _serve(versions[etag], etag, request_headers(held), draw.draw(st.booleans()))
-        match judge(reply, held, LIMITS, now_utc=0.0):
+        reply, body = _serve(versions[etag], etag, request_headers(received), draw.draw(st.booleans()))
+        match judge(reply, received, LIMITS, now_utc=0.0):
             case Take(offset=offset, validator=validator):
                 have = have[:offset] + body[: draw.draw(st.integers(0, len(body)))]
-                held = Held(received_bytes=len(have), validator=validator)
+                received = Received(received_bytes=len(have), validator=validator)
             case Complete():
-                assert have == versions[held.validator or ""]
+                assert have == versions[received.validator or ""]
             case _:
-                held, have = Held(), b""
-        assert versions[held.validator][: len(have)] == have if held.validator else have == b""
+                received, have = Received(), b""
+        assert versions[received.validator][: len(have)] == have if received.validator else have == b""
 
 
 def _serve(data: bytes, etag: str, asked: Mapping[str, str], ignores_range: bool) -> tuple[Reply, bytes]:

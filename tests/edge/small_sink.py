@@ -43,34 +43,34 @@ class SmallPart:
     _sink: SmallSink
     _name: str
     validator: str | None = None
-    _held: bytearray = attrs.field(factory=bytearray)
+    _received: bytearray = attrs.field(factory=bytearray)
 
     @property
     def received_bytes(self) -> int:
-        return len(self._held)
+        return len(self._received)
 
     async def restart(self, validator: str | None) -> None:
-        self._held.clear()
+        self._received.clear()
         self.validator = validator
 
     async def write(self, pieces: Sequence[bytes]) -> None:
         data = b"".join(pieces)
-        if len(self._held) + len(data) > self._sink.room:
+        if len(self._received) + len(data) > self._sink.room:
             raise self._sink.refusal
-        self._held += data[: len(data) // 2]
+        self._received += data[: len(data) // 2]
         await anyio.sleep(self._sink.delay)
-        self._held += data[len(data) // 2 :]
+        self._received += data[len(data) // 2 :]
 
     async def replay(self, feed: Callable[[Bytes], None]) -> None:
-        feed(bytes(self._held))
+        feed(bytes(self._received))
 
     async def commit(self, size_bytes: int, sha256: str) -> str:
-        self._sink.files[self._name] = bytes(self._held)
+        self._sink.files[self._name] = bytes(self._received)
         return f"small:{self._name}"
 
     async def discard(self) -> None:
-        self._held.clear()
+        self._received.clear()
 
     async def aclose(self) -> None:
         self._sink.open_parts -= 1
-        self._sink.sizes_at_close.append(len(self._held))
+        self._sink.sizes_at_close.append(len(self._received))
