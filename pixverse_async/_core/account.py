@@ -2,7 +2,7 @@
 
 A request id, and the list in which a lost submit is looked for, mean something in one account only.  Looked for in
 another one, what is paid is "not there", and would be bought again.  So each submit goes on record with the account
-that sent it, and `accounts` finds those of another account before a run asks or sends anything.
+that sent it, and `journal_accounts` finds those of another account before a run asks or sends anything.
 
 The base and the organisation are written as they are: both are addresses, no secrets.  The key is one, so of it there
 are four bytes of a keyed hash under a salt that is drawn at random: enough to notice another key, except once

@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias, cast
 
 from .mp4 import BoxWalk, Bytes
-from .transfer import Again, GiveUp, StartOver
+from .transfer import GiveUp, StartOver, TryAgain
 
 Crc: TypeAlias = "Callable[[Bytes, int], int]"
-Flaw: TypeAlias = Again | StartOver | GiveUp
+Flaw: TypeAlias = TryAgain | StartOver | GiveUp
 """Why the bytes are not the video, and what to do: ask for the rest, for all, or for nothing more."""
 _HOLE: Final = bytes(512)
 """A sector of what a power cut leaves in a file of the right length, where pages had not reached the disk. In H.264 and
@@ -112,7 +112,7 @@ def find_flaw(
     service; None when unknown. `is_versioned`: the version of the bytes is known, so that the rest can be asked for.
     """
     if expected_bytes is not None and check.received_bytes < expected_bytes:
-        return Again(why="the transfer broke off")
+        return TryAgain(why="the transfer broke off")
     if expected_bytes is not None and check.received_bytes > expected_bytes:
         return StartOver(why="more bytes came than the file has")
     wrong = check.wrong_hash()
@@ -131,4 +131,4 @@ def find_flaw(
     why = f"what came is not the whole video: {problem}"
     # Without a length, a body that breaks off looks like one that ends.
     is_cut = expected_bytes is None and check.boxes.early_problem is None
-    return Again(why=why) if is_cut and is_versioned else StartOver(why=why)
+    return TryAgain(why=why) if is_cut and is_versioned else StartOver(why=why)

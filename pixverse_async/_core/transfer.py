@@ -102,7 +102,7 @@ class Expired:
 
 
 @frozen
-class Again:
+class TryAgain:
     """Not now. `wait`: seconds that storage asked for. `is_away`: what failed is storage, and not this video."""
 
     why: str
@@ -117,7 +117,7 @@ class GiveUp:
     why: str
 
 
-Verdict: TypeAlias = Take | Complete | StartOver | Expired | Again | GiveUp
+Verdict: TypeAlias = Take | Complete | StartOver | Expired | TryAgain | GiveUp
 
 
 def request_headers(received: Received) -> dict[str, str]:
@@ -145,7 +145,7 @@ def judge(reply: Reply, received: Received, limits: DownloadLimits, now_utc: flo
         case status if status in _EXPIRED or (status == 400 and _says_expired(reply.body)):
             return Expired()
         case status if status >= 500 or status in _TRANSIENT:
-            return Again(why=_describe(reply), wait=retry.retry_after(reply, now_utc), is_away=True)
+            return TryAgain(why=_describe(reply), wait=retry.retry_after(reply, now_utc), is_away=True)
         case _:
             return GiveUp(why=_describe(reply))
 

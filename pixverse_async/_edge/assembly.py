@@ -13,9 +13,9 @@ from pathlib import Path
 
 import anyio
 
-from .._core.accounts import Accounts, accounts_of, refusal
 from .._core.config import Endpoint
 from .._core.errors import StoppedError
+from .._core.journal_accounts import Accounts, accounts_of, refusal
 from .._core.outcome import Outcome
 from .batch import Batch
 from .directory import DirectorySink

@@ -24,10 +24,10 @@ import anyio
 import attrs
 
 from .._core import retry, wire
-from .._core.accounts import Accounts
 from .._core.budget import open_budget
 from .._core.errors import PixverseError, UnexpectedError
 from .._core.job import Stage
+from .._core.journal_accounts import Accounts
 from .._core.lifecycle import AT_STAKE, State
 from .._core.outcome import Outcome
 from .._core.replies import is_known

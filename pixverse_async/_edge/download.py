@@ -26,7 +26,6 @@ from .._core.frozen import frozen
 from .._core.integrity import Check, Flaw, find_flaw
 from .._core.mp4 import MIN_BOX_BYTES
 from .._core.transfer import (
-    Again,
     Complete,
     DownloadLimits,
     Expired,
@@ -34,6 +33,7 @@ from .._core.transfer import (
     Received,
     StartOver,
     Take,
+    TryAgain,
     Verdict,
     is_page,
     judge,
@@ -146,7 +146,7 @@ class _Download:
             return asked * (1 + 0.1 * u)
         return retry.backoff(fruitless, u, base=self._limits.first_pause, ceiling=self._limits.max_pause)
 
-    async def _attempt(self) -> DownloadEnd | Again | GiveUp:
+    async def _attempt(self) -> DownloadEnd | TryAgain | GiveUp:
         received = Received(received_bytes=self._part.received_bytes, validator=self._part.validator)
         try:
             async with self._transport.fetch(self._url, request_headers(received)) as media:
@@ -156,12 +156,12 @@ class _Download:
                 verdict = judge(reply, received, self._limits, utc_now())
                 stop = await self._follow(verdict, media)
         except TransportError as problem:
-            return Again(why=problem.what, is_away=True)
+            return TryAgain(why=problem.what, is_away=True)
         except DownloadError as problem:
             return GiveUp(why=problem.problem)
         return await self._finish() if stop is None else stop
 
-    async def _follow(self, verdict: Verdict, media: MediaReply) -> DownloadEnd | Again | GiveUp | None:
+    async def _follow(self, verdict: Verdict, media: MediaReply) -> DownloadEnd | TryAgain | GiveUp | None:
         """Do what the verdict says; None when the whole file should now be in the part."""
         match verdict:
             case Take():
@@ -174,10 +174,10 @@ class _Download:
                 return await self._start_over(why)
             case Expired():
                 return LinkExpired()
-            case Again() | GiveUp():
+            case TryAgain() | GiveUp():
                 return verdict
 
-    async def _take(self, take: Take, media: MediaReply) -> Saved | Again | GiveUp | None:
+    async def _take(self, take: Take, media: MediaReply) -> Saved | TryAgain | GiveUp | None:
         if take.offset == 0 or take.expected_bytes is not None:
             # A range may come without the whole length; that of the version it belongs to is known from before.
             self._expected_bytes = take.expected_bytes
@@ -189,7 +189,7 @@ class _Download:
                 # The bytes go before what they are called: an object may have been given any type.
                 if head[4:8] != b"ftyp" and (len(head) >= MIN_BOX_BYTES or is_page(media.headers)):
                     what = "a page instead of" if is_page(media.headers) else "something else than"
-                    return Again(why=f"storage sent {what} a video: {quote_head(head)}")
+                    return TryAgain(why=f"storage sent {what} a video: {quote_head(head)}")
                 await self._part.restart(take.validator)
                 self._check = Check(take.hashes)
             check = await self._recheck(Check(take.hashes))
@@ -202,7 +202,7 @@ class _Download:
             self._check = fresh
         return self._check
 
-    async def _pump(self, body: Body, pieces: Sequence[bytes], check: Check) -> Saved | Again | GiveUp | None:
+    async def _pump(self, body: Body, pieces: Sequence[bytes], check: Check) -> Saved | TryAgain | GiveUp | None:
         while pieces:
             if self._part.received_bytes + sum(map(len, pieces)) > self._limits.max_bytes:
                 await self._start_over("")
@@ -213,11 +213,11 @@ class _Download:
             if check.boxes.early_problem is not None:
                 return await self._start_over(f"what came is no MP4: {check.boxes.early_problem}")
             pieces = await body.aggregate()
-        return None if body.problem is None else Again(why=body.problem)
+        return None if body.problem is None else TryAgain(why=body.problem)
 
     async def _store_last(
         self, part: DirectoryPart, pieces: Sequence[bytes], check: Check
-    ) -> Saved | Again | GiveUp:
+    ) -> Saved | TryAgain | GiveUp:
         # Not cancelled between the file's appearance and the event that tells of it.
         flaw: Flaw | None = None
         with anyio.CancelScope(shield=True):
@@ -237,12 +237,12 @@ class _Download:
                 await self._part.write(pieces)
         self._best_bytes = max(self._best_bytes, self._part.received_bytes)
 
-    async def _start_over(self, why: str) -> Again:
+    async def _start_over(self, why: str) -> TryAgain:
         await self._part.restart(None)
         self._check = None
-        return Again(why=why)
+        return TryAgain(why=why)
 
-    async def _finish(self) -> Saved | Again | GiveUp:
+    async def _finish(self) -> Saved | TryAgain | GiveUp:
         """Judge the whole file, and publish it."""
         check = self._check
         assert check is not None
@@ -261,9 +261,9 @@ class _Download:
             place = await self._part.commit(size_bytes, sha256)
         return Saved(path=place, size_bytes=size_bytes, sha256=sha256)
 
-    async def _mend(self, flaw: Flaw) -> Again | GiveUp:
+    async def _mend(self, flaw: Flaw) -> TryAgain | GiveUp:
         match flaw:
-            case Again():
+            case TryAgain():
                 return flaw
             case StartOver(why=why):
                 return await self._start_over(why)

@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from .._core.accounts import without_account
 from .._core.errors import JournalError
 from .._core.frozen import frozen
+from .._core.journal_accounts import without_account
 from .._core.journal_format import Replay, compacted, header_line, read_journal
 from .folder import sync_folder
 from .locks import release, try_lock

@@ -19,7 +19,6 @@ from typing import TypedDict
 import anyio
 import attrs
 
-from .._core.accounts import Accounts
 from .._core.breaker import Breaker
 from .._core.budget import Budget
 from .._core.errors import (
@@ -34,6 +33,7 @@ from .._core.errors import (
 )
 from .._core.events import Event, Reconciled, Saved, SubmitAccepted, SubmitStarted
 from .._core.job import Job
+from .._core.journal_accounts import Accounts
 from .._core.lifecycle import JobRecord, State, advance
 from .._core.names import url_scheme
 from .._core.outcome import Failed, Outcome, Pending, Succeeded, Timings, Unknown

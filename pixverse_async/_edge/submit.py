@@ -15,10 +15,10 @@ from decimal import Decimal
 import anyio
 
 from .._core import retry, wire
-from .._core.accounts import Accounts
 from .._core.errors import ConfigError, StoppedError, TransportError
 from .._core.events import SubmitAccepted, SubmitDeferred, SubmitInterrupted, SubmitRejected, SubmitStarted
 from .._core.job import MAX_SEED, image_words
+from .._core.journal_accounts import Accounts
 from .._core.lifecycle import State
 from .._core.price import price_usd
 from .._core.retry import Accepted, Ambiguous, Deferred, Rejected, SubmitVerdict

@@ -8,10 +8,10 @@ import attrs
 import pytest
 
 from pixverse_async._core.account import Account, account, changed_settings
-from pixverse_async._core.accounts import accounts_of, refusal, without_account
 from pixverse_async._core.config import Endpoint
 from pixverse_async._core.errors import JournalError
 from pixverse_async._core.events import SubmitAccepted
+from pixverse_async._core.journal_accounts import accounts_of, refusal, without_account
 from pixverse_async._core.journal_format import compacted, event_line, header_line, read_journal
 from pixverse_async._core.lifecycle import NEW_JOB, UNFINISHED, JobRecord, State
 from tests.submits import STARTED, started

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pixverse_async._core.integrity import Check, Flaw, find_crc32c, find_flaw
 from pixverse_async._core.mp4 import Bytes
-from pixverse_async._core.transfer import Again, GiveUp, StartOver
+from pixverse_async._core.transfer import GiveUp, StartOver, TryAgain
 from tests.mp4_files import box, mvhd, video
 
 DATA = video(500)
@@ -86,13 +86,13 @@ def test_a_whole_file_has_no_flaw() -> None:
 
 def test_a_short_body_is_continued_and_a_long_one_is_not() -> None:
     """Lengths are told, and are looked at before anything else."""
-    assert judged(DATA[:-1], len(DATA), md5=MD5) == Again(why="the transfer broke off")
+    assert judged(DATA[:-1], len(DATA), md5=MD5) == TryAgain(why="the transfer broke off")
     assert isinstance(judged(DATA + b"?", len(DATA), md5=MD5), StartOver)
 
 
 def test_without_a_length_the_boxes_tell_that_the_rest_is_missing() -> None:
     """The rest is asked for only of a known version, and only where the bytes that came are an MP4's."""
-    assert isinstance(judged(DATA[:-1], None), Again)
+    assert isinstance(judged(DATA[:-1], None), TryAgain)
     assert isinstance(judged(DATA[:-1], None, is_versioned=False), StartOver)
     assert isinstance(judged(DATA[:-1], len(DATA) - 1), StartOver)
     assert isinstance(judged(DATA[:4] + b"junk" + DATA[8:], None), StartOver)
@@ -106,9 +106,9 @@ def test_how_many_fragments_make_the_video_is_told_by_storage_alone(seconds: flo
     data = start + fragment * 3
     assert judged(data, len(data)) is None
     assert judged(data, None, md5=hashlib.md5(data).digest()) is None
-    assert isinstance(judged(start + fragment, None), Again)
+    assert isinstance(judged(start + fragment, None), TryAgain)
     assert isinstance(judged(start + fragment, None, is_versioned=False), StartOver)
-    assert isinstance(judged(start + fragment, len(data)), Again)
+    assert isinstance(judged(start + fragment, len(data)), TryAgain)
 
 
 def test_only_a_file_that_is_what_storage_has_is_given_up() -> None:

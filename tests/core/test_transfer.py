@@ -10,7 +10,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pixverse_async._core.transfer import (
-    Again,
     Complete,
     DownloadLimits,
     Expired,
@@ -19,6 +18,7 @@ from pixverse_async._core.transfer import (
     Received,
     StartOver,
     Take,
+    TryAgain,
     Verdict,
     is_page,
     judge,
@@ -121,11 +121,11 @@ def test_nothing_left_means_complete() -> None:
         (301, b"", GiveUp),
         (307, b"", GiveUp),
         (204, b"", GiveUp),
-        (408, b"", Again),
-        (429, b"", Again),
-        (500, b"", Again),
-        (502, b"", Again),
-        (599, b"", Again),
+        (408, b"", TryAgain),
+        (429, b"", TryAgain),
+        (500, b"", TryAgain),
+        (502, b"", TryAgain),
+        (599, b"", TryAgain),
         (412, b"", StartOver),
     ],
 )
@@ -137,7 +137,7 @@ def test_each_status_has_its_meaning(status: int, body: bytes, kind: type[Verdic
 def test_a_wait_that_storage_asks_for_is_kept() -> None:
     """Seconds, and no more than five minutes of them."""
     waits = [verdict(503, retry_after=text) for text in ("7", "1000000000", "soon")]
-    assert [wait.wait for wait in waits if isinstance(wait, Again)] == [7.0, 300.0, None]
+    assert [wait.wait for wait in waits if isinstance(wait, TryAgain)] == [7.0, 300.0, None]
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "br", "deflate", "zstd", "aws-chunked, GZIP"])

@@ -23,7 +23,7 @@ import pytest
 from pixverse_async._core.errors import ConfigError
 from pixverse_async._core.integrity import Check
 from pixverse_async._core.mp4 import Bytes
-from pixverse_async._core.transfer import Again
+from pixverse_async._core.transfer import TryAgain
 from pixverse_async._edge import part_file
 from pixverse_async._edge.directory import DirectorySink, FolderSync
 from pixverse_async._edge.part_file import WRITE_BYTES, PartFile
@@ -543,7 +543,7 @@ async def test_a_file_with_a_flaw_is_not_published(tmp_path: Path) -> None:
     part = await sink.open("cat.mp4")
     await part.write([DATA[:5]])
     check.feed(DATA[:5])
-    flaw = Again(why="no")
+    flaw = TryAgain(why="no")
     assert await part.finish([DATA[5:]], check, lambda: flaw if part.received_bytes == len(DATA) else None) is flaw
     assert (names(tmp_path), part.received_bytes) == (["cat.mp4.part"], len(DATA))
     await part.aclose()

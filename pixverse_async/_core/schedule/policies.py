@@ -145,7 +145,7 @@ class Look(NamedTuple):
 
 
 @attrs.define(eq=False, repr=False)
-class _Watched:
+class _Asked:
     look: Look
     since: float
     errors: int = 0
@@ -159,10 +159,10 @@ class _Intervals:
         self._budget = PollBudget(polls_per_second)
         self._jitter = Jitter(seed)
         self._due: list[tuple[float, int]] = []
-        self._jobs: dict[int, _Watched] = {}
+        self._jobs: dict[int, _Asked] = {}
 
     def submitted(self, job: int, job_class: JobClass, sent_at: float) -> None:
-        self._jobs[job] = _Watched(Look(job_class, Stage.QUEUED, 0.0, 0), sent_at)
+        self._jobs[job] = _Asked(Look(job_class, Stage.QUEUED, 0.0, 0), sent_at)
         self._push(job, sent_at)
 
     def take(self, now: float) -> int | None:
@@ -178,20 +178,20 @@ class _Intervals:
 
     def observed(self, job: int, stage: Stage, sent: float, received: float) -> None:
         self._budget.answered()
-        watched = self._jobs.get(job)
-        if watched is None or stage.is_final:
+        asked = self._jobs.get(job)
+        if asked is None or stage.is_final:
             self._jobs.pop(job, None)
             return
-        look = watched.look
-        watched.look = Look(look.job_class, stage, received - watched.since, look.answers + 1)
-        watched.errors = 0
+        look = asked.look
+        asked.look = Look(look.job_class, stage, received - asked.since, look.answers + 1)
+        asked.errors = 0
         self._push(job, received)
 
     def error(self, job: int, status: int, retry_after: float | None, sent: float, received: float) -> None:
-        watched = self._jobs.get(job)
+        asked = self._jobs.get(job)
         errors = 1
-        if watched is not None:
-            watched.errors = errors = watched.errors + 1
+        if asked is not None:
+            asked.errors = errors = asked.errors + 1
             heapq.heappush(self._due, (received + pause_after(errors, retry_after), job))
         if status == 429:
             self._budget.refused(received, pause_after(errors, retry_after))
