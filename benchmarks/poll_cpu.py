@@ -169,7 +169,7 @@ def ours(policy: PollPolicy, jobs: int) -> Variant:
         transport = AiohttpTransport.open(read_endpoint({}, api_key="k", base_url=base, org_id=None))
         rng = random.Random(7)
         log = NoJournal()
-        run = Run(transport=transport, log=log, limits=Limits(), random=rng, deliver=ignore)
+        run = Run(transport=transport, log=log, limits=Limits(), rng=rng, deliver=ignore)
         scheduler = policy.scheduler(polls_per_second=100_000.0, seed=7)
         poller = Poller(run, scheduler, on_ready=lambda _: None)
         flights = [await _accepted(log, n) for n in range(jobs)]

@@ -83,7 +83,7 @@ class Batch:
             transport=transport,
             log=log,
             limits=limits,
-            random=rng,
+            rng=rng,
             deliver=deliver,
             on_finished=self._one_left,
             on_event=on_event,

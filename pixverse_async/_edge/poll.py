@@ -130,7 +130,7 @@ class Poller:
                 self._run.report_stall(flight, now - flight.accepted_at)
 
     def _wake(self) -> None:
-        """Let the loop look at the plan again, if the plan is now for an earlier time."""
+        """Let the loop ask the schedule again, if its next look is earlier now."""
         if self._next_time() < self._sleeps_until:
             self._woken.set()
 
@@ -153,7 +153,7 @@ class Poller:
         return deadline if look_at is None else min(look_at, deadline)
 
     async def _sleep(self) -> None:
-        """Until the next look or deadline, or until the plan is for an earlier time."""
+        """Until the next look or deadline, or until the schedule has an earlier one."""
         self._sleeps_until = self._next_time()
         with anyio.CancelScope(deadline=self._sleeps_until):
             await self._woken.wait()
@@ -272,7 +272,7 @@ class Poller:
             pacer.overran(flight.number, retry.limit_interval(error.reason))
         elif error.kind == "capacity":
             slots.capacity.overrun(flight.rank)
-            pacer.overloaded(flight.sent_at, self._now(), self._run.random.random())
+            pacer.overloaded(flight.sent_at, self._now(), self._run.rng.random())
 
     async def _miss(self, flight: Flight, error: PixverseError, sent: float, received: float) -> None:
         """A 404: a new record may not be readable yet; a lost one never will be."""

@@ -57,7 +57,7 @@ class Run:
     transport: Transport
     log: EventLog
     limits: Limits
-    random: random.Random
+    rng: random.Random
     deliver: Callable[[Outcome], Awaitable[None]]
     on_finished: Callable[[], None] = lambda: None
     on_event: Observer | None = None

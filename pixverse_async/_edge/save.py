@@ -65,7 +65,7 @@ class Saver:
                 flight.name + SUFFIX,
                 flight.media.url,
                 duration=None if flight.record.started is None else flight.job.duration,
-                rng=run.random,
+                rng=run.rng,
                 retries=self._retries,
             )
             match end:

@@ -61,7 +61,7 @@ async def _settled(
         outcome = given
         is_settled.set()
 
-    run = Run(transport=transport, log=log, limits=Limits(max_in_flight=1), random=rng, deliver=deliver)
+    run = Run(transport=transport, log=log, limits=Limits(max_in_flight=1), rng=rng, deliver=deliver)
     reconciler = Reconciler(run, on_adopted=settle, on_absent=settle)
     submitter = Submitter(run, images, on_accepted=settle, on_unknown=look_for)
     async with flat_task_group() as group:

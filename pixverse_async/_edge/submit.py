@@ -145,7 +145,7 @@ class Submitter:
         self._run.breaker.heard_read(self._run.now(), is_failure=is_failure)
 
     async def _back_off(self, verdict: Deferred, flight: Flight, failures: int) -> None:
-        u = self._run.random.random()
+        u = self._run.rng.random()
         if isinstance(verdict.error, TransportError):
             await anyio.sleep(retry.backoff(failures, u))
         else:
@@ -157,7 +157,7 @@ class Submitter:
         self._run.reserve(flight, usd)
         flight.sent_at = self._run.now()
         flight.number = self._run.pacer.started(flight.sent_at)
-        seed = flight.job.seed if flight.job.seed is not None else self._run.random.randint(0, MAX_SEED)
+        seed = flight.job.seed if flight.job.seed is not None else self._run.rng.randint(0, MAX_SEED)
         content = wire.payload(flight.job, image_url, seed)
         started = _started(flight, seed, content, usd, self._run.accounts)
         return await self._send(flight, started, wire.submit_call(content))
