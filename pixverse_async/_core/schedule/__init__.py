@@ -32,12 +32,13 @@ Everything else serves to know T, which is start + running time:
 * `curves` draws what `belief` holds as a curve: for each duration, the share of jobs that end within it.
 * `forecast` puts both together for one job, `rule` solves the formula for t, `poll_budget` limits how many polls leave,
   `adaptive` keeps the jobs in a heap and hands out the next, `memory` carries what was learned to the next run.
-* `policies`: what a schedule is, and the simple ones that learn nothing.
+* `scheduler`: what a schedule is. `policies`: the simple ones, which learn nothing. `pauses`: how long to leave a job
+  alone after a failed poll.
 
 A *weight*, wherever one stands, is a probability, or becomes one once it is divided by the sum of its fellows.
 
 Read `rule` first, then `typical`, `evidence`, `hypotheses`, `belief` and `curves`, `starts` (on `waits` and `line`),
-`forecast`, `adaptive` (on `poll_budget`); `policies` and `memory` when you like.
+`forecast`, `adaptive` (on `poll_budget`); `scheduler`, `policies` and `memory` when you like.
 
 Constants are of three kinds. *First guesses* (20 to 100 s a clip, from published figures; 20% spread and 10 s of
 waiting, assumed) matter only until a few jobs have finished. *Memories* (100 jobs, 30 starts, 200 answers: what is so
@@ -48,15 +49,9 @@ more over a fourfold range, which leaves nothing to offer the user.
 """
 
 from .adaptive import AdaptivePolling
-from .policies import (
-    DEFAULT_POLLS_PER_SECOND,
-    ExponentialPolling,
-    FixedPolling,
-    IntervalPolling,
-    Look,
-    PollPolicy,
-    Scheduler,
-)
+from .policies import ExponentialPolling, FixedPolling, IntervalPolling, Look
+from .poll_budget import DEFAULT_POLLS_PER_SECOND
+from .scheduler import PollPolicy, Scheduler
 
 __all__ = [
     "DEFAULT_POLLS_PER_SECOND",

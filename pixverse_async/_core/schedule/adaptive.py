@@ -18,9 +18,11 @@ import attrs
 
 from ..job import JobClass, Stage
 from .forecast import Forecast, Watched
-from .policies import POSITIVE, Jitter, Scheduler, number_that, pause_after
+from .pauses import Jitter, pause_after
+from .policies import POSITIVE, number_that
 from .poll_budget import PollBudget
 from .rule import SOONEST
+from .scheduler import Scheduler
 
 _JITTER = 0.15
 """Part by which the price differs from poll to poll, so that two processes do not march in step; costs under 1%."""

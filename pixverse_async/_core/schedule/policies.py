@@ -1,9 +1,6 @@
-"""What a poll schedule is, and the simple ones: every job by itself, after intervals a function tells.
+"""The simple poll schedules, which learn nothing: every job by itself, after intervals a function tells.
 
-A `Scheduler` is told what was submitted, observed and refused, with the time; it is asked whom to
-poll now and when to ask again.  It owns no timer, task, clock or random number.  A `PollPolicy` is the
-frozen value that a user passes and that makes one scheduler for a run.  For a policy of your
-own, give `IntervalPolling` a function.
+For a policy of your own, give `IntervalPolling` a function.
 """
 
 from __future__ import annotations
@@ -12,7 +9,7 @@ import heapq
 import math
 from collections.abc import Callable
 from numbers import Real
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import attrs
 
@@ -20,110 +17,12 @@ from ..errors import ConfigError
 from ..functions import check_function
 from ..job import JobClass, Stage
 from ..redaction import redact
+from .pauses import Jitter, pause_after
 from .poll_budget import PollBudget
+from .scheduler import Scheduler
 
-DEFAULT_POLLS_PER_SECOND = 20.0
-"""A modest budget for one process. GMI documents no limit on status calls, and its sample polls each second."""
-ERROR_PAUSE = 1.0
-"""Seconds before a poll that failed without advice is repeated; doubled for each failure in a row. A usual value."""
-LONGEST_PAUSE = 60.0
-"""No failure, and no Retry-After, silences a poll for longer."""
-_GOLDEN = 0.6180339887498949
-"""The golden ratio, less one: its multiples, whole parts dropped, spread most evenly over the unit interval."""
-_MOST_DOUBLINGS = 6
-"""A pause is doubled no further: 2**6 s are beyond the longest."""
 _APART = 0.05
 """Part by which an interval differs from poll to poll."""
-
-
-class Scheduler(Protocol):
-    """Decides for every job in flight when its next poll is due. All times are loop seconds.
-
-    >>> from pixverse_async import FixedPolling
-    >>> scheduler: Scheduler = FixedPolling(10.0).scheduler(polls_per_second=20, seed=0)
-    >>> scheduler.submitted(0, JobClass("540p", 5, False), sent_at=0.0)
-    >>> scheduler.take(now=1.0), scheduler.take(now=11.0)
-    (None, 0)
-    >>> scheduler.observed(0, Stage.SUCCEEDED, sent=11.0, received=11.2)
-    >>> print(scheduler.next_wakeup())
-    None
-    """
-
-    def submitted(self, job: int, job_class: JobClass, sent_at: float) -> None:
-        """The service accepted the job, whose submit left at `sent_at`; replies may come in another order."""
-        ...
-
-    def take(self, now: float) -> int | None:
-        """A job to poll right now, or None. The job is not offered again before its answer."""
-        ...
-
-    def next_wakeup(self) -> float | None:
-        """When `take` should be asked again; None while nothing waits."""
-        ...
-
-    def observed(self, job: int, stage: Stage, sent: float, received: float) -> None:
-        """A status answer. A final stage removes the job."""
-        ...
-
-    def error(self, job: int, status: int, retry_after: float | None, sent: float, received: float) -> None:
-        """No usable answer: HTTP `status`, or 0 when there was none."""
-        ...
-
-    def abandoned(self, job: int, now: float) -> None:
-        """We stopped waiting for the job."""
-        ...
-
-    def stalled(self, now: float) -> tuple[int, ...]:
-        """Jobs that ought to have ended long ago. They are reported and still polled, never resubmitted."""
-        ...
-
-    def learned(self) -> str | None:
-        """What the next run may start from, as a few hundred bytes of JSON; None when nothing was learned."""
-        ...
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What a user should be told, such as that the timing of an earlier run was of no use."""
-        ...
-
-
-class PollPolicy(Protocol):
-    """A frozen value that makes the scheduler of one run.
-
-    >>> class Hasty:
-    ...     def scheduler(self, *, polls_per_second: float, seed: int, learned: str | None = None) -> Scheduler:
-    ...         return FixedPolling(0.5).scheduler(polls_per_second=polls_per_second, seed=seed)
-    >>> policy: PollPolicy = Hasty()
-    """
-
-    def scheduler(self, *, polls_per_second: float, seed: int, learned: str | None = None) -> Scheduler:
-        """A fresh scheduler that sends at most `polls_per_second`; `seed` decides its jitter.
-
-        `learned` is what an earlier run's scheduler told; what does not fit is ignored.
-        """
-        ...
-
-
-class Jitter:
-    """Numbers spread evenly over [-1, 1), the same for the same seed.
-
-    Two processes whose seeds were drawn at random do not march in step.
-    """
-
-    def __init__(self, seed: int) -> None:
-        self._at = (seed * _GOLDEN * _GOLDEN + 0.5) % 1.0
-
-    def next(self) -> float:
-        """The next number."""
-        self._at = (self._at + _GOLDEN) % 1.0
-        return 2.0 * self._at - 1.0
-
-
-def pause_after(errors: int, retry_after: float | None) -> float:
-    """Seconds to leave a job alone after its `errors`-th failed poll in a row."""
-    if retry_after is not None and retry_after > 0:
-        return min(retry_after, LONGEST_PAUSE)
-    return min(ERROR_PAUSE * 2.0 ** min(errors - 1, _MOST_DOUBLINGS), LONGEST_PAUSE)
 
 
 class Look(NamedTuple):

@@ -5,6 +5,8 @@ It is a token bucket: tokens come in at the rate, at most a burst of them is kep
 
 from __future__ import annotations
 
+DEFAULT_POLLS_PER_SECOND = 20.0
+"""A modest budget for one process. GMI documents no limit on status calls, and its sample polls each second."""
 _SLOWER, _FASTER = 0.7, 1.01
 """A refusal takes 30% of the rate, once a pause; each answer gives 1% back, so 36 answers undo one: down fast and up
 slowly, as usual (TCP does so), for a refused poll is wasted. Chosen on the worlds."""
