@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from pixverse_async._core.formats.jpeg import MAX_SCANS
 from pixverse_async._core.picture import (
     MAX_BYTES,
     Format,
@@ -24,7 +25,7 @@ from pixverse_async._core.picture import (
     fit,
     plan,
 )
-from pixverse_async._core.sniff import MAX_SCANS, examine
+from pixverse_async._core.sniff import examine
 
 FORMATS: tuple[Format, ...] = ("jpeg", "png", "webp", "gif", "bmp", "heic", "avif")
 EXIF = Image.Exif()

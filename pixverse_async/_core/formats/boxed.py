@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from .picture import BrokenImageError, Format, PictureFacts
-from .signatures import CUT_SHORT
+from ..picture import BrokenImageError, Format, PictureFacts
+from ..signatures import CUT_SHORT
 
 
 def read_boxed(data: bytes, kind: Format) -> PictureFacts:
