@@ -183,8 +183,13 @@ def _no_prompt(image: Path) -> InvalidJobError:
 def _laid_to(image: Path, beside: _Beside, problem: InvalidJobError) -> InvalidJobError:
     """The problem with the sidecar that it comes from. *Raises* it if it comes from none: the call is wrong then."""
     problem = problem.about(job_name=image.stem)
-    suffix = ".json" if problem.field in beside.parameters else ".txt" if problem.field in beside.prompt else None
-    if suffix is None:
+    # A name that is no parameter is told before all else, and may be told otherwise than it stands in the file.
+    is_strange = not beside.parameters.keys() <= attrs.fields_dict(Job).keys()
+    if is_strange or problem.field in beside.parameters:
+        suffix = ".json"
+    elif problem.field in beside.prompt:
+        suffix = ".txt"
+    else:
         raise problem
     sidecar = image.with_suffix(suffix).name
     return attrs.evolve(problem, problem=f"{problem.problem} (in {sidecar})").about(job_name=image.stem)

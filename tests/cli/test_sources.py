@@ -126,6 +126,17 @@ def test_every_wrong_sidecar_is_told_and_stops_no_other(cli: Command, photos: Pa
         assert said in priced.out
 
 
+@pytest.mark.parametrize("name", ["duration ", "dura\\tion", "d" * 81])
+def test_a_sidecar_with_a_name_that_is_shown_otherwise_stops_no_other(
+    cli: Command, photos: Path, name: str
+) -> None:
+    """A name of no parameter is quoted shortened and on one line, and its sidecar is found guilty all the same."""
+    (photos / "picture-1.json").write_text(json.dumps({name: 8}), encoding="utf-8")
+    said = cli("estimate", photos)
+    assert (6, 1) == (said.code, said.out.count("no such parameter (in picture-1.json)")), said
+    assert "2 videos, 10 seconds" in said.out
+
+
 def test_an_estimate_needs_neither_key_nor_prompt(cli: Command, photos: Path) -> None:
     """It is the price of the folder, offline."""
     said = cli("estimate", photos, "--duration", "10", "--quality", "1080p", "--audio", "--json")
