@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from .._core.config import read_endpoint
 from .._core.errors import ConfigError, JournalError, NoJournalError
 from .._core.events import ConfirmedAbsent, Reconciled, RequestLost, SubmitInterrupted
 from .._core.frozen import frozen
+from .._core.journal_accounts import accounts_of, refusal
 from .._core.journal_format import read_journal
-from .._core.lifecycle import AT_STAKE, State
+from .._core.lifecycle import AT_STAKE, JobRecord, State
 from .._core.record import RecordedJob, on_record, recorded
 from .._core.redaction import redact
 from .._core.replies import is_request_id
@@ -70,12 +72,28 @@ def jobs_on_record(output_dir: str | os.PathLike[str] = "videos") -> tuple[Recor
     ...     [(job.name, job.state, job.usd) for job in jobs_on_record(folder)]
     [('cat', <State.QUEUED: 'queued'>, Decimal('0.175'))]
     """
-    path = existing_journal(output_dir)
+    return on_record(_records_at(existing_journal(output_dir)))
+
+
+def _records_at(path: Path) -> Mapping[str, JobRecord]:
     try:
         data = path.read_bytes()
     except OSError as problem:
         raise JournalError(str(path), f"it cannot be read ({problem.strerror})", _WHICH) from problem
-    return on_record(read_journal(data, str(path)).records)
+    return read_journal(data, str(path)).records
+
+
+def check_sender(output_dir: str | os.PathLike[str], key: str) -> None:
+    """*Raises* `ConfigError` when the environment names another account than the one that sent this unfinished job.
+
+    To that one the service answers as if the request were lost, and a job that is settled by it is paid twice.
+    """
+    path = existing_journal(output_dir)
+    asked = [record for other, record in _records_at(path).items() if other == key]
+    endpoint = read_endpoint(os.environ, api_key=None, base_url=None, org_id=None)
+    problem = refusal(str(path), asked, accounts_of(asked, endpoint, salt=""))
+    if problem is not None:
+        raise problem
 
 
 async def resolve(output_dir: str | os.PathLike[str], key: str, *, request_id: str | None = None) -> RecordedJob:
@@ -83,8 +101,8 @@ async def resolve(output_dir: str | os.PathLike[str], key: str, *, request_id: s
 
     With `request_id`, the job was accepted under this id: the next run, or `resume`, saves its video.  Without, it was
     never accepted: the next run of the call that made it sends it again. If that is wrong, it is paid twice.
-    An id is believed: ask first, with `Client.attach`, whether the service knows it. A queued job can be settled too,
-    for the id that it waits for may be wrong, or its request deleted.
+    An id is believed: ask first, with `Client.attach` and the key that sent the job, whether the service knows it. A
+    queued job can be settled too, for the id that it waits for may be wrong, or its request deleted.
 
     `key`: `RecordedJob.key`. *Charges* nothing by itself. *Raises* `ConfigError` for a job that is neither held nor
     queued, or an id that cannot be its; `JournalError` when another process works on the folder.

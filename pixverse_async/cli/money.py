@@ -29,6 +29,7 @@ from pixverse_async import (
     jobs_on_record,
 )
 from pixverse_async import resolve as settle
+from pixverse_async._senders import check_sender
 from pixverse_async._words import clean
 from pixverse_async.observe.words import cells, wrapped
 
@@ -132,13 +133,14 @@ async def _settle(folder: str, jobs: Sequence[RecordedJob], request_id: str | No
         await _check_known(request_id)
     for job in jobs:
         if job.state is State.QUEUED:
-            await _check_lost(job)
+            await _check_lost(folder, job)
         await settle(folder, job.key, request_id=request_id)
 
 
-async def _check_lost(job: RecordedJob) -> None:
+async def _check_lost(folder: str, job: RecordedJob) -> None:
     """A job that waits for a request of its own is not another's, nor sent again. *Raises* `PixverseError`."""
     async with Client() as client:
+        check_sender(folder, job.key)
         handle = client.attach(job.request_id or "")
         if not await is_lost(handle):
             await handle.status()  # it fails for whoever cannot ask

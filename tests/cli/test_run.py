@@ -194,6 +194,29 @@ def test_a_job_that_waits_for_a_wrong_id_is_given_the_right_one(
     assert 3 == len(list(Path("videos").glob("*.mp4"))) == len(emulator.service.ledger.committed)
 
 
+@pytest.mark.parametrize("found", [("--not-accepted",), ("--request-id", "another")])
+def test_a_queued_job_is_not_given_up_because_another_account_does_not_know_it(
+    cli: Command, serve: Service, photos: Path, monkeypatch: pytest.MonkeyPatch, found: tuple[str, ...]
+) -> None:
+    """What is not there for another account is not lost: given up, it would be paid twice."""
+    emulator = serve(Settings(rules=(Rule(on="submit", fault="stuck_queued"),)))
+    cli("run", "photos", "--prompt", "p", "--job-timeout", "0.1", *QUICK)
+    first = cli("status", "videos", "--json").objects[0]
+    monkeypatch.setattr(import_module("pixverse_async.cli.money"), "is_lost", _yes)
+    monkeypatch.setattr(import_module("pixverse_async.cli.money"), "find", _yes)
+    monkeypatch.setenv("GMI_ORG_ID", "acme")
+    said = cli("resolve", "videos", first["key"], *found)
+    assert (6, True) == (said.code, "org_id: 1 unfinished job in videos" in said.err), said
+    monkeypatch.delenv("GMI_ORG_ID")
+    assert first in cli("status", "videos", "--json").objects
+    assert 0 == cli("resolve", "videos", first["key"], *found).code
+    assert 3 == emulator.service.ledger.submits
+
+
+async def _yes(_: object) -> bool:
+    return True
+
+
 @pytest.mark.parametrize("options", [("--on-unknown", "reconcile"), ("--sent-only",)])
 def test_a_lost_submit_is_said_to_be_looked_for(
     cli: Command, serve: Service, photos: Path, options: tuple[str, ...]
