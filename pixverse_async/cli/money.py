@@ -145,6 +145,7 @@ async def _check_lost(folder: str, job: RecordedJob) -> None:
         if not await is_lost(handle):
             await handle.status()  # it fails for whoever cannot ask
             raise ConfigError("KEY", f"the service knows its request {handle.request_id}", "See the verb resume.")
+        await client.check()  # an address that knows nothing at all tells nothing of one request
 
 
 async def _check_known(request_id: str) -> None:

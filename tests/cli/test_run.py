@@ -213,6 +213,20 @@ def test_a_queued_job_is_not_given_up_because_another_account_does_not_know_it(
     assert 3 == emulator.service.ledger.submits
 
 
+def test_a_queued_job_is_not_given_up_because_everything_is_missing(
+    cli: Command, serve: Service, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What answers 404 to all, as a gateway in an outage or a wrong address, does not tell that a request is lost."""
+    rules = (Rule(on="poll", fault="404"), Rule(on="list", fault="404", nth=(2, 3)))  # the run asks for it first
+    serve(Settings(rules=rules))
+    cli("run", "photos", "--prompt", "p", "--job-timeout", "0.1", *QUICK)
+    first = cli("status", "videos", "--json").objects[0]
+    monkeypatch.setattr(import_module("pixverse_async.cli.attach"), "FIND_TIMEOUT", 0.1)  # the clock is real
+    said = cli("resolve", "videos", first["key"], "--not-accepted")
+    assert (6, True) == (said.code, "there is no queue at this address" in said.err), said
+    assert "queued" == first["state"] == cli("status", "videos", "--json").objects[0]["state"]
+
+
 async def _yes(_: object) -> bool:
     return True
 
