@@ -28,8 +28,8 @@ _JITTER = 0.15
 """Part by which the price differs from poll to poll, so that two processes do not march in step; costs under 1%."""
 _SHORTER = 0.075
 """Part by which the longest interval is shortened at most, for the same reason."""
-_LAST, _LAST_PART, _LAST_POWER = 4.0, 0.16, 3
-"""The last four jobs (or sixth, if fewer) of a batch keep all of it waiting: their polls may cost less, with k of four
+_LAST, _LAST_PART, _LAST_POWER = 4.0, 0.13, 3
+"""The last four jobs (or eighth, if fewer) of a batch keep all of it waiting: their polls may cost less, with k of four
 left (k / 4) cubed of the price. A batch is all that was sent since nothing was in flight. Two or eight cost the same
 within 1%; with the square in the place of the cube the last is known twice as late, with the fourth power in half the
 time, at 0.4% more cost."""

@@ -39,7 +39,7 @@ _OVERTAKEN = 4.0
 """What a job that was overtaken says against the line, once: it divides the odds by e**4, about fifty."""
 _MOST_ODDS = 8.0
 """The odds stay within e**8, three thousand to one."""
-_ENOUGH, _SHARE_ENOUGH, _PART_ENOUGH = 1e-3, 0.02, 0.03
+_ENOUGH, _SHARE_ENOUGH, _PART_ENOUGH = 1e-4, 0.02, 0.01
 """Left out, to save work: chances below this, an explanation less probable than this, and of a start that is past the
 intervals that hold less than this part of it."""
 _NOTHING = 1e-6
