@@ -75,12 +75,12 @@ class Service:
         return Reply(status=200, body=json.dumps(record).encode())
 
     async def put(self, url: str, body: bytes, content_type: str) -> Reply:
-        """No job here has an image to upload."""
-        raise NotImplementedError
+        """Never called: no job here has an image to upload."""
+        raise AssertionError("a link is not uploaded")
 
     def fetch(self, url: str, headers: Mapping[str, str]) -> AbstractAsyncContextManager[MediaReply]:
-        """No job here ends."""
-        raise NotImplementedError
+        """Never called: no job here ends."""
+        raise AssertionError("nothing was made")
 
     async def aclose(self) -> None:
         """See `Transport.aclose`."""

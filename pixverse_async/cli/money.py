@@ -129,18 +129,20 @@ def _forget_account(options: Namespace) -> int:
 
 
 async def _settle(folder: str, jobs: Sequence[RecordedJob], request_id: str | None) -> None:
+    queued = [job for job in jobs if job.state is State.QUEUED]
+    for job in queued:
+        check_sender(folder, job.key)
     if request_id is not None:
         await _check_known(request_id)
+    for job in queued:
+        await _check_lost(job)
     for job in jobs:
-        if job.state is State.QUEUED:
-            await _check_lost(folder, job)
         await settle(folder, job.key, request_id=request_id)
 
 
-async def _check_lost(folder: str, job: RecordedJob) -> None:
+async def _check_lost(job: RecordedJob) -> None:
     """A job that waits for a request of its own is not another's, nor sent again. *Raises* `PixverseError`."""
     async with Client() as client:
-        check_sender(folder, job.key)
         handle = client.attach(job.request_id or "")
         if not await is_lost(handle):
             await handle.status()  # it fails for whoever cannot ask

@@ -194,22 +194,21 @@ def test_a_job_that_waits_for_a_wrong_id_is_given_the_right_one(
     assert 3 == len(list(Path("videos").glob("*.mp4"))) == len(emulator.service.ledger.committed)
 
 
-@pytest.mark.parametrize("found", [("--not-accepted",), ("--request-id", "another")])
 def test_a_queued_job_is_not_given_up_because_another_account_does_not_know_it(
-    cli: Command, serve: Service, photos: Path, monkeypatch: pytest.MonkeyPatch, found: tuple[str, ...]
+    cli: Command, serve: Service, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is not there for another account is not lost: given up, it would be paid twice."""
-    emulator = serve(Settings(rules=(Rule(on="submit", fault="stuck_queued"),)))
+    emulator = serve(Settings(rules=(Rule(on="poll", fault="404"),)))
     cli("run", "photos", "--prompt", "p", "--job-timeout", "0.1", *QUICK)
     first = cli("status", "videos", "--json").objects[0]
-    monkeypatch.setattr(import_module("pixverse_async.cli.money"), "is_lost", _yes)
-    monkeypatch.setattr(import_module("pixverse_async.cli.money"), "find", _yes)
+    monkeypatch.setattr(import_module("pixverse_async.cli.attach"), "FIND_TIMEOUT", 0.1)  # the clock is real
     monkeypatch.setenv("GMI_ORG_ID", "acme")
-    said = cli("resolve", "videos", first["key"], *found)
-    assert (6, True) == (said.code, "org_id: 1 unfinished job in videos" in said.err), said
+    for found in (("--not-accepted",), ("--request-id", "another")):
+        said = cli("resolve", "videos", first["key"], *found)
+        assert (6, True) == (said.code, "org_id: 1 unfinished job in videos" in said.err), said
     monkeypatch.delenv("GMI_ORG_ID")
     assert first in cli("status", "videos", "--json").objects
-    assert 0 == cli("resolve", "videos", first["key"], *found).code
+    assert 0 == cli("resolve", "videos", first["key"], "--not-accepted").code
     assert 3 == emulator.service.ledger.submits
 
 
@@ -225,10 +224,6 @@ def test_a_queued_job_is_not_given_up_because_everything_is_missing(
     said = cli("resolve", "videos", first["key"], "--not-accepted")
     assert (6, True) == (said.code, "there is no queue at this address" in said.err), said
     assert "queued" == first["state"] == cli("status", "videos", "--json").objects[0]["state"]
-
-
-async def _yes(_: object) -> bool:
-    return True
 
 
 @pytest.mark.parametrize("options", [("--on-unknown", "reconcile"), ("--sent-only",)])
@@ -278,8 +273,7 @@ def test_an_unknown_id_is_said_at_once(
 ) -> None:
     """Where waiting for its video would ask for a minute; the message says where ids are to be had."""
     emulator = serve()
-    # Its four seconds would be those of the test: the clock is real here.
-    monkeypatch.setattr(import_module("pixverse_async.cli.attach"), "FIND_TIMEOUT", 0.1)
+    monkeypatch.setattr(import_module("pixverse_async.cli.attach"), "FIND_TIMEOUT", 0.1)  # the clock is real
     said = cli("attach", "r-1")
     assert (6, True) == (said.code, "ID: the service knows no request r-1. Copy it from" in said.err)
     assert 1 == emulator.service.calls["poll"]
