@@ -1,6 +1,6 @@
 """The verbs that money needs: `status` and `resolve` on the journal, and `estimate` before there is one.
 
-Only `resolve` asks the service, and only whether it knows an id.
+Only `resolve` asks the service, and only what it knows of a request.
 """
 
 from __future__ import annotations
