@@ -22,8 +22,8 @@ SMALL = 5e-3
 What is left out, 2% at the most that was seen, counts as jobs that never end: a doubt that does no harm (made up for by
 the others, the cost was the same in a, a4, b, c, d and s on forty seeds, and 1% more in u)."""
 _FINE = 0.1
-"""Bell curves whose spreads differ by less than a tenth are drawn as one; half of it cost the same within 1%, on the
-mean of eight worlds and ten seeds."""
+"""Bell curves whose spreads differ by less than a tenth are drawn as one; half of it cost the same within 0.1%,
+on the mean of six worlds and five seeds."""
 _PAD = 200
 """Knots by which a curve is longer on either side, so that it can be moved by slicing: e**16, more than ever needed."""
 
