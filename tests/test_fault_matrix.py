@@ -71,7 +71,7 @@ MATRIX = {
     36: Row("a bug in one job", 1),
     37: Row("a consumer that stops iterating", 1),
     38: Row("work that blocks the event loop", 2),
-    39: Row("a wall clock that jumps by a day", 4),
+    39: Row("a wall clock that jumps by a day", 5),
     40: Row("a hundred thousand jobs", 2),
     41: Row("an image that changes between planning and sending", 2),
     42: Row("a journal of a later version, of another program, or edited", 3),

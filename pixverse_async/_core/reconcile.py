@@ -42,6 +42,8 @@ class Lost:
 
     key: str
     started: SubmitStarted
+    is_dated: bool = True
+    """When it left is certain, for this run sent it. An earlier run's wall clock may have been set since."""
     has_gaps: bool = False
     """A repair found lines lost: it may have been sent again since, if what is known of failed."""
 
@@ -98,18 +100,19 @@ def is_conclusive(one: Lost, listing: Listing, skew: float = 0.0, claimed: Conta
     It would have to be there when the listing is complete, or newest first and reaches back past the submit; in
     which order the service lists is not documented, so an order that is not seen is not believed in.
     It could be there when an entry cannot be read, or is nobody's and young enough, and echoes nothing or its seed.
-    A record that echoes a seed which we drew could be it at any age.
+    A record that echoes a seed which we drew could be it at any age. So could any of these be a submit that is not
+    `is_dated`: one that a fast clock dated is older than it seems. It would have to be there only in a complete list.
     """
     since = one.started.at_utc + min(skew, 0.0) - CLOCK_TOLERANCE
     if listing.unreadable or any(_could_be(one, record, since, claimed) for record in listing.records):
         return False
-    return listing.is_complete or _reaches_back(listing.records, since)
+    return listing.is_complete or (one.is_dated and _reaches_back(listing.records, since))
 
 
 def _could_be(one: Lost, record: Status, since: float, claimed: Container[str]) -> bool:
     if record.request_id in claimed or (record.echo is not None and record.echo.seed != one.started.seed):
         return False
-    is_young = record.created_at_utc is None or record.created_at_utc >= since
+    is_young = not one.is_dated or record.created_at_utc is None or record.created_at_utc >= since
     return is_young or (record.echo is not None and one.started.is_own_seed)
 
 

@@ -48,7 +48,12 @@ class _Waiting:
         # The wall clock may have been set since the submit was dated; what passed on the loop's is certain.
         left_at_utc = min(started.at_utc, utc_now() - (anyio.current_time() - self.lost_at))
         started = attrs.evolve(started, at_utc=left_at_utc)
-        return Lost(key=self.flight.key, started=started, has_gaps=self.flight.record.has_gaps)
+        return Lost(
+            key=self.flight.key,
+            started=started,
+            is_dated=self.flight.sent_at is not None,
+            has_gaps=self.flight.record.has_gaps,
+        )
 
     @property
     def look_at(self) -> float:

@@ -288,6 +288,21 @@ def test_an_old_record_forbids_nothing() -> None:
     assert is_conclusive(lost(job=SEEDED), listing(record("x", job=SEEDED, age=500.0), is_complete=True))
 
 
+@pytest.mark.parametrize("one", [mute("x", age=86_400.0), record("x", job=SEEDED, age=86_400.0)])
+def test_a_date_by_another_runs_clock_makes_no_record_too_old(one: Status) -> None:
+    """The wall clock may have been set since: a record that could be the submit but for its age forbids."""
+    undated = attrs.evolve(lost(job=SEEDED), is_dated=False)
+    assert not is_conclusive(undated, listing(one, is_complete=True))
+
+
+def test_a_date_by_another_runs_clock_needs_the_whole_list() -> None:
+    """How far back a page has to reach is not known then; a complete list without it is conclusive all the same."""
+    undated = attrs.evolve(lost(), is_dated=False)
+    assert is_conclusive(lost(), listing(YOUNG, OLD, OLDER))
+    assert not is_conclusive(undated, listing(YOUNG, OLD, OLDER))
+    assert is_conclusive(undated, listing(YOUNG, OLD, OLDER, is_complete=True))
+
+
 def test_an_unreadable_entry_forbids_to_call_it_absent() -> None:
     """An entry that cannot be read may be the submit."""
     assert not is_conclusive(lost(), listing(YOUNG, OLD, unreadable=1))

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import anyio
 import pytest
@@ -88,3 +88,34 @@ def test_39_one_step_at_any_time_pays_nothing_twice(
     assert ["Succeeded"] * 6 == trace.kinds
     assert 6 == trace.charges
     assert datetime.now(UTC) - before < DAY
+
+
+async def _paid_after_a_fast_clock(folder: Path, ahead: list[timedelta], seed: int | None, **settings: Any) -> int:
+    """Lose a reply while the clock is fast, put the clock right, and run again; what is charged then."""
+    epoch_utc = datetime.now(UTC).timestamp()  # the service's clock is right
+    scene = Scene.set(folder, "submit:drop_after_commit:nth=1", epoch_utc=epoch_utc, **settings)
+    jobs = [Job(f"https://pictures.example/{n}.jpg", f"scene {n}", seed=seed) for n in range(4)]
+    await scene.run(jobs, max_in_flight=1, on_unknown="hold")
+    await anyio.sleep(1000.0)
+    ahead[:] = [timedelta(seconds=anyio.current_time())]  # the service's clock is the loop's
+    await scene.run(jobs, on_unknown="resubmit", resubmit_after=300.0)
+    return scene.charges
+
+
+@pytest.mark.fault(39)
+@pytest.mark.parametrize(
+    ("seed", "settings"),
+    [(None, {"echo": "empty"}), (None, {"list_page_size": 2}), (7, {})],
+    ids=["no echo", "a page", "a seed of the user's"],
+)
+def test_39_a_fast_clock_put_right_between_two_runs_pays_nothing_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int | None, settings: dict[str, Any]
+) -> None:
+    """A submit that seems younger than it is, since it was dated by a fast clock, is not called absent for its age."""
+    ahead = [timedelta(hours=2)]
+    stepping(monkeypatch, (ahead[0] for _ in itertools.count()))
+    charges = anyio.run(
+        lambda: _paid_after_a_fast_clock(tmp_path, ahead, seed, **settings),
+        backend_options={"loop_factory": VirtualTimeLoop},
+    )
+    assert 4 == charges
