@@ -77,9 +77,17 @@ def looking_for(lost: Iterable[Row], given: Iterable[Row] | None, on_unknown: st
 
 
 def completed(rows: Sequence[Row], recorded: Sequence[Row]) -> Iterator[Row]:
-    """The rows of a run with what the journal knows of those without an outcome, then those of other runs."""
-    ended = {row["name"] for row in rows if row["outcome"] != "interrupted"}
-    rest = {place: row for place, row in enumerate(recorded) if row["name"] not in ended}
+    """The rows of a run with what the journal knows of those without an outcome, then those of other runs.
+
+    A job of which a repair found the submit lost has another name on record, and the same request.
+    """
+    ended = [row for row in rows if row["outcome"] != "interrupted"]
+    names, requests = {row["name"] for row in ended}, {row["request_id"] for row in ended} - {None}
+    rest = {
+        place: row
+        for place, row in enumerate(recorded)
+        if row["name"] not in names and row["request_id"] not in requests
+    }
     places: defaultdict[tuple[object, ...], deque[int]] = defaultdict(deque)
     for place, row in rest.items():
         places[asked(row)].append(place)

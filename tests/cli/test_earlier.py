@@ -47,6 +47,16 @@ def test_an_interrupted_job_has_the_request_that_the_journal_knows() -> None:
     assert OTHER_RUN == found[-1]["notes"]
 
 
+def test_a_job_whose_name_a_repair_found_lost_is_told_once() -> None:
+    """It is called by its key on record and otherwise by the run: its request shows that it is the same."""
+    rows = [_row("cat.jpg", "succeeded", request_id="r-1"), _row("dog.jpg", "failed", name="dog")]
+    recorded = [
+        _row("?", "succeeded", name="3f2a91c0", request_id="r-1"),
+        _row("?", "unknown", name="77b01d2e"),
+    ]
+    assert ["cat", "dog", "77b01d2e"] == [row["name"] for row in completed(rows, recorded)]
+
+
 def test_an_interrupted_batch_of_thousands_is_told_at_once() -> None:
     """Each row is read a few times, and not once for each other one."""
     count = 500
