@@ -34,6 +34,8 @@ LOOK_FOR_STALLS_EVERY = 30.0
 """Seconds. A stall is of minutes at least, and the search goes through all jobs in flight."""
 KEY_GOOD_FOR = 60.0
 """Seconds for which a list that was shown says that the key is taken: many requests may be refused at once."""
+_CANCELLED = 'cancelled in the console, or by on_cancel="cancel_queued"'
+"""The service does not say by whom, and a run that was cancelled does not hear what came of what it asked."""
 EMPTY_SUCCESS_LOOKS = 3
 """Looks at a success that names no video before it counts as a failure."""
 
@@ -298,5 +300,5 @@ def failure_of(status: Status) -> GenerationError:
     if status.stage is Stage.SUCCEEDED:
         return GenerationError(reason or "it succeeded, but names no video", NO_MEDIA)
     if status.stage is Stage.CANCELLED:
-        return GenerationError(reason or "cancelled in the console", "cancelled")
+        return GenerationError(reason or _CANCELLED, "cancelled")
     return GenerationError(reason, retry.failure_kind(reason))

@@ -307,6 +307,18 @@ async def test_cancel_queued_asks_the_service_to_drop_what_waits(tmp_path: Path)
     assert scene.charges <= 1
 
 
+async def test_a_request_that_was_dropped_is_not_said_to_be_cancelled_in_the_console(tmp_path: Path) -> None:
+    """The next run cannot know who cancelled it, and names both ways; it costs nothing."""
+    scene = Scene.set(tmp_path, workers=1, delete_enabled=True, generation_median=300.0, generation_sigma=0.0)
+    with anyio.move_on_after(60.0):
+        await scene.run(some_jobs(4), on_cancel="cancel_queued")
+    batch = await scene.run(some_jobs(4))
+    told = [str(outcome.error) for outcome in batch.failed]
+    assert len(told) >= 3
+    assert all('cancelled in the console, or by on_cancel="cancel_queued"' in one for one in told)
+    assert {0} == {outcome.usd for outcome in batch.failed}
+
+
 async def some_and_a_mistake() -> AsyncIterator[Job]:
     for job in some_jobs(3):
         yield job
