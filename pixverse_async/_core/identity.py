@@ -8,10 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from .job import Job
 
+_written: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _SIGNATURES = re.compile(r"(x-(goog|amz|oss)-|q-)?signature|sig", re.IGNORECASE)
 _SIGNING = re.compile(
     r"x-(goog|amz)-.+|signature|expires|policy|googleaccessid|awsaccesskeyid|key-pair-id"  # GCS, S3, CloudFront
@@ -46,5 +48,4 @@ def job_key(job: Job, image_identity: str, occurrence: int = 0) -> str:
         "pixverse-v6-i2v", image_identity, job.prompt, job.duration, job.quality, job.audio, job.multi_clip,
         job.seed, occurrence,
     ]  # fmt: skip
-    canonical = json.dumps(facts, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()[:32]
+    return hashlib.sha256(_written(facts).encode()).hexdigest()[:32]

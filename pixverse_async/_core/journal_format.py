@@ -33,7 +33,7 @@ VERSION: Final = 1
 OURS: Final = "pixverse_async"
 _HEADER_START: Final = b'{"v":1,"seq":0,'
 _ANY_VERSION: Final = re.compile(rb'\{"v":(\d+)[,}]')
-_quoted: Final = json.JSONEncoder().encode
+_quoted: Final = json.encoder.encode_basestring_ascii
 _CRC_CHARS: Final = len(',"crc":"01234567"}')
 _SEALED_INSIDE: Final = re.compile(rb'"crc":"[0-9a-f]{8}"}.', re.DOTALL)
 """A whole line that something follows without a newline between: no crash writes that."""

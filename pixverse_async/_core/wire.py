@@ -24,6 +24,10 @@ SUBMIT_TIMEOUT: Final = 180.0
 READ_TIMEOUT: Final = 30.0
 """Seconds for a call that changes nothing; a status answer takes well under one."""
 
+_written: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+"""As `json.dumps`, which makes an encoder for each value: twice the time of one that is made once."""
+_canonical: Final = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
+
 
 @frozen
 class Call:
@@ -164,8 +168,7 @@ def payload(job: Job, image_url: str, seed: int) -> dict[str, str | int | bool]:
 
 def payload_sha256(content: Mapping[str, object]) -> str:
     """The payload's fingerprint, the same whatever the order of its keys."""
-    canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(_canonical(content).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def submit_call(content: Mapping[str, object]) -> Call:
@@ -198,5 +201,4 @@ def cancel_call(request_id: str) -> Call:
 
 
 def _post(path: str, body: Mapping[str, object], timeout: float) -> Call:
-    encoded = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-    return Call(method="POST", path=path, body=encoded, timeout=timeout)
+    return Call(method="POST", path=path, body=_written(body).encode(), timeout=timeout)

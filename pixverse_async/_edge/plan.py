@@ -124,7 +124,7 @@ class Planner:
         first = job_key(flight.job, flight.identity)
         occurrence = self._equal[first]
         self._equal[first] += 1
-        return job_key(flight.job, flight.identity, occurrence)
+        return job_key(flight.job, flight.identity, occurrence) if occurrence else first
 
     async def _free_name(self, wished: str) -> str:
         """A name that no job of this folder has, and under which no file of anybody else's lies."""
