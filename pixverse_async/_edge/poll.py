@@ -8,6 +8,7 @@ minute has known no such request, and a refusal: of the key, which ends the batc
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections import deque
 from collections.abc import Callable
@@ -45,7 +46,7 @@ class _Worker:
 
     def __init__(self, first: Flight) -> None:
         self._flight: Flight | None = first
-        self._given = anyio.Event()
+        self._given = asyncio.Event()
 
     def take(self, flight: Flight) -> None:
         """Look at this one next; only for a worker that is idle."""
@@ -55,7 +56,7 @@ class _Worker:
     async def next(self) -> Flight:
         """What it was given."""
         if self._flight is None:
-            self._given = anyio.Event()
+            self._given.clear()
             await self._given.wait()
         flight, self._flight = self._flight, None
         assert flight is not None, "nobody sets the event without a flight"
@@ -76,7 +77,7 @@ class Poller:
         self._call_seconds = 0.0
         self._list_shown_at = -math.inf
         self._sleeps_until = -math.inf
-        self._woken = anyio.Event()
+        self._woken = asyncio.Event()
         self._now = run.now
 
     def add(self, flight: Flight, accepted_at: float) -> None:
@@ -160,7 +161,7 @@ class Poller:
         with anyio.CancelScope(deadline=self._sleeps_until):
             await self._woken.wait()
         self._sleeps_until = -math.inf
-        self._woken = anyio.Event()
+        self._woken.clear()
 
     async def _leave_overdue(self, now: float) -> None:
         while self._deadlines and self._deadlines[0][0] <= now:
