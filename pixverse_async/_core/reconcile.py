@@ -6,22 +6,24 @@ link, say) is proof enough only when we drew the seed ourselves, and everything 
 seed of the user's, two jobs may differ in nothing but the image, and guessing would hand one the other's video.
 
 A record is given away once, and never one that a job already holds.  To call a submit absent takes more than that
-no record is proof: no record that nobody holds may so much as be it.  Pure: values in, values out.
+no record is proof: no record that nobody holds may so much as be it.  A user who looks in the console decides as we
+would: `contradiction` tells a request that is another job's, `may_be_absent` a submit that is too young to be missed.
+Pure: values in, values out.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
 from itertools import pairwise
 from math import inf
-from typing import Final
+from typing import Final, NamedTuple
 
 from .events import SubmitStarted
 from .frozen import frozen
 from .job import Stage
 from .redaction import redact
-from .wire import Echo, Listing, Status
+from .wire import MODEL, Echo, Listing, Status
 
 CLOCK_TOLERANCE: Final = 120.0
 """Seconds that a record may seem older than its submit, after the difference of the clocks is taken out."""
@@ -30,7 +32,7 @@ LOOK_AFTER: Final = (2.0, 5.0, 15.0, 60.0)
 LOOK_EVERY: Final = 60.0
 """Seconds between later looks, when the user asked for certainty (`on_unknown="resubmit"`)."""
 RESUBMIT_AFTER: Final = 600.0
-"""Seconds of clean listings before an absent submit may be sent again at the user's explicit wish.
+"""Seconds after which an absent submit may be sent again at the user's explicit wish, whoever looked for it.
 
 Measured: sending again before the list has caught up bought 42 and 67 of 300 videos twice (faults study, 2026).
 """
@@ -46,6 +48,14 @@ class Lost:
     """When it left is certain, for this run sent it. An earlier run's wall clock may have been set since."""
     has_gaps: bool = False
     """A repair found lines lost: it may have been sent again since, if what is known of failed."""
+
+
+class Difference(NamedTuple):
+    """Where a request of the service is not what a job asked for."""
+
+    field: str
+    theirs: object
+    ours: object
 
 
 def claim(
@@ -89,6 +99,32 @@ def is_same(one: Lost, record: Status) -> bool:
     return (record.echo is None or record.echo.seed == one.started.seed) and not _may_be_over(one, record)
 
 
+def contradiction(one: Lost, record: Status) -> Difference | None:
+    """What shows that a record is not this submit's; None when nothing of what the service tells does.
+
+    A seed that we drew is no other submit's, whatever else was rewritten. No time is compared: of a request that
+    echoes nothing, a clock that was wrong would be the only witness.
+    """
+    if record.model is not None and record.model.lower() != MODEL:
+        return Difference("model", record.model, MODEL)
+    echo, asked = record.echo, one.started
+    if echo is None:
+        return None
+    # Where lines are lost, the latest submit may have had another seed than the one on record, if we drew it.
+    if echo.seed != asked.seed and not (one.has_gaps and asked.is_own_seed):
+        return Difference("seed", echo.seed, asked.seed)
+    is_proven = asked.is_own_seed and echo.seed == asked.seed
+    return None if is_proven else next(_differences(echo, asked), None)
+
+
+def may_be_absent(started: SubmitStarted, now_utc: float) -> bool:
+    """Whether a submit that nobody finds may be called absent by now.
+
+    A clock that was set back since tells little of its age: within the same time it is taken for young.
+    """
+    return abs(now_utc - started.at_utc) >= RESUBMIT_AFTER
+
+
 def _may_be_over(one: Lost, record: Status) -> bool:
     """A request that failed, after which the job may have been sent again in lines that are lost."""
     return one.has_gaps and record.stage in (Stage.FAILED, Stage.CANCELLED)
@@ -128,14 +164,19 @@ def _is_equal(echo: Echo, asked: SubmitStarted) -> bool:
 
 def _is_alike(echo: Echo, asked: SubmitStarted) -> bool:
     """The seed, which is the same, is nobody else's, and nothing that is echoed contradicts."""
+    return asked.is_own_seed and next(_differences(echo, asked), None) is None
+
+
+def _differences(echo: Echo, asked: SubmitStarted) -> Iterator[Difference]:
+    """What is echoed and contradicts, besides the seed."""
     prompt = echo.prompt
-    return (
-        asked.is_own_seed
-        # The journal keeps a prompt as `redact` leaves it: shortened, on one line.
-        and (prompt is None or asked.prompt in (prompt, redact(prompt)))
-        and echo.duration in (None, asked.duration)
-        and echo.quality in (None, asked.quality)
-    )
+    # The journal keeps a prompt as `redact` leaves it: shortened, on one line.
+    if prompt is not None and asked.prompt not in (prompt, redact(prompt)):
+        yield Difference("prompt", prompt, asked.prompt)
+    if echo.duration not in (None, asked.duration):
+        yield Difference("duration", echo.duration, asked.duration)
+    if echo.quality not in (None, asked.quality):
+        yield Difference("quality", echo.quality, asked.quality)
 
 
 def _is_timely(one: Lost, record: Status, skew: float) -> bool:

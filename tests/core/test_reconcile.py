@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from pixverse_async._core import replies, wire
 from pixverse_async._core.job import Job, Stage
 from pixverse_async._core.journal_format import scrub
-from pixverse_async._core.reconcile import CLOCK_TOLERANCE, Lost, claim, is_conclusive, is_same
+from pixverse_async._core.reconcile import (
+    CLOCK_TOLERANCE,
+    RESUBMIT_AFTER,
+    Lost,
+    claim,
+    contradiction,
+    is_conclusive,
+    is_same,
+    may_be_absent,
+)
 from pixverse_async._core.wire import Listing, Status
 from tests.core.replies import reply
 from tests.submits import started
@@ -202,6 +211,59 @@ def test_no_record_is_given_away_twice(
 def test_a_named_record_is_ours_unless_its_seed_says_no(one: Status, is_it: bool) -> None:
     """The id that our own error reply named is believed, unless the record echoes another seed."""
     assert is_it == is_same(lost(), one)
+
+
+# -- what a user says --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("echo", "field"),
+    [
+        ({"seed": 43}, "seed"),
+        ({"prompt": "the dog"}, "prompt"),
+        ({"duration": 9}, "duration"),
+        ({"quality": "1080p"}, "quality"),
+        ({"seed": 43, "prompt": "the dog"}, "seed"),
+        ({"prompt": None, "duration": "5", "quality": 540, "extra": 1}, None),
+        ({"image": "https://x.example/dog.jpg"}, None),
+    ],
+)
+def test_a_request_of_another_job_is_told_by_what_it_echoes(echo: dict[str, Any], field: str | None) -> None:
+    """With a seed of the user's each field that is echoed may contradict; an image may have been rewritten."""
+    found = contradiction(lost(job=SEEDED), record(job=SEEDED, **echo))
+    assert field == (None if found is None else found.field)
+    assert found is None or found.theirs != found.ours
+
+
+@pytest.mark.parametrize(
+    "one", [mute(), record(prompt="the cat yawns, cinematic", quality="1080p"), record(age=9e9)]
+)
+def test_what_proves_nothing_contradicts_nothing(one: Status) -> None:
+    """No echo, a seed that only we can have sent beside something rewritten, or a time by some other clock."""
+    assert contradiction(lost(), one) is None
+
+
+def test_another_seed_of_ours_may_be_that_of_a_lost_line() -> None:
+    """Where a repair found lines lost a seed that we drew contradicts nothing; the user's own does, and the prompt."""
+    assert contradiction(attrs.evolve(lost(), has_gaps=True), record(seed=43)) is None
+    for one in (lost(job=SEEDED), lost(job=attrs.evolve(JOB, prompt="the dog"))):
+        assert contradiction(attrs.evolve(one, has_gaps=True), record(seed=43)) is not None
+
+
+@pytest.mark.parametrize(
+    ("model", "is_it"), [("pixverse-v6-i2v", True), ("PixVerse-V6-I2V", True), ("Veo3", False)]
+)
+def test_a_request_of_another_model_is_no_jobs(model: str, is_it: bool) -> None:
+    """Even when it echoes nothing: the model is told by itself."""
+    assert is_it == (contradiction(lost(), attrs.evolve(mute(), model=model)) is None)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_young_submit_may_not_be_called_absent(sign: int) -> None:
+    """Nor one that seems to be sent a little later than now: the clock was set back meanwhile."""
+    submit = lost().started
+    assert not may_be_absent(submit, LEFT + sign * (RESUBMIT_AFTER - 1))
+    assert may_be_absent(submit, LEFT + sign * RESUBMIT_AFTER)
 
 
 def test_a_long_list_is_searched_quickly() -> None:
