@@ -6,7 +6,7 @@ A job is held when the reply to its submit was lost and the service's list does 
 import asyncio
 import sys
 
-from pixverse_async import PixverseError, RecordedJob, jobs_on_record, resolve, resume
+from pixverse_async import Client, PixverseError, RecordedJob, jobs_on_record, resume
 
 
 def ask(folder: str) -> dict[str, str]:
@@ -20,11 +20,12 @@ def question(job: RecordedJob) -> str:
 
 
 async def main(folder: str, answers: dict[str, str]) -> None:
-    for key, answer in answers.items():
-        if answer == "absent":
-            await resolve(folder, key)  # the next run of the call that made it sends it again
-        elif answer:
-            await resolve(folder, key, request_id=answer)
+    async with Client() as client:  # it asks the service, and refuses what cannot be right
+        for key, answer in answers.items():
+            if answer == "absent":
+                await client.resolve(folder, key)  # the next run of the call that made it sends it again
+            elif answer:
+                await client.resolve(folder, key, request_id=answer)
     batch = await resume(folder, progress=True)  # fetches what is paid; sends nothing
     print(batch.summary())
 

@@ -112,7 +112,7 @@ def _may_import(module: str, one: Import) -> bool:
     match area(module):
         case "":  # hands out what `_names` knows
             return there == "_names"
-        case "_names" | "events" | "_words" | "_rows" | "_senders":  # they publish names, the last three to leaves
+        case "_names" | "events" | "_words" | "_rows":  # they publish names, the last two to leaves alone
             return there in ("_core", "_edge")
         case "_core":
             return there == "_core"
@@ -125,9 +125,7 @@ def _may_import(module: str, one: Import) -> bool:
             is_published = there in pixverse_async.__all__ and one.target.count(".") == 1
             is_leaf = not any(part.startswith("_") for part in one.target.split(".")[1:])
             return (
-                there in (leaf, "_words", "_rows", "_senders", "events")
-                or is_published
-                or (leaf in ENTRY_POINTS and is_leaf)
+                there in (leaf, "_words", "_rows", "events") or is_published or (leaf in ENTRY_POINTS and is_leaf)
             )
 
 

@@ -1,11 +1,25 @@
-"""One HTTP exchange whose failure is a value, for the rules of `_core.retry` to judge."""
+"""One HTTP exchange whose failure is a value, for the rules of `_core.retry` to judge; and the list, or an error."""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+from .._core import replies, retry, wire
+from .._core.config import base_url_error
 from .._core.errors import PixverseError, TransportError
 from .._core.redaction import redact
-from .._core.wire import Call, Reply
+from .._core.wire import Call, Listing, Reply
+from .threads import in_thread
 from .transport import Transport
+from .wall_clock import utc_now
+
+
+class Listed(NamedTuple):
+    """The service's list of requests."""
+
+    listing: Listing
+    skew: float
+    """The service's clock minus ours, in seconds; 0 where it does not tell."""
 
 
 async def answer_to(transport: Transport, call: Call) -> Reply | TransportError:
@@ -23,3 +37,17 @@ async def answer_to(transport: Transport, call: Call) -> Reply | TransportError:
         error = TransportError(f"unexpected {type(bug).__name__}: {redact(str(bug), 120)}")
         error.__cause__ = bug
         return error
+
+
+async def list_requests(transport: Transport) -> Listed:
+    """Ask once for the list of requests. *Raises* what `Client.check` does."""
+    answer = await answer_to(transport, wire.list_call())
+    if isinstance(answer, TransportError):
+        raise answer
+    if answer.status == 404:
+        raise base_url_error("there is no queue at this address (404)")
+    if not answer.is_success:
+        raise retry.api_error(answer, utc_now())
+    server_time = retry.server_time_utc(answer)
+    skew = 0.0 if server_time is None else server_time - utc_now()
+    return Listed(await in_thread(replies.read_listing, answer), skew)

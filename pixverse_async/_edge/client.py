@@ -18,22 +18,24 @@ from typing import Self
 import anyio
 import attrs
 
-from .._core import replies, retry, wire
-from .._core.config import base_url_error, read_endpoint
-from .._core.errors import ConfigError, TransportError
+from .._core import replies
+from .._core.config import read_endpoint
+from .._core.errors import ConfigError
 from .._core.job import Job
 from .._core.outcome import Outcome
 from .._core.reconcile import RESUBMIT_AFTER
+from .._core.record import RecordedJob
 from .._core.redaction import redact
 from .._core.rows import check_job
 from .._core.schedule import DEFAULT_POLLS_PER_SECOND, PollPolicy
 from .aiohttp_transport import AiohttpTransport
 from .arguments import check_plural, path_of, retry_before_utc
 from .assembly import outcomes_of
-from .calls import answer_to
+from .calls import list_requests
 from .flight import Observer
 from .handle import Handle
 from .images import ImageHost
+from .inquiry import Inquiry
 from .limits import (
     DEFAULT_JOB_TIMEOUT,
     DEFAULT_MAX_DOWNLOADS,
@@ -44,13 +46,12 @@ from .limits import (
     OnUnknown,
 )
 from .plan import Jobs
-from .record import existing_journal
+from .record import existing_journal, settle
 from .settings import Settings
 from .single import submit_one
 from .sinks import Sink
 from .threads import in_thread
 from .transport import Transport
-from .wall_clock import utc_now
 
 
 class Client:
@@ -119,14 +120,7 @@ class Client:
         *Raises* `AuthError` for the key, `ConfigError` for a place that is not the queue, `TransportError` when no
         answer comes, another `ApiError` or a `ProtocolError` for any other answer than a list.
         """
-        answer = await answer_to(self._open_transport(), wire.list_call())
-        if isinstance(answer, TransportError):
-            raise answer
-        if answer.status == 404:
-            raise base_url_error("there is no queue at this address (404)")
-        if not answer.is_success:
-            raise retry.api_error(answer, utc_now())
-        replies.read_listing(answer)
+        await list_requests(self._open_transport())
 
     # -- one job -----------------------------------------------------------------------------------
 
@@ -181,6 +175,22 @@ class Client:
             async for outcome in outcomes:
                 return attrs.evolve(outcome, job=job)
         raise AssertionError("a batch of one has one outcome")
+
+    async def resolve(
+        self, output_dir: str | os.PathLike[str], key: str, *, request_id: str | None = None
+    ) -> RecordedJob:
+        """Settle one job as `resolve`, the function, does, unless the service tells otherwise: it is asked first.
+
+        With `request_id`: it knows the request, and does not show it with another seed, prompt, duration, quality or
+        model than the job was sent with.  Without: it does not list the job.  A queued job moreover needs that the
+        request which it waits for is missing for a whole minute, as long as a run would insist.  Meanwhile the folder
+        is locked.
+
+        *Charges* nothing. *Cancellation*: nothing is settled. *Raises* what `resolve` raises, `ConfigError` for what
+        the service tells otherwise and for a job that another account sent, and what `check` raises.
+        """
+        inquiry = Inquiry(transport=self._open_transport(), endpoint=self._endpoint, rng=self._rng)
+        return await settle(output_dir, key, request_id, inquiry)
 
     # -- many jobs ---------------------------------------------------------------------------------
 

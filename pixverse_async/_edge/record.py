@@ -1,25 +1,26 @@
-"""An output folder's journal in the user's hands: read it, settle what is held, repair it. Nothing is sent."""
+"""An output folder's journal in the user's hands: read it, settle what is held, repair it. No job is sent."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from .._core.config import read_endpoint
 from .._core.errors import ConfigError, JournalError, NoJournalError
 from .._core.events import ConfirmedAbsent, Reconciled, RequestLost, SubmitInterrupted
 from .._core.frozen import frozen
-from .._core.journal_accounts import accounts_of, refusal
 from .._core.journal_format import read_journal
 from .._core.lifecycle import AT_STAKE, JobRecord, State
+from .._core.reconcile import RESUBMIT_AFTER, may_be_absent
 from .._core.record import RecordedJob, on_record, recorded
 from .._core.redaction import redact
 from .._core.replies import is_request_id
+from .inquiry import Inquiry
 from .journal import Journal
 from .journal_file import forget_accounts, repair_file
 from .threads import in_thread
+from .wall_clock import utc_now
 
 JOURNAL_NAME = "pixverse-journal.jsonl"
 _WHICH = "Give the folder that a batch wrote its videos to."
@@ -72,40 +73,25 @@ def jobs_on_record(output_dir: str | os.PathLike[str] = "videos") -> tuple[Recor
     ...     [(job.name, job.state, job.usd) for job in jobs_on_record(folder)]
     [('cat', <State.QUEUED: 'queued'>, Decimal('0.175'))]
     """
-    return on_record(_records_at(existing_journal(output_dir)))
-
-
-def _records_at(path: Path) -> Mapping[str, JobRecord]:
+    path = existing_journal(output_dir)
     try:
         data = path.read_bytes()
     except OSError as problem:
         raise JournalError(str(path), f"it cannot be read ({problem.strerror})", _WHICH) from problem
-    return read_journal(data, str(path)).records
-
-
-def check_sender(output_dir: str | os.PathLike[str], key: str) -> None:
-    """*Raises* `ConfigError` when the environment names another account than the one that sent this unfinished job.
-
-    To that one the service answers as if the request were lost, and a job that is settled by it is paid twice.
-    """
-    path = existing_journal(output_dir)
-    asked = [record for other, record in _records_at(path).items() if other == key]
-    endpoint = read_endpoint(os.environ, api_key=None, base_url=None, org_id=None)
-    problem = refusal(str(path), asked, accounts_of(asked, endpoint, salt=""))
-    if problem is not None:
-        raise problem
+    return on_record(read_journal(data, str(path)).records)
 
 
 async def resolve(output_dir: str | os.PathLike[str], key: str, *, request_id: str | None = None) -> RecordedJob:
     """Settle one held job, having looked in the service's console: a submit whose reply was lost.
 
     With `request_id`, the job was accepted under this id: the next run, or `resume`, saves its video.  Without, it was
-    never accepted: the next run of the call that made it sends it again. If that is wrong, it is paid twice.
-    An id is believed: ask first, with `Client.attach` and the key that sent the job, whether the service knows it. A
-    queued job can be settled too, for the id that it waits for may be wrong, or its request deleted.
+    never accepted: the next run of the call that made it sends it again. If that is wrong, it is paid twice, so a job
+    that was sent within the last ten minutes is refused: the console may not show it yet.
+    Nobody is asked, and you are believed: `Client.resolve` asks the service first. A queued job can be settled too, for
+    the id that it waits for may be wrong, or its request deleted.
 
     `key`: `RecordedJob.key`. *Charges* nothing by itself. *Raises* `ConfigError` for a job that is neither held nor
-    queued, or an id that cannot be its; `JournalError` when another process works on the folder.
+    queued, or too young, or an id that cannot be its; `JournalError` when another process works on the folder.
 
     >>> import asyncio, tempfile
     >>> from pixverse_async import Job, generate_many
@@ -121,6 +107,13 @@ async def resolve(output_dir: str | os.PathLike[str], key: str, *, request_id: s
     ...     asyncio.run(resolve(folder, held.key, request_id="5a7a5466")).state
     <State.QUEUED: 'queued'>
     """
+    return await settle(output_dir, key, request_id)
+
+
+async def settle(
+    output_dir: str | os.PathLike[str], key: str, request_id: str | None, inquiry: Inquiry | None = None
+) -> RecordedJob:
+    """`resolve`, after an inquiry if there is one. The folder is locked meanwhile: no run changes what is asked."""
     path = await in_thread(existing_journal, output_dir)
     async with _opened(path) as journal:
         record = journal.records.get(key)
@@ -129,8 +122,12 @@ async def resolve(output_dir: str | os.PathLike[str], key: str, *, request_id: s
             raise ConfigError(
                 "key", f"{redact(key, 60)!r} is {stands}", "Use the key of a job that `status` holds."
             )
-        if request_id is not None:
+        if request_id is None:
+            _check_old(record)
+        else:
             _check_free(request_id, key, journal)
+        if inquiry is not None:
+            await inquiry.ask(path, journal.records, key, request_id)
         if record.state is State.SUBMITTING:
             await journal.append(key, SubmitInterrupted(why="an earlier run ended before the answer came"))
         elif record.state is State.QUEUED:
@@ -138,6 +135,17 @@ async def resolve(output_dir: str | os.PathLike[str], key: str, *, request_id: s
         settled = ConfirmedAbsent(listings=0) if request_id is None else Reconciled(request_id=request_id)
         record = await journal.append(key, settled)
     return recorded(key, record)
+
+
+def _check_old(record: JobRecord) -> None:
+    started, now_utc = record.started, utc_now()
+    if started is not None and not may_be_absent(started, now_utc):
+        raise ConfigError(
+            "key",
+            f"{record.name!r} was sent within the last {RESUBMIT_AFTER / 60:g} minutes: the service may not show it"
+            " yet, and sent again it would be paid twice",
+            f"Look for it once more in {started.at_utc + RESUBMIT_AFTER - now_utc:.0f} s.",
+        )
 
 
 def _check_free(request_id: str, key: str, journal: Journal) -> None:

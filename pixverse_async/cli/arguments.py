@@ -127,7 +127,7 @@ def _resolve(parser: argparse.ArgumentParser) -> None:
         "--not-accepted",
         action="store_true",
         help="the service does not have it: the next run sends it again. Look in the console first: if it is there "
-        "after all, it is paid twice",
+        "after all, it is paid twice. Not within ten minutes of the submit",
     )
     fate.add_argument(
         "--same-account",

@@ -37,23 +37,17 @@ async def find(handle: Handle) -> None:
     A record is readable a moment after its submit, and nobody knows how long that can take; an id that a person
     copies is older. Any other trouble is left to the waiting, which bears with it. *Raises* `ConfigError`.
     """
-    if not await is_lost(handle):
-        return
-    raise ConfigError(
-        "ID",
-        f"the service knows no request {handle.request_id}",
-        "Copy it from the console, or from `status`; a request belongs to the key that sent it. One that was sent "
-        "this minute may not be readable yet: then try again.",
-    )
-
-
-async def is_lost(handle: Handle) -> bool:
-    """The service does not know the request, whenever it is asked within some seconds."""
     is_missing = False
     with anyio.move_on_after(FIND_TIMEOUT):
         while is_missing := await _is_missing(handle):  # noqa: ASYNC110  nobody tells when it is not
             await anyio.sleep(1)
-    return is_missing
+    if is_missing:
+        raise ConfigError(
+            "ID",
+            f"the service knows no request {handle.request_id}",
+            "Copy it from the console, or from `status`; a request belongs to the key that sent it. One that was sent "
+            "this minute may not be readable yet: then try again.",
+        )
 
 
 async def _is_missing(handle: Handle) -> bool:

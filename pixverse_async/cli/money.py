@@ -1,20 +1,22 @@
 """The verbs that money needs: `status` and `resolve` on the journal, and `estimate` before there is one.
 
-Only `resolve` asks the service, and only what it knows of a request.
+Only `resolve` asks the service, and only what it knows of requests.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import sys
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import anyio
 
@@ -29,18 +31,16 @@ from pixverse_async import (
     jobs_on_record,
 )
 from pixverse_async import resolve as settle
-from pixverse_async._senders import check_sender
 from pixverse_async._words import clean
 from pixverse_async.observe.words import cells, wrapped
 
 from .arguments import program
-from .attach import find, is_lost
 from .codes import Exit
 from .earlier import ASKED
 from .ending import UNFETCHED, resume_line, unsent_hints
 from .manifest import left_unsent, parameters
 from .preview import show_price
-from .say import answer, answer_json, answer_prose, columns, counted, dollars, width_of
+from .say import answer, answer_json, answer_prose, columns, counted, dollars, tell, width_of
 from .sources import as_job, read_sources
 
 SHOWN_KEY_CHARS: Final = 8
@@ -108,11 +108,8 @@ def resolve(options: Namespace) -> int:
     if options.same_account:
         return _forget_account(options)
     chosen = _chosen(jobs_on_record(options.folder), options)
-    anyio.run(_settle, options.folder, chosen, options.request_id)
-    what = f"is the request {options.request_id}" if options.request_id else "was not accepted"
-    for job in chosen:
-        answer(f"{clean(job.name)} ({job.key[:SHOWN_KEY_CHARS]}) {what}")
     if chosen:
+        anyio.run(_settle, options.folder, chosen, options.request_id)
         then = "resume it" if options.request_id else "the next run sends it"
         answer(f"Written down; {then}: {resume_line(Path(options.folder))}")
     else:
@@ -129,35 +126,31 @@ def _forget_account(options: Namespace) -> int:
 
 
 async def _settle(folder: str, jobs: Sequence[RecordedJob], request_id: str | None) -> None:
-    queued = [job for job in jobs if job.state is State.QUEUED]
-    for job in queued:
-        check_sender(folder, job.key)
-    if request_id is not None:
-        await _check_known(request_id)
-    for job in queued:
-        await _check_lost(job)
-    for job in jobs:
-        await settle(folder, job.key, request_id=request_id)
+    what = "was not accepted" if request_id is None else f"is the request {request_id}"
+    async with AsyncExitStack() as stack:
+        ask = await _asking(stack, jobs)
+        for job in jobs:
+            await ask(folder, job.key, request_id=request_id)
+            answer(f"{clean(job.name)} ({job.key[:SHOWN_KEY_CHARS]}) {what}")
 
 
-async def _check_lost(job: RecordedJob) -> None:
-    """A job that waits for a request of its own is not another's, nor sent again. *Raises* `PixverseError`."""
-    async with Client() as client:
-        handle = client.attach(job.request_id or "")
-        if not await is_lost(handle):
-            await handle.status()  # it fails for whoever cannot ask
-            raise ConfigError("KEY", f"the service knows its request {handle.request_id}", "See the verb resume.")
-        await client.check()  # an address that knows nothing at all tells nothing of one request
+async def _asking(stack: AsyncExitStack, jobs: Sequence[RecordedJob]) -> _Resolve:
+    """Who settles: a client, which asks the service first. Without a key nobody can be asked, and the user is believed.
+
+    Not of a queued job: what was accepted is believed to be lost only by whoever can ask for it.
+    """
+    waiting = [job.request_id for job in jobs if job.state is State.QUEUED]
+    if not waiting and not os.environ.get("GMI_API_KEY", "").strip():
+        tell("GMI_API_KEY is not set: the service is not asked, and you are believed.")
+        return settle
+    client = await stack.enter_async_context(Client())
+    for request_id in waiting:
+        tell(f"Asking for request {request_id}; it counts as lost when it is missing for a minute.")
+    return client.resolve
 
 
-async def _check_known(request_id: str) -> None:
-    """A job would wait for ever for an id that was mistyped. Without a key nobody can be asked, and it is believed."""
-    try:
-        client = Client()
-    except ConfigError:
-        return
-    async with client:
-        await find(client.attach(request_id))
+class _Resolve(Protocol):
+    def __call__(self, output_dir: str, key: str, *, request_id: str | None) -> Awaitable[RecordedJob]: ...
 
 
 # -- which held jobs are meant ---------------------------------------------------------------------------

@@ -85,7 +85,9 @@ show it: it may be billed. Look into the console for its seed (`status` shows it
   {prog} resolve videos 3f2a91c0 --not-accepted                it is not: the next run sends it again
   {prog} resolve videos --all-older-than 1h --not-accepted     none of them is
 
-A queued job is settled likewise, if the service does not know the request that it waits for.
+The service is asked first: an id of another job's request is refused, and so is a job that the list shows after all.
+Nothing is called absent within ten minutes of its submit. A queued job is settled likewise, when the service has not
+known the request that it waits for during a whole minute.
 
 A run with another key, organisation or address than the one that sent an unfinished job is refused: there it would
 not be found. If it is the same account all the same, because its key was renewed or the service moved, say so once:

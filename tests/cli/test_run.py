@@ -22,6 +22,7 @@ from pixverse_async.cli.doctor import EXTRAS
 from pixverse_async.cli.signals import Interrupts
 from pixverse_async.emulator import Rule, Settings
 from tests.cli.conftest import QUICK, Command, Service
+from tests.clock import long_after
 from tests.memory import tiny_png
 
 
@@ -159,37 +160,41 @@ def test_an_unknown_fate_has_its_own_code_and_is_settled_by_hand(
     assert (9, True) == (shown.code, "resolve videos KEY --not-accepted" in shown.out)
     first, second = [one for one in cli("status", "videos", "--json").objects if one.get("is_held")]
     by_seed = {charge.seed: charge.request_id for charge in emulator.service.ledger.committed}
-    monkeypatch.setattr(import_module("pixverse_async.cli.attach"), "FIND_TIMEOUT", 0.1)  # the clock is real
     said = cli("resolve", "videos", first["key"][:8], "--request-id", "mistyped")
     assert (6, True) == (said.code, "the service knows no request mistyped. Copy it from" in said.err)
     assert 0 == cli("resolve", "videos", first["key"][:8], "--request-id", by_seed[first["seed"]]).code
     assert "No held job is that old" in cli("resolve", "videos", "--all-older-than", "1h", "--not-accepted").out
     assert 6 == cli("resolve", "videos", "nobody", "--not-accepted").code
     assert 6 == cli("resolve", "videos", "--not-accepted").code
-    assert 0 == cli("resolve", "videos", second["name"], "--not-accepted").code
+    said = cli("resolve", "videos", second["name"], "--not-accepted")
+    assert (6, True) == (said.code, "was sent within the last 10 minutes" in said.err)
+    long_after(monkeypatch)
+    said = cli("resolve", "videos", second["name"], "--not-accepted")
+    assert (0, True) == (said.code, f"({second['key'][:8]}) was not accepted\n" in said.out)
     assert 0 == cli("status", "videos").code
     assert 0 == cli("resume", "videos").code
     assert 3 == len(list(Path("videos").glob("*.mp4"))) == len(emulator.service.ledger.committed)
 
 
-def test_a_job_that_waits_for_a_wrong_id_is_given_the_right_one(
+def test_without_a_key_the_user_is_believed_of_a_held_job_alone(
     cli: Command, serve: Service, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without a key a mistyped id is believed; it can be put right, unless the service knows what the job waits for."""
+    """It is said that nobody was asked; what was accepted is not given up by whoever cannot ask, or is told better."""
     emulator = serve(Settings(rules=(Rule(on="submit", fault="drop_after_commit", nth=(2,)),)))
     cli("run", "photos", "--prompt", "p", "--on-unknown", "hold", *QUICK)
     (held,) = [one for one in cli("status", "videos", "--json").objects if one.get("is_held")]
-    by_seed = {charge.seed: charge.request_id for charge in emulator.service.ledger.committed}
+    (own,) = [charge.request_id for charge in emulator.service.ledger.committed if charge.seed == held["seed"]]
     resolve = ("resolve", "videos", held["key"])
+    long_after(monkeypatch)
     monkeypatch.delenv("GMI_API_KEY")
-    assert 0 == cli(*resolve, "--request-id", "mistyped").code
+    said = cli(*resolve, "--request-id", own)
+    assert (0, True) == (said.code, "GMI_API_KEY is not set: the service is not asked" in said.err)
     said = cli(*resolve, "--not-accepted")
     assert (3, True) == (said.code, "GMI_API_KEY" in said.err), "nobody can be asked what became of that id"
     monkeypatch.setenv("GMI_API_KEY", emulator.api_key)
-    monkeypatch.setattr(import_module("pixverse_async.cli.attach"), "FIND_TIMEOUT", 0.1)  # the clock is real
-    assert 0 == cli(*resolve, "--request-id", by_seed[held["seed"]]).code
     said = cli(*resolve, "--not-accepted")
-    assert (6, True) == (said.code, "the service knows its request" in said.err)
+    assert (6, True) == (said.code, f"the service knows the request of {held['name']!r}, {own}" in said.err)
+    assert f"Asking for request {own}; it counts as lost when it is missing for a minute.\n" in said.err
     assert 0 == cli("resume", "videos").code
     assert 3 == len(list(Path("videos").glob("*.mp4"))) == len(emulator.service.ledger.committed)
 
@@ -201,29 +206,13 @@ def test_a_queued_job_is_not_given_up_because_another_account_does_not_know_it(
     emulator = serve(Settings(rules=(Rule(on="poll", fault="404"),)))
     cli("run", "photos", "--prompt", "p", "--job-timeout", "0.1", *QUICK)
     first = cli("status", "videos", "--json").objects[0]
-    monkeypatch.setattr(import_module("pixverse_async.cli.attach"), "FIND_TIMEOUT", 0.1)  # the clock is real
+    long_after(monkeypatch)
     monkeypatch.setenv("GMI_ORG_ID", "acme")
     for found in (("--not-accepted",), ("--request-id", "another")):
         said = cli("resolve", "videos", first["key"], *found)
         assert (6, True) == (said.code, "org_id: 1 unfinished job in videos" in said.err), said
-    monkeypatch.delenv("GMI_ORG_ID")
     assert first in cli("status", "videos", "--json").objects
-    assert 0 == cli("resolve", "videos", first["key"], "--not-accepted").code
     assert 3 == emulator.service.ledger.submits
-
-
-def test_a_queued_job_is_not_given_up_because_everything_is_missing(
-    cli: Command, serve: Service, photos: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What answers 404 to all, as a gateway in an outage or a wrong address, does not tell that a request is lost."""
-    rules = (Rule(on="poll", fault="404"), Rule(on="list", fault="404", nth=(2, 3)))  # the run asks for it first
-    serve(Settings(rules=rules))
-    cli("run", "photos", "--prompt", "p", "--job-timeout", "0.1", *QUICK)
-    first = cli("status", "videos", "--json").objects[0]
-    monkeypatch.setattr(import_module("pixverse_async.cli.attach"), "FIND_TIMEOUT", 0.1)  # the clock is real
-    said = cli("resolve", "videos", first["key"], "--not-accepted")
-    assert (6, True) == (said.code, "there is no queue at this address" in said.err), said
-    assert "queued" == first["state"] == cli("status", "videos", "--json").objects[0]["state"]
 
 
 @pytest.mark.parametrize("options", [("--on-unknown", "reconcile"), ("--sent-only",)])
@@ -502,6 +491,7 @@ def test_a_folder_on_a_network_is_warned_of_once(
     monkeypatch.setattr(network, "MOUNTS", table)  # a test cannot mount a network file system
     said = cli("run", "photos", "--prompt", "p", "--on-unknown", "hold", "--out", "far", *options, *QUICK)
     assert 1 == said.err.count("far is on a network (nfs4), where the lock may not keep out another host"), said
+    long_after(monkeypatch)
     assert 1 == cli("resolve", "far", "--all-older-than", "0s", "--not-accepted").err.count("is on a network")
     assert "network" not in cli("run", "photos", "--prompt", "p", "--out", "near", *options, *QUICK).err
     assert "-     far is on a network (nfs4), where the lock may not" in cli("doctor", "far", "--offline").out

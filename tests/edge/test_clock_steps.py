@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +11,7 @@ import anyio
 import pytest
 
 from pixverse_async import Job, Timings
-from pixverse_async._edge import wall_clock
+from tests.clock import stepping
 from tests.memory import Scene, kinds
 from tests.virtual_time import VirtualTimeLoop
 
@@ -27,17 +26,6 @@ class Trace(NamedTuple):
     calls: dict[str, int]
     seconds: float
     charges: int
-
-
-def stepping(monkeypatch: pytest.MonkeyPatch, steps: Iterator[timedelta]) -> None:
-    """Whoever asks for the wall time is told another day each time."""
-
-    class Clock(datetime):
-        @classmethod
-        def now(cls, tz: tzinfo | None = None) -> datetime:  # pyright: ignore[reportIncompatibleMethodOverride]
-            return datetime.now(tz) + next(steps)
-
-    monkeypatch.setattr(wall_clock, "datetime", Clock)  # a test cannot set the machine's clock
 
 
 async def _batch(folder: Path, *, list_lag: float = 0.0) -> Trace:

@@ -26,6 +26,7 @@ from pixverse_async import (
 from pixverse_async._core.price import MOST_USD
 from pixverse_async._edge.journal import Journal
 from pixverse_async._edge.record import JOURNAL_NAME
+from tests.clock import long_after
 from tests.memory import Scene, kinds, some_jobs
 
 pytestmark = pytest.mark.anyio
@@ -122,7 +123,7 @@ async def test_resume_sends_not_even_what_was_surely_refused(tmp_path: Path) -> 
     assert ["Succeeded"] * 2 == kinds(await scene.run(some_jobs(2)))
 
 
-async def test_a_held_job_is_settled_by_its_user(tmp_path: Path) -> None:
+async def test_a_held_job_is_settled_by_its_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the id from the console its video is saved; declared absent, the next run sends it again."""
     scene = Scene.set(tmp_path, "submit:drop_after_commit:nth=1", "submit:drop_before_commit:nth=2")
     jobs = some_jobs(2)
@@ -132,6 +133,7 @@ async def test_a_held_job_is_settled_by_its_user(tmp_path: Path) -> None:
     (charge,) = scene.cloud.ledger.committed
     settled = await resolve(tmp_path, accepted.key, request_id=charge.request_id)
     assert (State.QUEUED, charge.request_id) == (settled.state, settled.request_id)
+    long_after(monkeypatch)
     assert State.NEW is (await resolve(tmp_path, lost.key)).state
     assert ["Succeeded"] * 2 == kinds(await scene.run(jobs, on_unknown="hold"))
     assert not scene.paid_twice()

@@ -26,6 +26,7 @@ from nbclient import NotebookClient
 from pixverse_async import FixedPolling, Job, generate_many, jobs_from_folder, jobs_on_record
 from pixverse_async.emulator import Emulator, Rule, Settings, tiny_film
 from pixverse_async.report import write_report
+from tests.clock import long_after
 from tests.memory import tiny_png
 
 pytestmark = pytest.mark.anyio
@@ -218,6 +219,7 @@ async def test_settle(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyt
             return next(typed)
 
         monkeypatch.setattr("builtins.input", answer)
+        long_after(monkeypatch)
         names = runpy.run_path(str(EXAMPLES / "settle.py"))
         assert answers == names["ask"]("videos")
         await names["main"]("videos", answers)

@@ -48,6 +48,7 @@ from pixverse_async import (
     PollPolicy,
     ProtocolError,
     RateLimitedError,
+    RecordedJob,
     RejectedError,
     Scheduler,
     Sink,
@@ -167,6 +168,8 @@ async def clients(job: Job) -> None:
         assert_type((await handle.save("cat.mp4", timeout=60)).size_bytes, int)
         assert_type(client.attach("r-1"), Handle)
         assert_type(await client.check(), None)
+        assert_type(await client.resolve("videos", "3f2a91c0"), RecordedJob)
+        assert_type(await client.resolve(Path("videos"), "3f2a91c0", request_id="r-1"), RecordedJob)
         assert_type(await client.generate(job, "cat.mp4"), Outcome)
         await client.generate(job, Path("cat.mp4"), job_timeout=60)
         async with client.as_completed([job], output_dir="videos", budget_usd="5") as outcomes:
