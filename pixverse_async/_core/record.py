@@ -148,7 +148,7 @@ def _why(record: JobRecord) -> str | None:
         case SubmitRejected(reason=reason) | GenerationFailed(reason=reason):
             return reason
         case None:
-            return record.why
+            return record.why if record.state in HELD else None
 
 
 def _timings(record: JobRecord) -> Timings:

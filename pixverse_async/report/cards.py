@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import PurePath
+from typing import Final
 
 import attrs
 
@@ -102,7 +103,7 @@ def _of_job(job: RecordedJob, row: Row | None, files: Collection[str]) -> Card:
         place=place,
         size_bytes=job.size_bytes,
         times=_times(job, same),
-        reason=None if job.state is State.SAVED else _reason(job, same),
+        reason=None if job.state is State.SAVED else _reason(job, same, standing),
         notes=None if same is None else same.notes,
         metadata=None if row is None else row.metadata,
     )
@@ -140,9 +141,19 @@ def _standing(
     return (Standing.FAILED if has_failed else Standing.UNSENT), None, None
 
 
-def _reason(job: RecordedJob, row: Row | None) -> str | None:
-    """The run's own words have the remedy too; the journal has the bare reason."""
-    return job.why if row is None or row.error is None else row.error
+def _reason(job: RecordedJob, row: Row | None, standing: Standing) -> str | None:
+    """The run's own words have the remedy too, as long as it stands as they say; the journal has the bare reason."""
+    if row is None or row.error is None or row.outcome != _OUTCOMES.get(standing):
+        return job.why
+    return row.error
+
+
+_OUTCOMES: Final[Mapping[Standing, str]] = {
+    Standing.FAILED: "failed",
+    Standing.UNKNOWN: "unknown",
+    Standing.PENDING: "pending",
+}
+"""What a table calls a job that stands so. One that was settled since stands otherwise than its last run said."""
 
 
 def _of_row(row: Row) -> Card:

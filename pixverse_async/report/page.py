@@ -112,7 +112,8 @@ def remedy(card: Card, folder: str) -> str:
         case Standing.PENDING:
             return f"It is paid or being made; fetched, and not paid again, by {resume}</code>"
         case Standing.UNSENT:
-            return f"It cost nothing; sent by {resume}</code>"
+            paid = f"What was given up may have cost {dollars(card.usd)}" if card.usd else "It cost nothing"
+            return f"{paid}; sent by {resume}</code>"
 
 
 def _needs(page: Page) -> str:

@@ -7,9 +7,11 @@ from decimal import Decimal
 import attrs
 
 from pixverse_async._core.events import (
+    ConfirmedAbsent,
     GenerationFailed,
     GenerationSucceeded,
     LinkExpired,
+    Reconciled,
     RetryRequested,
     Saved,
     SavedFileMissing,
@@ -40,6 +42,13 @@ def test_a_held_job_says_why() -> None:
     """The reason why its fate is unknown, and no more than one price."""
     (told,) = on_record({"k": fold((SUBMIT, SubmitInterrupted(why="reset")))})
     assert (True, "reset", Decimal("0.150")) == (told.is_held, told.why, told.usd)
+
+
+def test_a_job_that_is_not_held_any_more_says_nothing_of_why() -> None:
+    """Found by its user, or declared absent: that its reply was lost is over."""
+    for end in (Reconciled(request_id="r-1"), ConfirmedAbsent(listings=0)):
+        (told,) = on_record({"k": fold((SUBMIT, SubmitInterrupted(why="reset"), end))})
+        assert (False, None) == (told.is_held, told.why)
 
 
 def test_times_are_those_of_the_end_that_was_seen() -> None:

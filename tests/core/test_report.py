@@ -114,6 +114,32 @@ def test_no_key_and_no_link_is_shown() -> None:
         assert part not in page
 
 
+@pytest.mark.parametrize(
+    ("state", "request_id", "standing"),
+    [
+        (State.NEW, None, Standing.UNSENT),
+        (State.QUEUED, "r-1", Standing.PENDING),
+        (State.UNKNOWN, None, Standing.UNKNOWN),
+    ],
+)
+def test_a_job_that_was_settled_is_not_explained_by_what_it_was(
+    state: State, request_id: str | None, standing: Standing
+) -> None:
+    """Found, or not accepted: it is no longer said to be counted as spent and not sent again."""
+    fate = "the submit's fate is unknown. It is counted as spent and is not sent again"
+    was_held = row(outcome="unknown", request_id=None, error=fate)
+    (card,) = cards_of([job("cat", state, request_id=request_id)], [was_held], set())
+    assert (standing, fate if state is State.UNKNOWN else None) == (card.standing, card.reason)
+
+
+@pytest.mark.parametrize(
+    ("usd", "said"), [("0", "It cost nothing; sent by"), ("0.175", "may have cost $0.175; sent by")]
+)
+def test_what_was_given_up_is_not_called_free(usd: str, said: str) -> None:
+    """A job that waits to be sent again after a request that was made, and then lost, says what that may have cost."""
+    assert said in html_of(cards_of([job("cat", State.NEW, request_id=None, usd=Decimal(usd))], [], set()))
+
+
 def test_the_policy_allows_the_videos_and_our_own_style_only() -> None:
     """No script, no host, no inline style; the style sheet is the one whose hash is in the policy."""
     parsed = Parsed(html_of(cards_of([job()], [row()], {"cat.mp4"}), {"cat.mp4": b"jpeg"}))
