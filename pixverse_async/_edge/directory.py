@@ -2,7 +2,7 @@
 
 The folder's part is `cat.mp4.part` beside `cat.mp4`, opened so that a link planted there is not followed. Its
 commit syncs the file, publishes it by a hard link, which never replaces a file, and syncs the folder: one sync
-of the folder serves all commits that wait for one, each in its own thread.
+of the folder serves all commits that wait for one.
 
 A hop to a worker thread costs as much as half a megabyte's hash, so a video that arrives in one aggregate takes
 one: its part is made, hashed, judged, synced and published there, to the sync of the folder. A longer one is
@@ -11,10 +11,13 @@ appended through aiofiles.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
@@ -27,7 +30,7 @@ from .._core.mp4 import Bytes
 from .._core.names import stem_identity
 from .folder import is_whole, sync_folder, try_folder
 from .part_file import PartFile, names_in, open_part
-from .threads import in_thread
+from .threads import in_thread, to_its_end
 
 if TYPE_CHECKING:
     from aiofiles.threadpool.binary import AsyncFileIO
@@ -124,28 +127,56 @@ def _no_folder(problem: OSError) -> str | None:
 
 @attrs.define(eq=False, repr=False)
 class FolderSync:
-    """Makes new names in a folder durable, on worker threads: one sync serves all who asked before it began."""
+    """Makes new names in a folder durable, on worker threads: one sync serves all names made before it began.
+
+    Of those who wait, one thread syncs and one is the next to; the others' threads are free for other work.
+
+    The kernel tells a failure once and forgets it: the next sync succeeds, though what could not be written is not on
+    the disk. So a failure is told to everybody whose name was made before it, whichever sync serves them.
+    """
 
     _folder: Path
-    asked: int = 0
-    """How many callers there were."""
-    syncs: int = 0
-    """How many syncs were done: never more than there were callers."""
-    _served: int = 0
-    _asking: threading.Lock = attrs.field(factory=threading.Lock)
+    _sync: Callable[[Path], None] = sync_folder
+    _failures: int = 0
+    _failure: OSError | None = None
+    """The last of them."""
+    _waiting: list[tuple[int, Future[None]]] = attrs.field(factory=list[tuple[int, "Future[None]"]])
+    """For a sync that has not begun; with how many had failed before the name was made."""
+    _joining: threading.Lock = attrs.field(factory=threading.Lock)
     _syncing: threading.Lock = attrs.field(factory=threading.Lock)
 
-    def __call__(self) -> None:
-        """Return when every name that the caller made is on the disk. *Raises* `OSError`."""
-        with self._asking:
-            self.asked += 1
-            mine = self.asked
-        with self._syncing:
-            if self._served >= mine:
-                return
-            serving = self.asked
-            sync_folder(self._folder)
-            self._served, self.syncs = serving, self.syncs + 1
+    def publish(self, give_name: Callable[[], None]) -> Future[None]:
+        """Give a name, and make it durable: by this thread, or the future says when another did. *Raises* `OSError`."""
+        before, named = self._failures, Future[None]()
+        give_name()
+        with self._joining:
+            is_first = not self._waiting
+            self._waiting.append((before, named))
+        if is_first:
+            with self._syncing:
+                self._serve()
+        return named
+
+    def _serve(self) -> None:
+        with self._joining:
+            served, self._waiting = self._waiting, []
+        try:
+            self._sync(self._folder)
+        except OSError as problem:
+            self._failure = problem
+            self._failures += 1
+        for before, named in served:
+            if self._failure is None or before == self._failures:
+                named.set_result(None)
+            else:
+                named.set_exception(OSError(self._failure.errno, self._failure.strerror, str(self._folder)))
+
+
+async def _durable(named: Future[None]) -> None:
+    if named.done():
+        named.result()
+    else:
+        await to_its_end(asyncio.wrap_future(named))
 
 
 def _fed(pieces: Sequence[bytes], feed: Callable[[Bytes], None]) -> Iterator[bytes]:
@@ -232,14 +263,15 @@ class DirectoryPart:
 
         `find_flaw` judges the whole file, on the worker thread.
         """
-        return await in_thread(self._finish, pieces, check, find_flaw)
+        end = await in_thread(self._finish, pieces, check, find_flaw)
+        return await _durable(end) if isinstance(end, Future) else end
 
-    def _finish(self, pieces: Sequence[bytes], check: Check, find_flaw: Callable[[], Flaw | None]) -> Flaw | None:
+    def _finish(
+        self, pieces: Sequence[bytes], check: Check, find_flaw: Callable[[], Flaw | None]
+    ) -> Flaw | Future[None]:
         self._begin().writelines(_fed(pieces, check.feed))
         flaw = find_flaw()
-        if flaw is None:
-            self._publish(check.received_bytes, check.sha256)
-        return flaw
+        return self._publish(check.received_bytes, check.sha256) if flaw is None else flaw
 
     async def replay(self, feed: Callable[[Bytes], None]) -> None:
         """See `Part.replay`."""
@@ -248,10 +280,10 @@ class DirectoryPart:
 
     async def commit(self, size_bytes: int, sha256: str) -> str:
         """See `Part.commit`. A failed sync is never repeated: the bytes are dropped and fetched again."""
-        await in_thread(self._publish, size_bytes, sha256)
+        await _durable(await in_thread(self._publish, size_bytes, sha256))
         return self.place
 
-    def _publish(self, size_bytes: int, sha256: str) -> None:
+    def _publish(self, size_bytes: int, sha256: str) -> Future[None]:
         self._is_kept = False
         file = self._begin()
         try:
@@ -260,7 +292,7 @@ class DirectoryPart:
             file.remove()
             raise
         try:
-            file.publish(size_bytes, sha256)
+            return self._sync.publish(partial(file.publish, size_bytes, sha256))
         except FileExistsError:
             file.remove()  # under another name it is fetched anew
             self._on_taken()
@@ -268,7 +300,6 @@ class DirectoryPart:
         except OSError:
             self._is_kept = True
             raise
-        self._sync()
 
     async def discard(self) -> None:
         """See `Part.discard`."""

@@ -25,7 +25,7 @@ from pixverse_async._core.integrity import Check
 from pixverse_async._core.mp4 import Bytes
 from pixverse_async._core.transfer import TryAgain
 from pixverse_async._edge import part_file
-from pixverse_async._edge.directory import DirectorySink, FolderSync
+from pixverse_async._edge.directory import DirectoryPart, DirectorySink, FolderSync
 from pixverse_async._edge.part_file import WRITE_BYTES, PartFile
 
 pytestmark = pytest.mark.anyio
@@ -46,6 +46,19 @@ class CountingPool(ThreadPoolExecutor):
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         self.count += 1
         return super().submit(fn, *args, **kwargs)
+
+
+class TellingPool(ThreadPoolExecutor):
+    """Tells of the end of each work."""
+
+    def __init__(self, threads: int, on_end: Callable[[], None]) -> None:
+        super().__init__(threads)
+        self._on_end = on_end
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        work = super().submit(fn, *args, **kwargs)
+        work.add_done_callback(lambda _: self._on_end())
+        return work
 
 
 def content(place: str) -> bytes:
@@ -407,29 +420,84 @@ def test_a_file_system_without_links_still_replaces_nothing(tmp_path: Path, answ
 
 
 @pytest.mark.parametrize("is_broken", [False, True])
-def test_one_sync_of_the_folder_serves_all_who_wait(
-    tmp_path: Path, is_broken: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Fifty commits at once, all but the first asked while that one's sync ran: they share one of their own.
+def test_one_sync_of_the_folder_serves_all_who_wait(tmp_path: Path, is_broken: bool) -> None:
+    """Fifty commits on three threads, all but the first asked while that one's sync ran: they share one of their own.
 
-    Also when the first one's fails, which is told to nobody else.
+    One thread syncs and one is the next to; the third is free for all the others. When the first sync fails, all are
+    told of it: the kernel says it once, and their names were there by then.
     """
-    sync, sync_file = FolderSync(tmp_path), os.fsync
-    began: list[int] = []
+    began = list[Path]()
+    returned = threading.Semaphore(0)
 
-    def sync_slowly(descriptor: int) -> None:
-        began.append(descriptor)
-        while sync.asked < 50:
-            threading.Event().wait(0.001)
-        if is_broken and len(began) == 1:
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
-        sync_file(descriptor)
+    def sync(folder: Path) -> None:
+        began.append(folder)
+        if len(began) == 1:
+            assert all(returned.acquire(timeout=5.0) for _ in range(48))
+            if is_broken:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr(os, "fsync", sync_slowly)
-    with ThreadPoolExecutor(50) as threads:
-        ends = [thread.exception() for thread in [threads.submit(sync) for _ in range(50)]]
-    assert len(began) == 2
-    assert [type(end) for end in ends if end is not None] == [OSError] * is_broken
+    folder_sync = FolderSync(tmp_path, sync)
+    with ThreadPoolExecutor(3) as threads:
+        asked = [threads.submit(folder_sync.publish, lambda: None) for _ in range(50)]
+        for one in asked:
+            one.add_done_callback(lambda _: returned.release())
+    assert [tmp_path] * 2 == began
+    ends = [one.result().exception(timeout=0.0) for one in asked]
+    assert [errno.EIO if is_broken else None] * 50 == [
+        end and end.errno for end in ends if end is None or isinstance(end, OSError)
+    ]
+    assert folder_sync.publish(lambda: None).exception(timeout=0.0) is None
+
+
+def test_a_name_that_was_made_before_a_sync_failed_is_not_called_durable(tmp_path: Path) -> None:
+    """Also when it did not wait yet: the next sync succeeds, for the kernel has told the failure and forgotten it."""
+    failures = [OSError(errno.EIO, os.strerror(errno.EIO))]
+
+    def sync(_: Path) -> None:
+        if failures:
+            raise failures.pop()
+
+    folder_sync = FolderSync(tmp_path, sync)
+    others = list[Future[None]]()
+    named = folder_sync.publish(lambda: others.append(folder_sync.publish(lambda: None)))
+    for one in (named, *others):
+        with pytest.raises(OSError, match="Input/output error"):
+            one.result(timeout=0.0)
+
+
+@pytest.mark.parametrize("is_broken", [False, True])
+async def test_a_commit_that_another_ones_sync_serves_holds_no_thread(tmp_path: Path, is_broken: bool) -> None:
+    """Of three on three threads one comes back while the first sync runs; none is told its end before it came."""
+    returned, ended = threading.Semaphore(0), list[str]()
+
+    def sync(_: Path) -> None:
+        if not ended:
+            while len(list(tmp_path.glob("*.mp4"))) < 3:
+                threading.Event().wait(0.001)
+            assert returned.acquire(timeout=5.0)
+            ended.append("the first sync")
+            if is_broken:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    async def commit(part: DirectoryPart) -> None:
+        with pytest.raises(OSError, match="Input/output") if is_broken else contextlib.nullcontext():
+            await part.commit(len(DATA), SHA256)
+        ended.append(part.place)
+
+    folder_sync = FolderSync(tmp_path, sync)
+    parts = [
+        DirectoryPart(tmp_path / name, folder_sync, name, lambda: None) for name in ("a.mp4", "b.mp4", "c.mp4")
+    ]
+    for part in parts:
+        await part.write([DATA])
+    asyncio.get_running_loop().set_default_executor(TellingPool(3, on_end=returned.release))
+    async with anyio.create_task_group() as group:
+        for part in parts:
+            group.start_soon(commit, part)
+    assert "the first sync" == ended[0]
+    assert names(tmp_path) == ["a.mp4", "b.mp4", "c.mp4"] == sorted(ended[1:])
+    for part in parts:
+        await part.aclose()
 
 
 @pytest.mark.parametrize("answer", [errno.EINVAL, errno.EACCES, errno.EIO])
