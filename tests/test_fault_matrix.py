@@ -47,7 +47,7 @@ MATRIX = {
     16: Row("a link that has run out", 3),
     17: Row("a body cut short of its length, or of its chunks", 2),
     18: Row("a body cut short, and nothing tells", 2),
-    19: Row("one byte less, or zeros, with a length that agrees", 5),
+    19: Row("one byte less, or zeros, with a length that agrees", 6),
     20: Row("a page that calls itself a video", 2),
     21: Row("a small body that unpacks to a huge one", 3),
     22: Row("a body without end, a stall, a trickle", 6),

@@ -18,7 +18,7 @@ from .transfer import GiveUp, StartOver, TryAgain
 Crc: TypeAlias = "Callable[[Bytes, int], int]"
 Flaw: TypeAlias = TryAgain | StartOver | GiveUp
 """Why the bytes are not the video, and what to do: ask for the rest, for all, or for nothing more."""
-_HOLE: Final = bytes(512)
+HOLE_BYTES: Final = 512
 """A sector of what a power cut leaves in a file of the right length, where pages had not reached the disk. In H.264 and
 HEVC three bytes of zeros never follow one another; a file that has so many all the same is fetched anew, and taken."""
 
@@ -86,7 +86,7 @@ class Check:
 
     def feed_earlier(self, data: Bytes) -> None:
         """The same for bytes that an earlier process wrote: between it and this one the power may have been cut."""
-        self.has_hole = self.has_hole or _HOLE in bytes(data)
+        self.has_hole = self.has_hole or bytes(HOLE_BYTES) in bytes(data)
         self.feed(data)
 
     @property

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from .._core.integrity import HOLE_BYTES
 from .._core.mp4 import Bytes
 from .._core.names import stem_identity
 from .folder import is_whole
@@ -59,7 +60,8 @@ _NO_WAIT: Final = getattr(os, "O_NONBLOCK", 0)
 class PartFile(io.FileIO):
     """The part of one download, open for appending. Every method may raise `OSError`.
 
-    `received_bytes` and `validator` begin as what an earlier try left. `link` is how a file gets its name.
+    `received_bytes` and `validator` begin as what an earlier try left, less its last bytes if they fill no sector.
+    `link` is how a file gets its name.
     """
 
     def __init__(self, final_path: Path, link: Callable[[Path, Path], None] = os.link) -> None:
@@ -129,10 +131,10 @@ class PartFile(io.FileIO):
             return False
         self.validator = self._read_note()
         self.is_noted = self.validator is not None
-        if not self.is_noted:
-            os.ftruncate(descriptor, 0)
-        else:
-            self.received_bytes = facts.st_size
+        if self.is_noted:
+            # The last page may be lost in a power cut as any other, and the zeros of less than a sector are no sign.
+            self.received_bytes = facts.st_size - facts.st_size % HOLE_BYTES
+        os.ftruncate(descriptor, self.received_bytes)
         return True
 
     def _read_note(self) -> str | None:

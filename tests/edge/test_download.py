@@ -362,15 +362,18 @@ async def test_cancellation_leaves_the_part_for_the_next_run(tmp_path: Path) -> 
     assert names(tmp_path) == ["cat.mp4.part", "cat.mp4.part.version"]
     end, storage = await bring(tmp_path, honest(FILE))
     assert_saved(end, tmp_path)
-    assert storage.requests == [{"Range": "bytes=3000-", "If-Range": '"v1"'}]
+    assert storage.requests == [{"Range": "bytes=2560-", "If-Range": '"v1"'}]
 
 
-async def test_a_part_that_was_whole_is_published(tmp_path: Path) -> None:
-    """A run that was killed before it published needs no byte more: storage says that the rest is empty."""
-    (tmp_path / "cat.mp4.part").write_bytes(FILE)
+@pytest.mark.parametrize(("size_bytes", "asked"), [(5120, "bytes=5120-"), (5119, "bytes=4608-")])
+async def test_a_part_that_was_whole_is_published(tmp_path: Path, size_bytes: int, asked: str) -> None:
+    """A run that was killed before it published needs no byte more than its last sector, and none if that was whole."""
+    data = video(size_bytes)
+    (tmp_path / "cat.mp4.part").write_bytes(data)
     (tmp_path / "cat.mp4.part.version").write_text('"v1"')
-    end, _ = await bring(tmp_path, honest(FILE))
-    assert_saved(end, tmp_path)
+    end, storage = await bring(tmp_path, honest(data))
+    assert_saved(end, tmp_path, data)
+    assert [asked] == [request["Range"] for request in storage.requests]
 
 
 async def test_a_spoiled_part_is_not_published(tmp_path: Path) -> None:
@@ -383,15 +386,27 @@ async def test_a_spoiled_part_is_not_published(tmp_path: Path) -> None:
 
 
 @pytest.mark.fault(19)
-@pytest.mark.parametrize("held_bytes", [30_000, 20_000], ids=["whole", "the first bytes"])
+@pytest.mark.parametrize("held_bytes", [30_208, 20_480], ids=["whole", "the first bytes"])
 async def test_a_part_with_a_page_of_zeros_is_not_published(tmp_path: Path, held_bytes: int) -> None:
     """As a power cut leaves it: the length is right, the boxes are whole, and storage names no hash to tell by."""
-    data = video(30_000)
-    (tmp_path / "cat.mp4.part").write_bytes(data[:16_384] + bytes(3616) + data[20_000:held_bytes])
+    data = video(30_208)
+    (tmp_path / "cat.mp4.part").write_bytes(data[:16_384] + bytes(4096) + data[20_480:held_bytes])
     (tmp_path / "cat.mp4.part.version").write_text('"v1"')
     end, storage = await bring(tmp_path, _unnamed(honest(data)))
     assert_saved(end, tmp_path, data)
     assert [f"bytes={held_bytes}-", None] == [asked.get("Range") for asked in storage.requests]
+
+
+@pytest.mark.fault(19)
+@pytest.mark.parametrize("lost_bytes", [1, 300, 511])
+async def test_a_part_with_zeros_at_its_end_is_not_published(tmp_path: Path, lost_bytes: int) -> None:
+    """Too few to be told from a video's own: the last page of a part is fetched anew."""
+    data = video(30_000)
+    (tmp_path / "cat.mp4.part").write_bytes(data[:20_480] + bytes(lost_bytes))
+    (tmp_path / "cat.mp4.part.version").write_text('"v1"')
+    end, storage = await bring(tmp_path, _unnamed(honest(data)))
+    assert_saved(end, tmp_path, data)
+    assert ["bytes=20480-"] == [asked.get("Range") for asked in storage.requests]
 
 
 def _unnamed(serve: Callable[[Mapping[str, str]], Answer]) -> Callable[[Mapping[str, str]], Answer]:

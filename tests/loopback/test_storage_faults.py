@@ -38,7 +38,8 @@ from tests.mp4_files import video
 
 pytestmark = pytest.mark.anyio
 
-FILE = video(200_000)
+FILE = video(400 * 512)
+"""In whole sectors, as its half, so that all of a part is taken up."""
 HALF = len(FILE) // 2
 TOLD = facts(FILE)
 FULL = head("200 OK", Content_Length=len(FILE), **TOLD)
@@ -235,7 +236,7 @@ async def test_22_a_trickle_that_stays_is_given_up(tmp_path: Path) -> None:
     assert IMPATIENT.tries == len(server.heads)
 
 
-OTHER = video(200_000, salt=1)
+OTHER = video(len(FILE), salt=1)
 WRONG_SPAN = head(
     "206 Partial Content",
     Content_Length=HALF,
