@@ -20,7 +20,7 @@ import anyio
 import attrs
 
 from .._core import retry
-from .._core.errors import DownloadError, TransportError
+from .._core.errors import ConfigError, DownloadError, TransportError
 from .._core.events import LinkExpired, Saved
 from .._core.frozen import frozen
 from .._core.integrity import Check, Flaw, find_flaw
@@ -42,7 +42,7 @@ from .._core.transfer import (
 )
 from .._core.wire import Reply
 from .body import Body, beginning, read_head
-from .directory import DirectoryPart
+from .directory import DirectoryPart, DirectorySink
 from .obstacles import Obstacle, describe_os, obstacle_of
 from .retries import Retries, Tries
 from .sinks import Part, Sink
@@ -91,16 +91,27 @@ async def download(
     try:
         part = await sink.open(name)
     except OSError as problem:
-        return Abandoned(problem=describe_os(problem), obstacle=obstacle_of(problem))
+        return await _refused(sink, problem)
     turns = Retries(patience=0.0) if retries is None else retries
     try:
         return await _Download(transport, part, url, duration, rng, limits, turns).run()
     except OSError as problem:
         # The transport raises its own errors, so this one is the disk's.
-        return Abandoned(problem=describe_os(problem), obstacle=obstacle_of(problem))
+        return await _refused(sink, problem)
     finally:
         with anyio.move_on_after(CLOSE_TIMEOUT, shield=True):
             await part.aclose()
+
+
+async def _refused(sink: Sink, problem: OSError) -> Abandoned:
+    """The place did not take it. Where the error does not tell of what it is, a folder is tried with another file."""
+    obstacle = obstacle_of(problem)
+    if obstacle is None and isinstance(sink, DirectorySink):
+        try:
+            await sink.prepare()
+        except ConfigError:
+            obstacle = Obstacle.NO_ROOM
+    return Abandoned(problem=describe_os(problem), obstacle=obstacle)
 
 
 @attrs.define(eq=False, repr=False)

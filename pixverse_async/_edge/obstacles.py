@@ -24,11 +24,11 @@ class Obstacle(enum.Enum):
     NAME_TAKEN = enum.auto()
     """Another file has the name: under another one the video can be saved."""
     NO_ROOM = enum.auto()
-    """The place is full, read-only, failing or gone: it would not take the next video either."""
+    """The place is full, read-only, failing, closed to us or gone: it would not take the next video either."""
 
 
 def obstacle_of(problem: OSError) -> Obstacle | None:
-    """What the place's refusal means for this video and the next; None where nothing is known of it."""
+    """What the place's refusal means for this video and the next; None where the error alone does not tell."""
     if problem.errno in _FULL:
         return Obstacle.NO_ROOM
     return Obstacle.NAME_TAKEN if isinstance(problem, FileExistsError) else None

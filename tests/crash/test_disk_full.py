@@ -165,6 +165,26 @@ async def test_32_a_folder_that_is_lost_in_the_middle_loses_no_paid_video(
 
 
 @pytest.mark.fault(32)
+async def test_32_a_folder_that_takes_no_file_any_more_stops_the_sending(tmp_path: Path) -> None:
+    """Moved away, and a file in its place; with the folder back, the same call finishes all and pays none twice."""
+    folder, moved = tmp_path / "out", tmp_path / "moved"
+
+    def strike(event: JobEvent) -> None:
+        if event.outcome is not None and event.index == 0:
+            folder.rename(moved)
+            folder.touch()
+
+    async with Emulator(QUICK, speed=40.0, film=tiny_film) as emulator:
+        first = await run(emulator, folder, 40, journal=tmp_path / JOURNAL_NAME, on_event=strike)
+        assert emulator.ledger.submits < 20
+        assert any("not sent: " in failed.error.describe() for failed in first.failed)
+        folder.unlink()
+        moved.rename(folder)
+        assert ["Succeeded"] * 40 == kinds(await run(emulator, folder, 40, journal=tmp_path / JOURNAL_NAME))
+        assert paid_once(emulator, 40)
+
+
+@pytest.mark.fault(32)
 async def test_32_a_disk_that_turns_read_only_stops_the_sending(tmp_path: Path, mounted: Mount) -> None:
     """No video is paid for that could not be saved; with the disk back, the same call finishes all."""
     folder = mounted("size=4m")

@@ -528,8 +528,42 @@ async def test_a_folder_that_leads_nowhere_is_not_a_name_that_is_taken(tmp_path:
         Storage([whole(FILE)]), DirectorySink(folder), "cat.mp4", URL, duration=5, rng=random.Random(7)
     )
     assert isinstance(end, Abandoned)
-    assert end.obstacle is not Obstacle.NAME_TAKEN
+    assert end.obstacle is Obstacle.NO_ROOM
     assert "No such file or directory" in end.problem
+
+
+async def _save_in(folder: Path, name: str = "cat.mp4") -> DownloadEnd:
+    return await download(
+        Storage([whole(FILE)]), DirectorySink(folder), name, URL, duration=5, rng=random.Random(7), limits=SHORT
+    )
+
+
+def _read_only(folder: Path) -> None:
+    folder.mkdir(mode=0o555)
+    if os.access(folder, os.W_OK):
+        pytest.skip("root may write anywhere")
+
+
+@pytest.mark.fault(32)
+@pytest.mark.parametrize("close", [Path.touch, _read_only])
+async def test_a_folder_that_takes_no_file_is_told(tmp_path: Path, close: Callable[[Path], None]) -> None:
+    """It would take no other video either: what is not paid for yet need not be."""
+    close(tmp_path / "out")
+    end = await _save_in(tmp_path / "out")
+    assert isinstance(end, Abandoned)
+    assert end.obstacle is Obstacle.NO_ROOM
+
+
+@pytest.mark.fault(32)
+@pytest.mark.parametrize("name", ["cat.mp4", "x" * 300 + ".mp4"], ids=["its part is a folder", "too long"])
+async def test_a_name_that_is_refused_says_nothing_of_the_folder(tmp_path: Path, name: str) -> None:
+    """The next video can be saved under its own, and nothing is left of the look."""
+    (tmp_path / "cat.mp4.part").mkdir()
+    end = await _save_in(tmp_path, name)
+    assert isinstance(end, Abandoned)
+    assert end.obstacle is None
+    assert names(tmp_path) == ["cat.mp4.part"]
+    assert isinstance(await _save_in(tmp_path, "dog.mp4"), Saved)
 
 
 async def test_a_name_that_is_taken_is_told_without_secrets() -> None:
