@@ -212,6 +212,7 @@ class PartFile(io.FileIO):
         """Give it the final name, which nothing else may have, unless it is the very same file; and close it."""
         facts = self._facts(self.fileno())
         if facts is None or facts.st_size != size_bytes:
+            self.part_path.lstat()  # which says so when it was taken away
             # Where there are no locks, as on some network file systems.
             raise OSError(errno.EBUSY, _IN_USE, str(self.part_path))
         self._close_on_windows()

@@ -225,6 +225,17 @@ async def test_where_there_are_no_locks_a_part_that_another_wrote_is_not_publish
     assert "cat.mp4" not in names(tmp_path)
 
 
+async def test_a_part_that_was_taken_away_is_not_said_to_be_anothers(tmp_path: Path) -> None:
+    """With its folder, by somebody who cleans up: the error names what is missing."""
+    part = await DirectorySink(tmp_path / "out").open("cat.mp4")
+    await part.write([DATA])
+    shutil.rmtree(tmp_path / "out")
+    with pytest.raises(FileNotFoundError, match=r"out/cat\.mp4\.part"):
+        await part.commit(len(DATA), SHA256)
+    await part.aclose()
+    assert names(tmp_path) == []
+
+
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux tells which files are open")
 async def test_a_refused_opening_leaves_no_file_open(tmp_path: Path) -> None:
     """A batch of thousands would run out of them."""
