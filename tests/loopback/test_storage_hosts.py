@@ -100,7 +100,7 @@ async def test_16_a_link_that_ran_out_is_replaced_by_a_fresh_one(
 ) -> None:
     """The half that the old link gave is continued from the new one, on another host, and nothing is paid again."""
     monkeypatch.setattr(save_stage, "FRESH_LINK_WAIT", 0.01)
-    old = (sends(head("200 OK", Content_Length=len(FILE), ETag='"v1"'), FILE[:100]), sends(head("403 Forbidden")))
+    old = (sends(head("200 OK", Content_Length=len(FILE), ETag='"v1"'), FILE[:1024]), sends(head("403 Forbidden")))
     async with raw_server(*old) as first, raw_server(honest(FILE), host="127.0.0.2") as second:
         links = [f"{one.origin}/cat.mp4?X-Goog-Signature=c0ffee" for one in (first, second)]
         async with queue(*links) as server:
@@ -108,8 +108,8 @@ async def test_16_a_link_that_ran_out_is_replaced_by_a_fresh_one(
             assert ["POST"] == [method for method, _, _ in server.seen if method != "GET"]
     assert ["Succeeded"] == kinds(batch)
     assert FILE == Path(batch.succeeded[0].path).read_bytes()
-    assert ["", "bytes=100-"] == first.ranges
-    assert ["bytes=100-"] == second.ranges
+    assert ["", "bytes=1024-"] == first.ranges
+    assert ["bytes=1024-"] == second.ranges
     assert b"c0ffee" not in (tmp_path / JOURNAL_NAME).read_bytes()
 
 
