@@ -88,8 +88,8 @@ def _pair(values: object, most: float) -> tuple[float, float]:
     return first, second
 
 
-def _name(job_class: object) -> str:
-    quality, duration, audio = cast("JobClass", job_class)
+def _name(job_class: JobClass) -> str:
+    quality, duration, audio = job_class
     return f"{quality}/{duration}/{int(audio)}"
 
 

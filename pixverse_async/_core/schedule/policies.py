@@ -66,7 +66,7 @@ class _Intervals:
 
     def take(self, now: float) -> int | None:
         self._forget_gone()
-        if not self._due or self._due[0][0] > now or not self._budget.has_one(now):
+        if not self._due or self._due[0][0] > now or now < self._budget.free_at():
             return None
         self._budget.spend(now)
         return heapq.heappop(self._due)[1]

@@ -45,10 +45,6 @@ class PollBudget:
     def _level(self, now: float) -> float:
         return min(self._burst, self._tokens + max(0.0, now - self._at) * self._rate)
 
-    def has_one(self, now: float) -> bool:
-        """A poll may leave now."""
-        return now >= self.free_at()
-
     def free_at(self) -> float:
         """The earliest instant at which a poll may leave."""
         lacking = max(0.0, 1.0 - self._tokens)

@@ -77,7 +77,7 @@ class Typical:
     def _index(self, job_class: JobClass) -> int:
         if job_class not in self._classes:
             if len(self._classes) == _MOST_CLASSES:
-                self._forget(1)
+                self._forget_oldest()
             self._add(job_class, 0.0, CLASS_VAR)
         return self._classes.index(job_class) + 1
 
@@ -88,10 +88,11 @@ class Typical:
             row.append(0.0)
         self._vars.append([0.0] * len(self._classes) + [var])
 
-    def _forget(self, k: int) -> None:
+    def _forget_oldest(self) -> None:
         """What it has taught the others stays."""
-        del self._classes[k - 1], self._values[k]
-        self._vars = [row[:k] + row[k + 1 :] for j, row in enumerate(self._vars) if j != k]
+        del self._classes[0], self._values[1], self._vars[1]
+        for row in self._vars:
+            del row[1]
 
     # -- from run to run
 
