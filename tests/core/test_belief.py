@@ -281,7 +281,7 @@ def test_a_long_run_does_not_remember_every_start() -> None:
         place = line.join(k, 2.0 * k)
         place.queued_at = place.submitted + 1.0
         line.seen_waiting(place)
-        place.first_seen = place.middle = place.submitted + 1.5
+        place.first_seen = place.began_at = place.submitted + 1.5
         line.seen_started(place)
         line.leave(place)
         if k + 1 in (10_000, 40_000):
@@ -302,7 +302,7 @@ def test_in_a_line_one_answer_bounds_all_the_others() -> None:
     """If the fourth of ten has started so have the first three, and if the sixth waits so do those behind it."""
     line = Line()
     places = [line.join(k, 0.1 * k) for k in range(10)]
-    places[3].first_seen = places[3].middle = 20.0
+    places[3].first_seen = places[3].began_at = 20.0
     line.seen_started(places[3])
     places[5].queued_at = 21.0
     assert not line.seen_waiting(places[5])

@@ -69,7 +69,7 @@ class _Adaptive:
         self._jobs: dict[int, Watched] = {}
         self._reviews: list[Entry] = []
         self._ready: list[Entry] = []
-        self._serial = self._most = 0
+        self._serial = self._most_jobs = 0
         self._scout: int | None = None
         self._scout_at, self._scout_step = 0.0, 1
         note = None if learned is None else self._forecast.recall(learned)
@@ -79,11 +79,11 @@ class _Adaptive:
 
     def submitted(self, job: int, job_class: JobClass, sent_at: float) -> None:
         if not self._jobs:
-            self._most = 0
+            self._most_jobs = 0
             self._scout_at = max(self._scout_at, sent_at + _SCOUT_AFTER)
         watched = Watched(job, job_class, self._forecast.starts.place(job, sent_at), self._price())
         self._jobs[job] = watched
-        self._most = max(self._most, len(self._jobs))
+        self._most_jobs = max(self._most_jobs, len(self._jobs))
         self._plan(watched, sent_at)
 
     def observed(self, job: int, stage: Stage, sent: float, received: float) -> None:
@@ -176,7 +176,7 @@ class _Adaptive:
 
     def _price(self) -> float:
         """What the next poll of a job must be worth: kappa, less for the last few jobs, a little jitter on it."""
-        left = max(1, len(self._jobs)) / max(1.0, min(_LAST, _LAST_PART * self._most))
+        left = max(1, len(self._jobs)) / max(1.0, min(_LAST, _LAST_PART * self._most_jobs))
         return self._policy.kappa * min(1.0, left) ** _LAST_POWER * (1.0 + _JITTER * self._jitter.next())
 
     def _plan(self, watched: Watched, now: float) -> None:
@@ -212,7 +212,7 @@ class _Adaptive:
 
     def _hurry(self, now: float) -> None:
         """One job fewer: the last few are worth asking sooner."""
-        if len(self._jobs) < min(_LAST, _LAST_PART * self._most):
+        if len(self._jobs) < min(_LAST, _LAST_PART * self._most_jobs):
             for watched in self._jobs.values():
                 watched.kappa = self._price()
                 if not watched.flying:

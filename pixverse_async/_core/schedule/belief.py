@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from ..job import JobClass
-from .curves import SMALL, Curves, Drawn
+from .curves import IMPROBABLE, Curves, Drawn
 from .evidence import (
     STRAGGLERS,
     Cut,
@@ -152,8 +152,8 @@ class Belief:
             return
         self._now = now
         self.typical.drift(_DRIFT * passed)
-        self.hypotheses.wait(passed)
-        self._curves.learned()
+        self.hypotheses.pass_time(passed)
+        self._curves.recheck()
 
     def _learn(
         self, job_class: JobClass, starts: Sequence[Start], spans: Sequence[Span], said: Said | None
@@ -173,7 +173,7 @@ class Belief:
         if change is not None:
             self.typical.shift(change.by, change.var)
             self._changes += 1
-        self._curves.learned()
+        self._curves.recheck()
         return (mean, var), verdict
 
     def _without(self, said: Said, mean: float, var: float) -> tuple[float, float]:
@@ -198,8 +198,8 @@ class Belief:
         shares = [c.share for c in cuts] + _shares(mean, self.hypotheses.changed_bells(var), spans)
         weighted = [(usual * p, c) for p, c in zip(spreads, cuts, strict=True)]
         whole = other + sum(w * c.share for w, c in weighted)
-        moved = sum(w * c.first for w, c in weighted) / whole
-        square = (other * var + sum(w * c.second for w, c in weighted)) / whole
+        moved = sum(w * c.moved for w, c in weighted) / whole
+        square = (other * var + sum(w * c.square for w, c in weighted)) / whole
         new_var = min(MOST_VAR, max(LEAST_VAR, square - moved * moved))
         return Verdict(
             [usual * s + other for s in shares], mean + moved, new_var, early / whole, straggler / whole
@@ -232,12 +232,12 @@ class Belief:
         self.typical.recall(pace, doubt, offsets)
         self.endings.recall(early)
         self.hypotheses.recall(spreads)
-        self._curves.learned()
+        self._curves.recheck()
 
 
 def _cut(probability: float, mean: float, var: float, spread: float, spans: Sequence[Span]) -> Cut:
     """The share alone, which costs a quarter, where the moments will hardly count."""
-    if probability > SMALL:
+    if probability > IMPROBABLE:
         return cut(mean, var, spread, spans)
     return Cut(cut_share(mean, math.sqrt(var + spread**2), spans), 0.0, 0.0)
 

@@ -17,7 +17,7 @@ _STALE, _STALE_SPREAD, _STALE_EARLY, _STALE_CALM = 0.2, 0.1, 0.004, 0.1
 """A class's curve is built anew when the typical duration has moved by this part of its spread, the spread has changed
 by that part, or the share of early ends, or the probability that nothing has changed, by this much. 0.16 and 0.3 for
 the first cost the same within 0.4%, on the mean of six worlds and thirty seeds; half of the next two within 0.3%."""
-SMALL = 5e-3
+IMPROBABLE = 5e-3
 """Hypotheses less probable than this are left out of a curve; with a fifth of it the cost was the same, as above.
 What is left out, 2% at the most that was seen, counts as jobs that never end: a doubt that does no harm (made up for by
 the others, the cost was the same in a, a4, b, c, d and s on forty seeds, and 1% more in u)."""
@@ -28,7 +28,7 @@ _PAD = 200
 """Knots by which a curve is longer on either side, so that it can be moved by slicing: e**16, more than ever needed."""
 
 # Reckoned once, by knot: its logarithm, the share of stragglers that have ended and, padded, the share of early ends.
-_GRID = [(k - HALF) * STEP for k in range(KNOTS)]
+_LOGS = [(k - HALF) * STEP for k in range(KNOTS)]
 _STRAGGLERS = [straggler_by(x) for x in X]
 _AT_ONCE = [1.0 - math.exp(-math.exp((k - HALF - _PAD) * STEP)) for k in range(KNOTS + 2 * _PAD)]
 
@@ -37,7 +37,7 @@ _AT_ONCE = [1.0 - math.exp(-math.exp((k - HALF - _PAD) * STEP)) for k in range(K
 def _bell(fine: int, shift: float) -> list[float]:
     """By knot: the share of a bell curve moved by `shift`; its spread is e**(0.1 x fine)."""
     spread = math.exp(_FINE * fine)
-    return [normal((x - shift) / spread) for x in _GRID]
+    return [normal((x - shift) / spread) for x in _LOGS]
 
 
 class Drawn(NamedTuple):
@@ -67,7 +67,7 @@ class Curves:
         self._checked: set[JobClass] = set()
         """Classes whose curve was looked at since something was last learned."""
 
-    def learned(self) -> None:
+    def recheck(self) -> None:
         """The belief has changed, whatever the class."""
         self._checked.clear()
 
@@ -107,7 +107,7 @@ class Curves:
         """The hypotheses' bell curves, as `_bell` wants them, and their probabilities: those that are alike as one."""
         bells: dict[tuple[int, float], float] = {}
         for p, (shift, spread) in zip(self._hypotheses.probabilities, self._hypotheses.bells(var), strict=True):
-            if p > SMALL:
+            if p > IMPROBABLE:
                 bell = round(math.log(spread) / _FINE), shift
                 bells[bell] = bells.get(bell, 0.0) + p
         return bells

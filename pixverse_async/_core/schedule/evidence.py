@@ -114,9 +114,9 @@ class Cut(NamedTuple):
     """What is left of a bell curve between the ends of some spans."""
 
     share: float
-    first: float
+    moved: float
     """The mean distance of the typical duration from where it was believed, times the share."""
-    second: float
+    square: float
     """The mean square of that distance, times the share."""
 
 
@@ -124,21 +124,21 @@ def cut(mean: float, var: float, spread: float, spans: Sequence[Span]) -> Cut:
     """For a typical duration believed at the logarithm `mean` with this variance, and durations spread around it.
 
     Of a distance between duration and `mean`, the part var / (var + spread**2) is that of the typical duration. Hence
-    its mean and mean square come from those of a bell curve cut off at both ends. `moved` is that part times the spread
+    its mean and mean square come from those of a bell curve cut off at both ends. `step` is that part times the spread
     of the whole: how far the typical duration goes when a duration is one such spread away.
     """
     whole = math.sqrt(var + spread**2)
-    moved = var / whole
-    share = first = second = 0.0
+    step = var / whole
+    share = moved = square = 0.0
     for _, _, weight, low, high in spans:
         a, b = (low - mean) / whole, (high - mean) / whole
         sign = _ROOT_HALF if a > 0.0 else -_ROOT_HALF  # erfc is exact only far out on its right
         part = 0.5 * abs(erfc(sign * a) - erfc(sign * b))
         height_a, height_b = _PEAK * exp(-0.5 * a * a), _PEAK * exp(-0.5 * b * b)
         share += weight * part
-        first += weight * moved * (height_a - height_b)
-        second += weight * (var * part + moved * moved * (a * height_a - b * height_b))
-    return Cut(share, first, second)
+        moved += weight * step * (height_a - height_b)
+        square += weight * (var * part + step * step * (a * height_a - b * height_b))
+    return Cut(share, moved, square)
 
 
 def cut_share(mean: float, whole: float, spans: Sequence[Span]) -> float:

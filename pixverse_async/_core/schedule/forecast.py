@@ -14,7 +14,7 @@ from ..job import JobClass, Stage
 from .belief import Belief, Said
 from .memory import recall, remember
 from .rule import Curve, Outlook, Start
-from .starts import HORIZON, Place, Starts, mean
+from .starts import HORIZON, Place, Starts, mean_start
 
 _GUESS = {"360p": 25.0, "540p": 35.0, "720p": 50.0, "1080p": 90.0}
 """Seconds for a clip of 5 s; published figures lie between 20 and 100. After one finished job their ratios matter, not
@@ -171,7 +171,7 @@ class Forecast:
         if self.starts.opaque:
             ran = now - place.submitted
         elif watched.stage is Stage.PROCESSING:
-            ran = now - place.middle
+            ran = now - place.began_at
         else:
             return False
         return ran > max(_STALL_SECONDS, _STALL_TIMES * self._longest_run)
@@ -211,7 +211,7 @@ class Forecast:
         self._totals.append((watched.job_class, last - place.submitted, received - place.submitted))
         believed = starts.past(place, received)
         began = self._belief.explain(watched.job_class, believed, last, received)
-        self._longest_run = max(self._longest_run, received - mean(began))
+        self._longest_run = max(self._longest_run, received - mean_start(began))
         early = self._belief.finished(watched.job_class, believed, last, received, watched.said)
         if place.first_seen < math.inf:
             return

@@ -26,7 +26,7 @@ _SHIFT_VAR = 0.4**2 / 12.0
 """Each stands for the changes around it: the variance of values spread evenly over 0.4."""
 _SHIFT_SPREAD = 0.7
 """A change by a factor of 2 is as likely as the guess being wrong by it."""
-_CHANGE = 1 / 3600
+_CHANGES_PER_SECOND = 1 / 3600
 """Sudden changes per second, one in an hour; half that was measured the same within 2%."""
 _CERTAIN = 0.9
 """A change that is so probable is made; 0.5 to 0.99 were measured the same within 4%."""
@@ -61,7 +61,7 @@ class Hypotheses:
         self.calm = sum(self.probabilities[: len(SPREADS)])
         """The probability that nothing has changed."""
         self.spread = math.sqrt(
-            sum(w * s * s for w, s in zip(self.probabilities, SPREADS, strict=False)) / self.calm
+            sum(p * s * s for p, s in zip(self.probabilities, SPREADS, strict=False)) / self.calm
         )
         """How durations scatter while nothing has changed: the root of the mean square."""
 
@@ -78,9 +78,9 @@ class Hypotheses:
         spread = math.sqrt(var + _SHIFT_VAR + self.spread**2)
         return [(shift, spread) for shift in SHIFTS]
 
-    def wait(self, seconds: float) -> None:
+    def pass_time(self, seconds: float) -> None:
         """Time has passed, and something may have changed."""
-        change = seconds * _CHANGE
+        change = seconds * _CHANGES_PER_SECOND
         calm = [(1.0 - change) * p for p in self.probabilities[: len(SPREADS)]]
         before = self.probabilities[len(SPREADS) :]
         self._set([*calm, *(p + change * self.calm * new for p, new in zip(before, _CHANGED, strict=True))])

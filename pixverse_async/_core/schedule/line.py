@@ -41,12 +41,12 @@ _STEEP, _FAR = 1.7, 30.0
 class Place:
     """What is known of one job's start."""
 
-    __slots__ = ("began", "first_seen", "index", "job", "loose", "middle", "overtaken", "queued_at", "submitted")
+    __slots__ = ("began", "began_at", "first_seen", "index", "job", "loose", "overtaken", "queued_at", "submitted")
 
     def __init__(self, job: int, index: int, sent_at: float) -> None:
         self.job, self.index = job, index
-        self.submitted = self.queued_at = self.middle = sent_at
-        """`queued_at`: last known to wait. `middle`: the believed start, once it was seen to have started."""
+        self.submitted = self.queued_at = self.began_at = sent_at
+        """`queued_at`: last known to wait. `began_at`: the believed start, once it was seen to have started."""
         self.began: Sequence[Start] = ()
         """What was believed of its start when it was first seen to run."""
         self.first_seen = math.inf
@@ -67,7 +67,7 @@ class Line:
         self.gap = _GAP
         self._started: list[int] = []
         self._started_at: list[float] = []
-        self._middle: list[float] = []
+        self._began_at: list[float] = []
         self._queued: list[int] = []
         self._queued_at: list[float] = []
 
@@ -106,16 +106,16 @@ class Line:
         return k < len(self._started) and self._started_at[k] < place.queued_at - _CLEARLY
 
     def seen_started(self, place: Place) -> None:
-        """It had started at `first_seen`, probably at `middle`."""
+        """It had started at `first_seen`, probably at `began_at`."""
         if place.index <= self.front:
             return
         low, high = self.bracket(place)
         self._started.append(place.index)
         self._started_at.append(place.first_seen)
-        self._middle.append(min(high, max(low, place.middle)))
-        _forget(self._started, self._started_at, self._middle)
+        self._began_at.append(min(high, max(low, place.began_at)))
+        _forget(self._started, self._started_at, self._began_at)
         k = bisect_left(self._started, place.index - _PLACES)
-        places, seconds = place.index - self._started[k], self._middle[-1] - self._middle[k]
+        places, seconds = place.index - self._started[k], self._began_at[-1] - self._began_at[k]
         if places < _PLACES:
             places, seconds = places + _GAP_AS_PLACES, seconds + _GAP_AS_PLACES * _GAP
         self.gap = max(_LEAST_GAP, seconds / places)
@@ -135,8 +135,8 @@ class Line:
         that may be wrong; and doubt about when the front itself started.
         """
         ahead, gap = place.index - self.front, self.gap
-        if self._middle:
-            first = self._middle[-1]
+        if self._began_at:
+            first = self._began_at[-1]
             unsure = _FRONT_DOUBT * min(_FRONT_DOUBT_MOST, self._started_at[-1] - first)
         else:
             first, unsure = place.submitted + _GAP, _GAP
@@ -163,8 +163,8 @@ class Line:
         a front that is pinned down between a start and a waiting job is left alone.
         """
         front = self.front
-        if self._middle:
-            step = max(step, int((now - self._middle[-1]) / self.gap))
+        if self._began_at:
+            step = max(step, int((now - self._began_at[-1]) / self.gap))
         target = min(front + step, self.count - 1)
         k = max(bisect_right(self._queued, front), bisect_right(self._queued_at, now - quiet_seconds))
         if k < len(self._queued):

@@ -21,7 +21,7 @@ from .pauses import Jitter, pause_after
 from .poll_budget import PollBudget
 from .scheduler import Scheduler
 
-_APART = 0.05
+_JITTER = 0.05
 """Part by which an interval differs from poll to poll."""
 
 
@@ -114,7 +114,7 @@ class _Intervals:
 
     def _push(self, job: int, now: float) -> None:
         wait = max(0.0, self._interval(self._jobs[job].look))
-        heapq.heappush(self._due, (now + wait * (1.0 + _APART * self._jitter.next()), job))
+        heapq.heappush(self._due, (now + wait * (1.0 + _JITTER * self._jitter.next()), job))
 
 
 _Check: TypeAlias = Callable[[Any, "attrs.Attribute[Any]", Any], None]

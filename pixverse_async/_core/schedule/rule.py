@@ -54,13 +54,13 @@ _LEAST_ALIVE = 1e-6
 class Curve:
     """The share of jobs that end within each duration, linear between knots, and the exact area under it."""
 
-    __slots__ = ("below", "share", "slope")
+    __slots__ = ("area", "share", "slope")
 
     def __init__(self, share: Sequence[float]) -> None:
         self.share = share
         """The share of jobs that end within each knot."""
         areas = map(mul, _HALF_WIDTHS, map(add, share, share[1:]))
-        self.below = list(accumulate(areas, initial=0.5 * share[0] * _FIRST))
+        self.area = list(accumulate(areas, initial=0.5 * share[0] * _FIRST))
         """The area under `share` from 0 to each knot."""
         self.slope = [*map(mul, map(sub, share[1:], share), _PER_WIDTH), 0.0]
         """How fast `share` grows from each knot on."""
@@ -68,15 +68,15 @@ class Curve:
     def at(self, x: float) -> tuple[float, float]:
         """The share that ends within `x`, and the area under it from 0 to `x`: the average lateness by then."""
         if x <= _FIRST:
-            f = self.share[0] * x / _FIRST if x > 0.0 else 0.0
-            return f, 0.5 * f * x
+            share = self.share[0] * x / _FIRST if x > 0.0 else 0.0
+            return share, 0.5 * share * x
         if x >= _LAST:
-            f = self.share[-1]
-            return f, self.below[-1] + f * (x - _LAST)
-        k = int(log(x) * _PER_STEP + HALF)  # may round up to the last knot, of which all is known, too
-        f, over = self.share[k], x - X[k]
+            share = self.share[-1]
+            return share, self.area[-1] + share * (x - _LAST)
+        k = int(log(x) * _PER_STEP + HALF)  # rounding may give the last knot: `slope` has a zero for it
+        share, over = self.share[k], x - X[k]
         rise = self.slope[k] * over
-        return f + rise, self.below[k] + (f + 0.5 * rise) * over
+        return share + rise, self.area[k] + (share + 0.5 * rise) * over
 
 
 class Start(NamedTuple):
@@ -99,10 +99,10 @@ class Outlook:
         self._parts: list[tuple[float, float, float, float]] = []
         whole = alive = 0.0
         for at, weight in starts:
-            f, h = curve.at((since - at) / unit) if since > at else (0.0, 0.0)
-            self._parts.append((at, weight, f, h))
+            share, area = curve.at((since - at) / unit) if since > at else (0.0, 0.0)
+            self._parts.append((at, weight, share, area))
             whole += weight
-            alive += weight * (1.0 - f)
+            alive += weight * (1.0 - share)
         self._rest = max(0.0, 1.0 - whole)
         self._alive = alive + self._rest
 
@@ -110,17 +110,17 @@ class Outlook:
         """What a poll at `t` is worth, in seconds of lateness: the left side of the rule.
 
         `late` and `alive` sum over the possible starts and still have to be divided by P(T > s), `self._alive`:
-        (late / A) / sqrt(alive / A) is late / sqrt(alive x A). `f0 * wait` is the rectangle: of those struck out.
+        (late / A) / sqrt(alive / A) is late / sqrt(alive x A). `share0 * wait` is the rectangle: of those struck out.
         """
         if self._alive < _OVER:
             return 0.0  # believed long over, and yet not: left to the longest interval
         unit, wait, ended_by = self.unit, t - self._since, self.curve.at
         late, alive = 0.0, self._rest
-        for at, weight, f0, h0 in self._parts:
+        for at, weight, share0, area0 in self._parts:
             if t > at:
-                f, h = ended_by((t - at) / unit)
-                late += weight * (unit * (h - h0) - f0 * wait)
-                weight -= weight * f
+                share, area = ended_by((t - at) / unit)
+                late += weight * (unit * (area - area0) - share0 * wait)
+                weight -= weight * share
             alive += weight
         return late / math.sqrt(max(alive, _LEAST_ALIVE) * self._alive)
 

@@ -54,7 +54,7 @@ _SHORT = 1.0
 """Seconds: it does not matter when within such a time a job has started."""
 
 
-def mean(starts: Sequence[Start]) -> float:
+def mean_start(starts: Sequence[Start]) -> float:
     """The mean instant."""
     return sum(at * weight for at, weight in starts) / sum(weight for _, weight in starts)
 
@@ -103,8 +103,8 @@ class Starts:
         `in_turn`: it is a witness of the line.
         """
         self._saw_processing |= told
-        at = mean(began)
-        place.first_seen, place.began, place.middle = now, began, at
+        at = mean_start(began)
+        place.first_seen, place.began, place.began_at = now, began, at
         self.waiting -= 1
         if place.loose:
             return
@@ -138,12 +138,13 @@ class Starts:
 
         `unit` x `curve`: how long such a job runs.
         """
-        told = place.first_seen < math.inf or sent <= place.queued_at
-        if told or self.opaque or _is_free(place):
+        says_nothing = place.first_seen < math.inf or sent <= place.queued_at
+        if says_nothing or self.opaque or _is_free(place):
             return
         edges = self._between(place, sent - place.queued_at)
         ended = [curve.at((sent - 0.5 * (a + b)) / unit)[0] for a, b in pairwise(edges)]
-        line, alone = (_foretold(stage, by(place), edges, ended) for by in (self.line.chance, self.waits.chance))
+        line = _foretold(stage, self.line.chance(place), edges, ended)
+        alone = _foretold(stage, self.waits.chance(place), edges, ended)
         self._move(math.log((line + _SURPRISE) / (alone + _SURPRISE)))
 
     def _move(self, evidence: float) -> None:

@@ -67,10 +67,10 @@ class Typical:
         k = self._index(job_class)
         old_mean, old_var = self.of(job_class)
         gains = [(row[0] + row[k]) / old_var for row in self._vars]
-        moved, less = mean - old_mean, max(LEAST_VAR, var) - old_var
+        moved, var_change = mean - old_mean, max(LEAST_VAR, var) - old_var
         self._values = [x + gain * moved for x, gain in zip(self._values, gains, strict=True)]
         self._vars = [
-            [x + gain * other * less for x, other in zip(row, gains, strict=True)]
+            [x + gain * other * var_change for x, other in zip(row, gains, strict=True)]
             for row, gain in zip(self._vars, gains, strict=True)
         ]
 
