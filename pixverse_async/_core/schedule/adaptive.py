@@ -1,11 +1,11 @@
 """The schedule that learns: one object for all jobs, one budget, the most valuable poll first.
 
-`forecast` says when one job is due. One heap is by the time of the next *review*: most of the way to the due time
-that time is reckoned again, since other jobs' answers may have moved it; the service is asked nothing. What is due
-moves to the other heap, *ready*. As long as the budget allows it leaves at once, in the order of due times. While
-polls are short, each job that becomes ready gets a later place the less a poll of it is worth: see `_order`.
+`forecast` says when one job is due. One heap holds the jobs by the time of their next *review*: most of the way to its
+due time this is reckoned again, since other jobs' answers may have moved it; the service is asked nothing. A job that
+is due moves to the other heap, *ready*. As long as the budget allows it is asked at once, in the order of due times.
+While polls are scarce, the place of a job that becomes ready is the later the less a poll of it is worth: see `_order`.
 
-Beside the polls that pay for themselves there are *scouts*: while jobs wait in line, one poll every so often finds the
+Beside the polls that pay for themselves there are *scouts*: while jobs wait in line, one poll now and then finds the
 line's front, so that nobody behind it need be asked.
 """
 
@@ -29,26 +29,24 @@ _JITTER = 0.15
 _SHORTER = 0.075
 """Part by which the longest interval is shortened at most, for the same reason."""
 _LAST, _LAST_PART, _LAST_POWER = 4.0, 0.13, 3
-"""The last four jobs (or eighth, if fewer) of a batch keep all of it waiting: their polls may cost less, with k of four
-left (k / 4) cubed of the price. A batch is all that was sent since nothing was in flight. Two or eight cost the same
-within 1%; with the square in the place of the cube the last is known twice as late, with the fourth power in half the
-time, at 0.4% more cost."""
+"""The whole batch waits for its last four jobs (its last eighth, if fewer): their polls may cost less, with k of four
+left (k / 4)**3 of the price. The eighth is of the most jobs that were in flight at once since there were none. Two or
+eight jobs cost the same within 1%; with the square instead of the cube the last is known twice as late, with the fourth
+power in half the time, at 0.4% more cost."""
 _REVIEW_PART, _REVIEW_LEAST = 0.85, 5.0
-"""How far on the way to the due time the next review is, and the seconds below which there is none. A review costs
-only CPU. Chosen on the worlds."""
+"""The next review comes after this part of the time until due, and none if that is less than so many seconds. A review
+costs only CPU. Chosen on the worlds."""
 _REVIEW_EACH = 0.002
 """Seconds from one review to the next when all must be reviewed, so that 50,000 do not hold up the loop."""
 _DEARER = 16.0
-"""When polls are short, jobs go in the order in which they would be due if a poll cost this many times more. Chosen on
-the worlds."""
+"""When polls are scarce, jobs go in the order of their due times at a price so much higher. Chosen on the worlds."""
 _FAR = 3600.0
-"""Seconds after which that order no longer matters."""
+"""Seconds from the last answer after which that order no longer matters."""
 _SCOUT_FROM = 3
 """Waiting jobs that make a line worth a scout: two are asked as cheaply one by one."""
 _SCOUT_AFTER, _SCOUT_AGAIN = 5.0, 0.25
 """Seconds from a batch's first submission to the first scout, and between two scouts at the least
 (`Forecast.quiet_seconds` reckons the usual pause). Half and twice either were measured the same within 2%."""
-
 _SCOUT_STEP = 256
 """Places that a scout goes beyond the front at most; the step doubles while it finds jobs that have started, so that a
 front hundreds of places on is found in ten polls."""
@@ -197,7 +195,7 @@ class _Adaptive:
         heapq.heappush(self._reviews, (at, self._serial, watched.job))
 
     def _replan(self, indexes: range, now: float) -> None:
-        """The line's front has passed these: they have started, and are due sooner than was thought."""
+        """The line's front has passed these: they have started, and may be due sooner than was thought."""
         places = self._forecast.starts.line.places
         for place in filter(None, map(places.get, indexes)):
             watched = self._jobs[place.job]
@@ -205,7 +203,7 @@ class _Adaptive:
                 self._plan(watched, now)
 
     def _review_all(self, now: float) -> None:
-        """There is no line after all: whoever was left alone because of it is reviewed, and who is due stays due."""
+        """There is no line after all: all jobs that may be left alone because of it are reviewed; due ones stay due."""
         for k, watched in enumerate(self._jobs.values()):
             if not watched.flying and watched.due > now:
                 self._push(watched, max(now + k * _REVIEW_EACH, watched.wait_until))
@@ -244,11 +242,11 @@ class _Adaptive:
                 self._push(watched, self._next_review(watched, now))
 
     def _order(self, watched: Watched, now: float) -> float:
-        """Rank among those that are ready: due time, or while polls are short the due time if they cost more.
+        """Rank among those that are ready: due time, or while polls are scarce the due time if they cost more.
 
-        Who comes while nobody is ready, or polls are not short, would leave at once: what it is worth need not be
-        reckoned, and its due time, which is past, puts it before all that are ranked. Who would not be due within an
-        hour comes last. A rank is not reckoned again.
+        A job that comes when no other is ready, or polls are not scarce, would be asked at once: its due time will do,
+        which is past and so ranks it before the others. A job that would not be due within an hour comes last. A rank
+        is not reckoned again.
         """
         if not self._ready or now >= self._budget.free_at():
             return watched.due
@@ -256,7 +254,6 @@ class _Adaptive:
         return self._forecast.outlook(watched).due(_DEARER * watched.kappa, _FAR, 2.0 * waited)
 
     def _first_ready(self) -> Watched | None:
-        """The first of those that are ready."""
         while self._ready:
             watched = self._valid(heapq.heappop(self._ready))
             if watched is not None:
@@ -271,12 +268,9 @@ class _Adaptive:
         return self._scout is None and starts.in_line and starts.waiting >= _SCOUT_FROM and not starts.opaque
 
     def _whom_to_scout(self, now: float) -> Watched | None:
-        """The job whose answer tells most about where the line is now.
-
-        The pause between two scouts is reckoned for the class of the oldest job, which is as good as any.
-        """
+        """The job whose answer tells most about where the line is now."""
         line = self._forecast.starts.line
-        oldest = next(iter(self._jobs.values()))
+        oldest = next(iter(self._jobs.values()))  # as good as any for the pause between two scouts
         quiet_seconds = self._forecast.quiet_seconds(oldest)
         index, at = line.scout(now, quiet_seconds, self._scout_step)
         self._scout_at = max(at, now + _SCOUT_AGAIN)
@@ -293,8 +287,8 @@ class _Adaptive:
 class AdaptivePolling:
     """Learns how long jobs take and polls when the lateness gone unnoticed is worth a poll.
 
-    `kappa`: seconds of lateness that one poll is worth to you: less means more polls and sooner news. It is your
-    taste and no property of the service; at 0.5 two polls are worth a second.
+    `kappa`: the price of one poll in seconds of lateness: less means more polls and sooner news. It is your taste, not
+    a property of the service; at 0.5 you would send two polls to know one second sooner.
     `ceiling`: no job that was seen to run goes unasked for longer, in seconds.
 
     >>> scheduler = AdaptivePolling(kappa=0.25).scheduler(polls_per_second=20, seed=0)

@@ -2,15 +2,15 @@
 
     log duration = log guess(class) + pace + offset(class) + chance
 
-The first three are what is typical of a class: `typical`.  Around it durations scatter by chance, as `evidence` says;
-how much, and whether the service has changed of late, is in `hypotheses`.  Every answer moves pace and offset, the
+The first three are what is typical of a class: `typical`. Around it durations scatter by chance, as `evidence` says;
+how much, and whether the service has changed of late, is in `hypotheses`. Every answer moves pace and offset, the
 scatter that is believed in and the suspicion of a change; the guess stays.
 
-An example: 50 s are guessed for 720p and 90 s for 1080p.  A job of 720p still runs after 60 s: now 92 s are expected,
-and 159 s for 1080p, for both may be slow by one cause; after 80 s, 108 and 184 s.  Then it is known to have ended
-between 99 and 101 s: 91 and 157 s, give or take 30 and 39%.  Had nobody asked at 60 and 80 s, the same would be
-believed: what a job says takes the place of what it had said before, its `Said`, which is taken back first.  Else a job
-that is asked twice as often would count twice.
+An example: 50 s are guessed for 720p and 90 s for 1080p. A job of 720p still runs after 60 s: now its class is expected
+to take 92 s, and 1080p 159 s, for one cause may slow both. After 80 s it is 108 and 184 s. Then the job is known to
+have ended between 99 and 101 s: 91 and 157 s, give or take 30 and 39%. Had nobody asked at 60 and 80 s, the same would
+be believed: a new answer replaces what the same job had said before, its `Said`, which is taken back first. Otherwise
+a job that is asked twice as often would count twice.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ _DRIFT = 2.5e-5
 """Variance that the pace gains each second: left alone, a spread of 5% after 100 s, 20% after half an hour. Two fifths
 and twice that were measured the same within 3%."""
 _MOMENT = 1.0
-"""Seconds of which no account is taken until there are more of them: to save work."""
+"""Seconds: less time than this is not reckoned with before it has added up to it. Saves work."""
 _LEAST = 1e-9
 """No answer is ever quite impossible."""
 _LONGEST_SILENCE = 600.0
-"""Seconds: a longer one counts for these, by which the pace is 12% less sure and one service in six has changed."""
+"""Seconds: a longer silence counts for no more. These make the pace unsure by 12%, and a change one in six probable."""
 _SOME, _LIKELY = 1e-4, 0.02
-"""Of several possible starts each keeps a little when all seem impossible; below 2% of all it is left out."""
+"""Each possible start is given the first, so that some are left if all seem impossible; below 2% it is dropped."""
 
 
 class Verdict(NamedTuple):
@@ -56,7 +56,7 @@ class Verdict(NamedTuple):
     likelihoods: list[float]
     """The chance that each hypothesis gave to it."""
     mean: float
-    """The logarithm of the typical duration after it."""
+    """The logarithm of the typical duration after it, and the variance of that."""
     var: float
     early: float
     """P(the job ended early)."""
@@ -65,14 +65,14 @@ class Verdict(NamedTuple):
 
 
 class Said(NamedTuple):
-    """What a running job's answers have said so far."""
+    """What a running job's answers have said so far: what is believed with them, less what would be without them."""
 
     until: float
     """The latest moment at which it was known to run."""
     precision: float
-    """One over the variance that they alone would give to the typical duration; 0 says nothing."""
+    """One over the variance that they alone would give to the typical duration: for separate sources these add up."""
     pull: float
-    """The typical duration they speak for, times the precision."""
+    """The logarithm of the typical duration that they speak for, times the precision: these add up, too."""
     changes: int
     """How many changes there had been: what was said of the typical duration before one is no longer true."""
 
@@ -132,7 +132,7 @@ class Belief:
         self._now = None
 
     def explain(self, job_class: JobClass, starts: Sequence[Start], since: float, until: float) -> Sequence[Start]:
-        """Of the starts that are possible, how probable each is for a job that ended between the two."""
+        """How probable each of the possible starts is for a job that ended between `since` and `until`."""
         if len(starts) == 1:
             return starts
         curve, unit, *_ = self.curve(job_class)
@@ -158,14 +158,14 @@ class Belief:
     def _learn(
         self, job_class: JobClass, starts: Sequence[Start], spans: Sequence[Span], said: Said | None
     ) -> tuple[tuple[float, float], Verdict]:
-        """One answer, in place of what the job had said: the typical duration without it, and the verdict on it."""
+        """Learn an answer. Returns the typical duration without this job (mean, variance), and the verdict on it."""
         mean, var = self.typical.of(job_class)
         if said is not None and said.changes == self._changes:
             mean, var = self._without(said, mean, var)
         verdict = self._judge(mean, var, spans)
         if said is None:
             news = verdict.likelihoods
-        else:
+        else:  # the job was counted as running till then: what counts now is the chance of the answer given that
             known = self._likelihoods(mean, var, running(starts, said.until))
             news = [a / b for a, b in zip(verdict.likelihoods, known, strict=True)]
         self.typical.learn(job_class, verdict.mean, verdict.var)
@@ -179,8 +179,8 @@ class Belief:
     def _without(self, said: Said, mean: float, var: float) -> tuple[float, float]:
         """The typical duration as it would be believed if the job had said nothing.
 
-        What was said has faded since as the pace drifted (about so: drift adds to a variance what `fade` takes from
-        its inverse), and no more is taken back than was ever learned.
+        Drift has since made the variance larger by some percent, and what was said counts for about as many percent
+        less. And no more is taken back than was ever learned.
         """
         passed = 0.0 if self._now is None else self._now - said.until
         fade = math.exp(-_DRIFT * passed / var)
@@ -198,7 +198,7 @@ class Belief:
         shares = [c.share for c in cuts] + _shares(mean, self.hypotheses.changed_bells(var), spans)
         weighted = [(usual * p, c) for p, c in zip(spreads, cuts, strict=True)]
         whole = other + sum(w * c.share for w, c in weighted)
-        moved = sum(w * c.moved for w, c in weighted) / whole
+        moved = sum(w * c.moved for w, c in weighted) / whole  # of early ends and stragglers nothing is learned
         square = (other * var + sum(w * c.square for w, c in weighted)) / whole
         new_var = min(MOST_VAR, max(LEAST_VAR, square - moved * moved))
         return Verdict(
@@ -228,7 +228,7 @@ class Belief:
         early: float,
         offsets: Mapping[JobClass, tuple[float, float]],
     ) -> None:
-        """Begin with what an earlier run knew; `doubt` is the spread of the pace since."""
+        """Begin with what an earlier run knew; `doubt`: how far the pace may be off by now, as a spread."""
         self.typical.recall(pace, doubt, offsets)
         self.endings.recall(early)
         self.hypotheses.recall(spreads)
@@ -236,7 +236,7 @@ class Belief:
 
 
 def _cut(probability: float, mean: float, var: float, spread: float, spans: Sequence[Span]) -> Cut:
-    """The share alone, which costs a quarter, where the moments will hardly count."""
+    """See `cut`; of an improbable spread only the share, for a quarter of the work: the rest would hardly count."""
     if probability > IMPROBABLE:
         return cut(mean, var, spread, spans)
     return Cut(cut_share(mean, math.sqrt(var + spread**2), spans), 0.0, 0.0)

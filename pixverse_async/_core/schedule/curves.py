@@ -14,18 +14,17 @@ from .rule import HALF, KNOTS, STEP, Curve, X
 from .typical import Typical
 
 _STALE, _STALE_SPREAD, _STALE_EARLY, _STALE_CALM = 0.2, 0.1, 0.004, 0.1
-"""A class's curve is built anew when the typical duration has moved by this part of its spread, the spread has changed
-by that part, or the share of early ends, or the probability that nothing has changed, by this much. 0.16 and 0.3 for
-the first cost the same within 0.4%, on the mean of six worlds and thirty seeds; half of the next two within 0.3%."""
+"""A class's curve is drawn anew when the typical duration has moved by the first part of the spread, the spread by the
+second, the share of early ends by the third, or the probability of no change by the fourth. 0.16 and 0.3 for the first
+cost the same within 0.4%, on the mean of six worlds and thirty seeds; half of the second or the third within 0.3%."""
 IMPROBABLE = 5e-3
-"""Hypotheses less probable than this are left out of a curve; with a fifth of it the cost was the same, as above.
-What is left out, 2% at the most that was seen, counts as jobs that never end: a doubt that does no harm (made up for by
-the others, the cost was the same in a, a4, b, c, d and s on forty seeds, and 1% more in u)."""
+"""Hypotheses less probable than this are left out of a curve; with a fifth of it the cost was the same, as above. They
+count as jobs that never end, 2% at the most that was seen, which does no harm: with the others scaled up instead, the
+cost was the same in worlds a, a4, b, c, d and s on forty seeds, and 1% more in u."""
 _FINE = 0.1
-"""Bell curves whose spreads differ by less than a tenth are drawn as one; half of it cost the same within 0.1%,
-on the mean of six worlds and five seeds."""
+"""Bell curves whose spreads differ by less than a tenth are drawn as one; half of it cost the same within 0.1%."""
 _PAD = 200
-"""Knots by which a curve is longer on either side, so that it can be moved by slicing: e**16, more than ever needed."""
+"""Knots added at both ends to the curve of early ends, so that it is moved by slicing: e**16, more than ever needed."""
 
 # Reckoned once, by knot: its logarithm, the share of stragglers that have ended and, padded, the share of early ends.
 _LOGS = [(k - HALF) * STEP for k in range(KNOTS)]
@@ -35,7 +34,7 @@ _AT_ONCE = [1.0 - math.exp(-math.exp((k - HALF - _PAD) * STEP)) for k in range(K
 
 @lru_cache(512)
 def _bell(fine: int, shift: float) -> list[float]:
-    """By knot: the share of a bell curve moved by `shift`; its spread is e**(0.1 x fine)."""
+    """By knot: the share of a bell curve moved by `shift`, of the spread e**(0.1 x fine)."""
     spread = math.exp(_FINE * fine)
     return [normal((x - shift) / spread) for x in _LOGS]
 
@@ -47,11 +46,11 @@ class Drawn(NamedTuple):
     unit: float
     """The typical duration in seconds: the unit of the curve."""
     chance_share: float
-    """How much of a duration's spread is chance: 1 if what is typical of the class is known."""
+    """How much of `spread` is chance: 1 if what is typical of the class is known."""
     mean: float
     """The unit's logarithm."""
     spread: float
-    """Of chance and of what is not known of the unit, together."""
+    """How far a duration may be off, by chance and because the unit is not known."""
     early: float
     """The part of jobs that end almost at once."""
     calm: float
@@ -59,16 +58,16 @@ class Drawn(NamedTuple):
 
 
 class Curves:
-    """One for each class."""
+    """One curve for each class."""
 
     def __init__(self, typical: Typical, hypotheses: Hypotheses, endings: Endings) -> None:
         self._typical, self._hypotheses, self._endings = typical, hypotheses, endings
         self._drawn: dict[JobClass, Drawn] = {}
         self._checked: set[JobClass] = set()
-        """Classes whose curve was looked at since something was last learned."""
+        """Classes whose curve is known not to be stale."""
 
     def recheck(self) -> None:
-        """The belief has changed, whatever the class."""
+        """The belief has changed, and any curve may be stale."""
         self._checked.clear()
 
     def of(self, job_class: JobClass) -> Drawn:
@@ -104,7 +103,7 @@ class Curves:
         return Drawn(curve, math.exp(mean), chance_share, mean, spread, early, self._hypotheses.calm)
 
     def _bells(self, var: float) -> dict[tuple[int, float], float]:
-        """The hypotheses' bell curves, as `_bell` wants them, and their probabilities: those that are alike as one."""
+        """The arguments of `_bell` for each hypothesis, and its probability; those that are alike are one."""
         bells: dict[tuple[int, float], float] = {}
         for p, (shift, spread) in zip(self._hypotheses.probabilities, self._hypotheses.bells(var), strict=True):
             if p > IMPROBABLE:

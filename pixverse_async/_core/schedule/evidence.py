@@ -1,8 +1,8 @@
 """What one answer says of a duration: how probable each explanation makes it, and what follows for the typical one.
 
-A duration is one of three things.  *Usual*: a bell curve around the typical duration, in logarithms.  *Straggler*:
-one in x of them takes more than x times as long, some never end.  *Early*: refused or served from a cache within
-seconds.
+A job is one of three kinds. *Usual*: the logarithm of its duration lies on a bell curve around the typical one.
+*Straggler*: half of these take more than twice as long, a tenth more than ten times, and some never end. *Early*:
+refused or served from a cache within seconds.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ from typing import NamedTuple
 from .rule import Start
 
 STRAGGLERS = 0.03
-"""Their share. It hardly matters: 0.02, 0.05 and one that is learned cost the same within 2%, so fixed. One in x
-of them takes more than x times the typical duration, so that a straggler is asked ever more rarely, not polled to
-death; with x**1.5 or x**1.25 for x the cost was the same within 2%, and the last of a batch known later."""
+"""Their share of all jobs, fixed: 0.02, 0.05 and one that is learned cost the same within 2%. One in x of them takes
+more than x times the typical duration, so that a straggler is asked ever more rarely; one in x**1.25 or x**1.5 cost the
+same within 2%, but the end of a batch was known later."""
 _NEVER, _NEVER_AS_STRAGGLERS = 0.25, 2.0
-"""The part of stragglers assumed endless until some are seen to end, and as how many stragglers that guess counts.
-Guesses: of what never ends no service tells."""
+"""The part of stragglers assumed endless until some are seen to end, and as how many stragglers that guess counts. Both
+are guesses: no service says how many of its jobs never end."""
 _EARLY, _EARLY_AS_JOBS = 0.015, 12.0
-"""Early ends: their share before any was seen, and as how many jobs that guess counts: a first early end is noticed,
-and taken for no rule. Chosen on the worlds."""
+"""The share of early ends before any was seen, and as how many jobs that guess counts: if the first job ends
+early, 9% are expected to, so it is noticed but not taken for the rule. Chosen on the worlds."""
 EARLY_SECONDS = 5.0
 """Their typical time: a refusal or a cached answer comes within seconds."""
 _MEMORY = 100.0
-"""Finished jobs that are remembered by the share of early ends: what is older fades, to a third over so many."""
+"""Finished jobs over which the share of early ends is taken: an older one counts less, a third after so many more."""
 _SHORTEST, _INSTANT = 0.2, 0.1
-"""Seconds. No job takes less; and two answers of one instant leave that much between them for its end."""
+"""Seconds. No job takes less than the first; and even two answers of one instant leave the second for its end."""
 _LEAST_AGE = 1e-9
 """Seconds: the age of a job that has just started, whose logarithm is taken."""
 _ENDLESS = 1e3
-"""Beyond the logarithm of any duration: nothing of a bell curve is left there, and it can be multiplied by zero, which
-infinity cannot."""
+"""Stands for the logarithm of infinity: no bell curve reaches so far, and zero times it is zero."""
 _ROOT_HALF, _PEAK = 0.7071067811865476, 0.3989422804014327
+"""The root of a half, and the height of a bell curve in its middle: 1 / sqrt(2 pi)."""
 
 
 def normal(z: float) -> float:
@@ -82,11 +82,11 @@ class Endings:
 
 
 class Span(NamedTuple):
-    """Seconds between which a job ended, if it started at one of its possible starts; and that start's probability."""
+    """A job took from `low` to `high` seconds if it started at one of its possible starts, whose weight this is."""
 
     low: float
     high: float
-    """Infinite for a job that runs still."""
+    """Infinite for a job that still runs."""
     weight: float
     log_low: float
     log_high: float
@@ -106,33 +106,34 @@ def ended(starts: Sequence[Start], since: float, until: float) -> list[Span]:
 
 
 def _span(low: float, high: float, weight: float) -> Span:
-    """The logarithms are taken once: each bell curve asks for them again."""
+    """The logarithms are taken here once, since each bell curve needs them."""
     return Span(low, high, weight, math.log(low), math.log(high) if high < math.inf else _ENDLESS)
 
 
 class Cut(NamedTuple):
-    """What is left of a bell curve between the ends of some spans."""
+    """The part of a bell curve of durations that lies in some spans, and what it says of the typical duration."""
 
     share: float
     moved: float
-    """The mean distance of the typical duration from where it was believed, times the share."""
+    """How far the typical duration lies from where it was believed, on average, times the share."""
     square: float
-    """The mean square of that distance, times the share."""
+    """The square of that distance, on average, times the share."""
 
 
 def cut(mean: float, var: float, spread: float, spans: Sequence[Span]) -> Cut:
     """For a typical duration believed at the logarithm `mean` with this variance, and durations spread around it.
 
-    Of a distance between duration and `mean`, the part var / (var + spread**2) is that of the typical duration. Hence
-    its mean and mean square come from those of a bell curve cut off at both ends. `step` is that part times the spread
-    of the whole: how far the typical duration goes when a duration is one such spread away.
+    If a duration is one `whole` spread away from `mean`, the typical one is believed to be away by the part
+    var / whole**2 of that, which is `step`. So what is to be known is how far durations between a and b are away, on
+    average, counted in whole spreads: for a bell curve (height at a - height at b) / share, and squared
+    1 + (a x height at a - b x height at b) / share. The doubt that stays, var - step**2, is added to the square.
     """
     whole = math.sqrt(var + spread**2)
     step = var / whole
     share = moved = square = 0.0
     for _, _, weight, low, high in spans:
         a, b = (low - mean) / whole, (high - mean) / whole
-        sign = _ROOT_HALF if a > 0.0 else -_ROOT_HALF  # erfc is exact only far out on its right
+        sign = _ROOT_HALF if a > 0.0 else -_ROOT_HALF  # a share far out is exact only if taken from the nearer end
         part = 0.5 * abs(erfc(sign * a) - erfc(sign * b))
         height_a, height_b = _PEAK * exp(-0.5 * a * a), _PEAK * exp(-0.5 * b * b)
         share += weight * part
@@ -142,7 +143,7 @@ def cut(mean: float, var: float, spread: float, spans: Sequence[Span]) -> Cut:
 
 
 def cut_share(mean: float, whole: float, spans: Sequence[Span]) -> float:
-    """The share alone, of a bell curve of this spread. (Half the work of an answer is here: hence no calls.)"""
+    """The share alone, of a bell curve of the spread `whole`. (Half the work of an answer is here: so few calls.)"""
     twice, scale = 0.0, _ROOT_HALF / whole
     for _, _, weight, low, high in spans:
         twice += weight * (erfc((low - mean) * scale) - erfc((high - mean) * scale))
@@ -150,7 +151,7 @@ def cut_share(mean: float, whole: float, spans: Sequence[Span]) -> float:
 
 
 def straggler_share(unit: float, spans: Sequence[Span], never: float) -> float:
-    """P(it ended in one of these spans, or runs still), of a straggler."""
+    """P(it ended in one of these spans, or still runs if they are infinite), of a straggler."""
     return sum(
         weight
         * (

@@ -1,12 +1,12 @@
 """What is not known of how durations scatter, and whether the service has changed: each possibility with a probability.
 
-* *Calm*: durations scatter by 6%, 9%, ... or 67%: seven spreads that cover what services do.
-* *Changed*: since lately everything takes e**-1.2 ... e**1.2 times as long, a third to three times. Such a change
-  becomes a little more probable with every second. Once it is nearly certain the pace is moved by it, and all are calm
-  again.
+* *Calm*: durations scatter by 6%, 9%, ... or 67%: seven spreads, meant to cover what services do.
+* *Changed*: of late everything takes e**-1.2, ... e**1.2 times as long: six factors, a third to three. Such a change
+  becomes a little more probable with every second. Once it is nearly certain, the pace is moved, and all is calm again.
 
-Every answer multiplies each probability by the chance which that hypothesis had given to the answer, then all are
-divided by their sum: Bayes' rule.
+Every answer multiplies each probability by the chance that this hypothesis had given to the answer; then all are
+divided by their sum. That is Bayes' rule: of two that are equally probable, one that had given 30% to what then
+happened, and one that had given 10%, have 75% and 25% after it.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ SHIFTS = (-1.2, -0.8, -0.4, 0.4, 0.8, 1.2)
 _SHIFT_VAR = 0.4**2 / 12.0
 """Each stands for the changes around it: the variance of values spread evenly over 0.4."""
 _SHIFT_SPREAD = 0.7
-"""A change by a factor of 2 is as likely as the guess being wrong by it."""
+"""Small changes are likelier than great ones, on a bell curve as wide as that of the first guess (`typical`)."""
 _CHANGES_PER_SECOND = 1 / 3600
-"""Sudden changes per second, one in an hour; half that was measured the same within 2%."""
+"""One sudden change in an hour; half that was measured the same within 2%."""
 _CERTAIN = 0.9
-"""A change that is so probable is made; 0.5 to 0.99 were measured the same within 4%."""
+"""So probable a change is taken for certain; 0.5 to 0.99 were measured the same within 4%."""
 _LEAST = 1e-6
-"""No spread is ever less probable."""
+"""No spread is ever less probable, so that each can come back."""
 
 
 def _normalised(weights: Sequence[float]) -> list[float]:
@@ -39,6 +39,7 @@ def _normalised(weights: Sequence[float]) -> list[float]:
     return [w / whole for w in weights]
 
 
+# The probabilities of the spreads before anything is known, and of the shifts if something has changed.
 _FRESH = _normalised([math.exp(-0.5 * (math.log(s / _SPREAD) / _SPREAD_DOUBT) ** 2) for s in SPREADS])
 _CHANGED = _normalised([math.exp(-0.5 * (shift / _SHIFT_SPREAD) ** 2) for shift in SHIFTS])
 
@@ -61,7 +62,7 @@ class Hypotheses:
         self.calm = sum(self.probabilities[: len(SPREADS)])
         """The probability that nothing has changed."""
         self.spread = math.sqrt(
-            sum(p * s * s for p, s in zip(self.probabilities, SPREADS, strict=False)) / self.calm
+            sum(p * s * s for p, s in zip(self.probabilities, SPREADS, strict=False)) / self.calm  # no shifts
         )
         """How durations scatter while nothing has changed: the root of the mean square."""
 
@@ -70,11 +71,11 @@ class Hypotheses:
         return _normalised(self.probabilities[: len(SPREADS)])
 
     def bells(self, var: float) -> list[tuple[float, float]]:
-        """Each one's shift, and the spread that it gives to durations if what is typical has this variance."""
+        """By hypothesis: the shift, and the spread of durations, if the typical one has this variance."""
         return [(0.0, math.sqrt(var + s * s)) for s in SPREADS] + self.changed_bells(var)
 
     def changed_bells(self, var: float) -> list[tuple[float, float]]:
-        """The same of those by which something has changed."""
+        """The same for the shifts alone."""
         spread = math.sqrt(var + _SHIFT_VAR + self.spread**2)
         return [(shift, spread) for shift in SHIFTS]
 
@@ -86,7 +87,7 @@ class Hypotheses:
         self._set([*calm, *(p + change * self.calm * new for p, new in zip(before, _CHANGED, strict=True))])
 
     def weigh(self, likelihoods: Sequence[float]) -> Change | None:
-        """Bayes' rule; and the change, once it is nearly certain that there was one."""
+        """Apply Bayes' rule to the chances that were given to an answer; return a change once it is nearly certain."""
         weights = _normalised(list(map(mul, self.probabilities, likelihoods)))
         calm = [max(_LEAST, w) for w in weights[: len(SPREADS)]]
         changed = weights[len(SPREADS) :]

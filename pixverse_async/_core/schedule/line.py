@@ -1,8 +1,8 @@
 """The queue as a line: what one answer says about all the jobs ahead and behind.
 
-Jobs are numbered in the order of submission.  If one has started, so have all ahead of it; if one
-waits, so do all behind it.  Two lists hold all of that: positions seen started and positions seen waiting, each with
-the time; in both lists positions and times rise together.
+Jobs are numbered in the order of submission. If one has started, so have all ahead of it; if one waits, so do all
+behind it. The *front* is the last that is known to have started. Two lists hold all of that: positions seen started
+and positions seen waiting, each with the time; in both lists positions and times rise together.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from collections.abc import Callable, Sequence
 from .rule import Start
 
 _GAP, _GAP_AS_PLACES = 5.0, 2.0
-"""Seconds from one start to the next before any was seen (assumed), and as how many places that guess counts: few, so
-that the first ones outweigh it."""
+"""Seconds from one start to the next before any was seen (assumed), and as how many places that guess counts."""
 _PLACES = 20
 """Places over which the pace of the line is measured: the last ones, since the pace may change."""
 _KEPT = 1000
@@ -25,17 +24,17 @@ _LEAST_GAP = 0.02
 _CLEARLY = 1.0
 """Seconds by which one behind must have started sooner to have overtaken: two answers may be under way at once."""
 _FRONT_DOUBT, _FRONT_DOUBT_MOST = 0.3, 10.0
-"""How unsure the front's own start is: this part of the seconds, at most so many, from its believed start to the answer
-that told it; values spread evenly over a width lie 0.29 of it from their middle."""
+"""The front's own start is unsure by this part of the seconds from then to the answer that told it, of at most so many:
+the spread of values that lie evenly over a width is 0.29 of it."""
 _PACE_DOUBT = 0.1
-"""The line's pace may be wrong by this part: over twenty places, gaps like those of lots leave 22%, gaps all alike
-nothing."""
+"""The line's pace may be wrong by this part: measured over twenty places it is wrong by 22% if starts fall at random
+(one over the root of twenty), by nothing if the gaps are all alike."""
 _NARROWEST = 0.1
 """Seconds: the time between two answers counts for no less, for it divides."""
 _PINNED = 1.5
-"""The front is known well enough if it will move to the job known to wait in so many times `quiet_seconds`."""
+"""The front is known well enough if it will come to a job known to wait within so many times `quiet_seconds`."""
 _STEEP, _FAR = 1.7, 30.0
-"""What turns a logistic curve into a bell curve's, and where nothing is left of either."""
+"""The factor that brings a logistic curve nearest to a bell curve; and where nothing is left of either."""
 
 
 class Place:
@@ -46,15 +45,15 @@ class Place:
     def __init__(self, job: int, index: int, sent_at: float) -> None:
         self.job, self.index = job, index
         self.submitted = self.queued_at = self.began_at = sent_at
-        """`queued_at`: last known to wait. `began_at`: the believed start, once it was seen to have started."""
+        """`queued_at`: last known to wait. `began_at`: once it was seen to have started, when that probably was."""
         self.began: Sequence[Start] = ()
-        """What was believed of its start when it was first seen to run."""
+        """What was believed of its start when it was first seen to run: `began_at` is the mean."""
         self.first_seen = math.inf
         """First answer that it had started."""
         self.overtaken = False
         """It waited when one behind it had started: for this job there is no line."""
         self.loose = False
-        """It is no witness of the queue: sent back to it, or no longer waited for."""
+        """It says nothing of the queue: it was sent back to it, or is no longer waited for."""
 
 
 class Line:
@@ -77,7 +76,7 @@ class Line:
         return self._started[-1] if self._started else -1
 
     def join(self, job: int, sent_at: float) -> Place:
-        """A job submitted at `sent_at`. Replies may cross: those sent later and heard of sooner move back."""
+        """A job submitted at `sent_at`. Replies may cross: jobs sent later and heard of sooner move back."""
         index = self.count
         self.count += 1
         while (other := self.places.get(index - 1)) is not None and other.submitted > sent_at:
@@ -106,7 +105,7 @@ class Line:
         return k < len(self._started) and self._started_at[k] < place.queued_at - _CLEARLY
 
     def seen_started(self, place: Place) -> None:
-        """It had started at `first_seen`, probably at `began_at`."""
+        """It had started by `first_seen`, probably at `began_at`."""
         if place.index <= self.front:
             return
         low, high = self.bracket(place)
@@ -121,7 +120,7 @@ class Line:
         self.gap = max(_LEAST_GAP, seconds / places)
 
     def bracket(self, place: Place) -> tuple[float, float]:
-        """The line's bounds on the start."""
+        """The earliest and the latest start that the line allows."""
         k = bisect_left(self._started, place.index)
         high = self._started_at[k] if k < len(self._started) else math.inf
         k = bisect_right(self._queued, place.index) - 1
@@ -142,7 +141,7 @@ class Line:
             first, unsure = place.submitted + _GAP, _GAP
         mean = first + ahead * gap
         k = bisect_right(self._queued, place.index) - 1
-        if k >= 0:  # that one starts half a gap after it was seen to wait at the soonest, on average
+        if k >= 0:  # if next, that job starts half a gap after it was seen to wait, on average; else later
             mean = max(mean, self._queued_at[k] + gap * (place.index - self._queued[k] + 0.5))
         return max(mean, place.submitted), gap * math.sqrt(ahead) + _PACE_DOUBT * ahead * gap + unsure
 
@@ -159,8 +158,8 @@ class Line:
     def scout(self, now: float, quiet_seconds: float, step: int) -> tuple[int | None, float]:
         """The position to ask about to find the front (or None), and when.
 
-        `step`: places beyond the front, doubled after each hit. `quiet_seconds`: for so long
-        a front that is pinned down between a start and a waiting job is left alone.
+        `step`: places beyond the front, doubled after each hit; or as many as the line's pace has it moved by now.
+        `quiet_seconds`: for so long a front that is pinned down between a start and a waiting job is left alone.
         """
         front = self.front
         if self._began_at:
@@ -176,12 +175,12 @@ class Line:
 
 
 def _forget(*columns: list[int] | list[float]) -> None:
-    """Drop the oldest rows now and then. What is left bounds as truly, if less narrowly, those far ahead of it."""
+    """Drop the oldest rows now and then. What is left bounds the jobs far ahead of it truly, if less narrowly."""
     if len(columns[0]) > 2 * _KEPT:
         for column in columns:
             del column[:-_KEPT]
 
 
 def _logistic(z: float) -> float:
-    """The share of a bell curve below z, to within 0.01 and cheap, by a curve of the same shape (the logistic one)."""
+    """The share of a bell curve below z, to within 0.01 and cheaply, by a curve of nearly the same shape."""
     return 1.0 / (1.0 + math.exp(-max(-_FAR, min(_FAR, _STEEP * z))))

@@ -19,7 +19,7 @@ _VERSION = 5
 _DOUBT = 0.2
 """By how much the pace is thought to differ from one run to the next: two times in three by less than 20%."""
 _MOST_PACE, _MOST_OFFSET, _MOST_WAIT = 5.0, 3.0, 1e5
-"""A factor of 150, one of 20, and a day of waiting: beyond them it is no timing of this service."""
+"""A factor of e**5 = 150, one of e**3 = 20, and a day of waiting in seconds: more is no timing of this service."""
 _MOST_EARLY = 0.5
 """With more jobs that end at once than others, nothing could be said of how long a job takes."""
 _LEAST = 0.002

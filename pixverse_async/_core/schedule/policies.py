@@ -1,4 +1,4 @@
-"""The simple poll schedules, which learn nothing: every job by itself, after intervals a function tells.
+"""The simple poll schedules, which learn nothing: each job by itself, after intervals that a function gives.
 
 For a policy of your own, give `IntervalPolling` a function.
 """
@@ -51,7 +51,7 @@ class _Asked:
 
 
 class _Intervals:
-    """Each job by itself."""
+    """See `Scheduler`."""
 
     def __init__(self, interval: Callable[[Look], float], polls_per_second: float, seed: int) -> None:
         self._interval = interval
@@ -121,7 +121,7 @@ _Check: TypeAlias = Callable[[Any, "attrs.Attribute[Any]", Any], None]
 
 
 def number_that(fits: Callable[[float], bool], remedy: str) -> _Check:
-    """The validator of a setting that is a finite number: what is infinite is a poll that never comes.
+    """The validator of a setting that is a finite number: after an infinite interval no poll would ever come.
 
     *Raises* `ConfigError`: not everybody has a type checker.
     """

@@ -11,15 +11,15 @@ _SLOWER, _FASTER = 0.7, 1.01
 """A refusal takes 30% of the rate, once a pause; each answer gives 1% back, so 36 answers undo one: down fast and up
 slowly, as usual (TCP does so), for a refused poll is wasted. Chosen on the worlds."""
 _SLOWEST = 0.05
-"""Share of the configured rate below which refusals do not press it."""
+"""Share of the configured rate below which no refusal brings it."""
 _BURST_SECONDS = 0.5
 """The polls of so many seconds may leave at once: a few jobs that are due together need not wait for one another."""
 _GRACE = 1e-6
-"""Seconds added to the instant at which a token is whole, so that rounding does not find it a little less."""
+"""Seconds added to the instant at which a token is whole, lest rounding leave it a little less than one."""
 
 LEAST_CALLS, _MOST_CALLS = 16, 128
-"""Status calls under way at once. With 32 of a few milliseconds, all of whose answers may come in one turn of the loop,
-others in it wait twice as long (benchmarks/scale.py); 128 sockets no service takes amiss."""
+"""Status calls under way at once. If they take a few milliseconds, one turn of the loop may bring all the answers: with
+32, whatever else runs there waits twice as long (benchmarks/scale.py). No service minds 128 sockets."""
 _APART = 0.002
 """Seconds from one answer to the next, on average, when calls take so long that more of them are under way."""
 

@@ -4,17 +4,16 @@ Poll at the first t at which the lateness that has probably gone unnoticed is wo
 
     E[(t - T)+ | T > s] / sqrt(P(T > t | T > s))  >=  kappa
 
-T is when the job ends, s is when it was last known not to have ended, kappa the seconds of lateness one poll is
-worth; the package's docstring reads the formula aloud. What is believed of T is a *curve*: for each duration, the
-share of jobs that end within it. An answer "not ended at s" strikes out all ends before s, and the rest is scaled to
-one again. The average lateness by t is then the area under the curve from s to t, less a rectangle for those struck
-out.
+The package's docstring reads the formula aloud. What is believed of T, when the job ends, is a *curve*: for each
+duration, the share of jobs that end within it. With each second the average lateness grows by the share that has ended
+by then: so it is the area under the curve. The answer "not ended at s" strikes out the jobs that would have ended
+before: the area from s to t loses the rectangle below the height at s, and is divided by the share that is left.
 
-Why the root: it is no theory, but stands half-way between two rules that are as simple. With the curve known, dividing
-by nothing costs up to 1.1% more than the exact schedule of Barlow, Hunter and Proschan (1963), for it asks too rarely;
-dividing by the chance itself up to 1.4%, for it asks too often; by its root at most 0.7%. (If durations fall into two
-separate heaps: 4, 6 and 5%.) `python -m benchmarks.polling --rule` computes the exact one. Nothing here learns, and
-nothing knows the queue.
+Why the root: no theory gives it. It stands half-way between two rules that are as simple, and mostly comes nearer to
+the cheapest schedule there is (Barlow, Hunter and Proschan 1963; `python -m benchmarks.polling --rule` computes it).
+With the curve known, not dividing at all asks too rarely, which costs up to 1.1% more than the cheapest; dividing by
+the chance itself asks too often, up to 1.4%; dividing by its root costs at most 0.7% more. (If durations fall into two
+separate heaps: 4, 6 and 5%.) Nothing here learns, and nothing knows the queue.
 """
 
 from __future__ import annotations
@@ -27,8 +26,8 @@ from operator import add, mul, sub
 from typing import NamedTuple
 
 STEP = 0.08
-"""Durations live on a grid of knots, each 8% longer than the last: jobs that differ by 10% are still told apart, and
-cost 1% more than exact."""
+"""Curves are kept at *knots*, durations of which each is 8% longer than the last: jobs that scatter by only 10% cost 1%
+more than with an exact curve."""
 HALF = 50
 """Knots on either side of the unit, which is the typical duration: a fiftieth to fifty times (e**4) of it."""
 KNOTS = 2 * HALF + 1
@@ -40,15 +39,15 @@ _HALF_WIDTHS, _PER_WIDTH = [0.5 * w for w in _WIDTHS], [1.0 / w for w in _WIDTHS
 SOONEST = 0.25
 """Seconds between two polls of one job at the least: an answer takes about as long to come back."""
 _SLIGHT, _KEEP_OFF = 0.01, 0.05
-"""Of the search for the due time: a part of the price that counts as nothing, and the part of a bracket within which no
-guess comes near its ends. They decide only how soon it is found: in three looks, mostly."""
+"""For the search for the due time: a worth below this part of the price counts as nothing; and a guess between two
+waits keeps off either by this part of the way. They decide only how soon it is found: after three tries, mostly."""
 _EXACT, _EXACT_SECONDS = 0.03, 0.05
-"""Its precision: 3% of the interval, or of the price, costs nothing measurable, nor does a twentieth of a second; 5%
-cost 0.4% where jobs take nearly the same time."""
+"""The search ends within 3% of the price or of the wait, or within a twentieth of a second: that costs nothing
+measurable; 5% cost 0.4% where jobs take nearly the same time."""
 _OVER = 1e-9
 """A job less likely than this to be running is believed to have ended long ago."""
 _LEAST_ALIVE = 1e-6
-"""The chance to run on counts for no less: it stands under the line of a fraction."""
+"""The chance to run on counts for no less, for it divides."""
 
 
 class Curve:
@@ -87,9 +86,10 @@ class Start(NamedTuple):
 
 
 class Outlook:
-    """What is believed about the end of one job: a start out of `starts`, and a duration from `curve` in `unit`s after.
+    """What is believed about the end of one job: it starts at one of `starts` and runs for as long as `curve` says.
 
-    `since` is the s of the rule. Weights that do not sum to one leave the rest to a start later than any that matters.
+    The curve's durations are multiples of `unit`; `since` is the s of the rule. If the weights sum to less than one,
+    the rest is for a start so late that it does not matter.
     """
 
     __slots__ = ("_alive", "_parts", "_rest", "_since", "curve", "unit")
@@ -109,11 +109,11 @@ class Outlook:
     def value(self, t: float) -> float:
         """What a poll at `t` is worth, in seconds of lateness: the left side of the rule.
 
-        `late` and `alive` sum over the possible starts and still have to be divided by P(T > s), `self._alive`:
-        (late / A) / sqrt(alive / A) is late / sqrt(alive x A). `share0 * wait` is the rectangle: of those struck out.
+        `late` and `alive` sum over the possible starts, and both must still be divided by A = P(T > s), `self._alive`:
+        (late / A) / sqrt(alive / A) is late / sqrt(alive x A). `share0 * wait` is the rectangle of the docstring above.
         """
         if self._alive < _OVER:
-            return 0.0  # believed long over, and yet not: left to the longest interval
+            return 0.0  # believed long over, but it is not: left to the longest interval
         unit, wait, ended_by = self.unit, t - self._since, self.curve.at
         late, alive = 0.0, self._rest
         for at, weight, share0, area0 in self._parts:
@@ -131,7 +131,7 @@ class Outlook:
     def due(self, kappa: float, longest: float, hint: float) -> float:
         """The first instant within `longest` seconds at which a poll is worth `kappa`.
 
-        `hint`: seconds from the last answer at which to begin the search.
+        `hint`: the first wait to try, in seconds from `since`.
         """
         low, v_low, high, v_high = 0.0, 0.0, math.inf, math.inf
         wait = min(longest, max(SOONEST, hint))
@@ -149,9 +149,10 @@ class Outlook:
 
 
 def _guess(kappa: float, low: float, v_low: float, high: float, v_high: float) -> float:
-    """The wait that is worth kappa, if worth grows as a power of time: between two waits as it did, else as the square.
+    """The wait that is worth kappa, if what a wait is worth grows as a power of its length.
 
-    `low` is too short, `high` too long; 0 and infinity where none is known. `v_low`, `v_high`: what they are worth.
+    `low` is too short a wait (0 if none is known), `high` too long a one (or infinity), `v_low` and `v_high` are their
+    worth. Both known give the power; with one the square is taken: a wait twice as long is worth four times as much.
     """
     nothing = _SLIGHT * kappa
     if high == math.inf:

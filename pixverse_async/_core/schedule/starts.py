@@ -1,11 +1,10 @@
 """When a waiting job starts: two rival explanations of the queue, weighed by how well they predict.
 
 *Alone*: each job waits by itself, see `waits`. *Line*: the service takes jobs in the order of submission, so an answer
-about one bounds all ahead of it and behind it. Every answer about a waiting job moves the odds between the two: they
-are multiplied by the chance which *line* had given to that answer over the chance which *alone* had given to it, so
-that whichever predicts better is believed. Kept are the logarithms, which add up: 0 is even, 3 is twenty to one for
-the line. Where nothing is ever seen to start, a job counts as started when it was submitted, and what is learned is the
-time from there.
+about one bounds all ahead of it and behind it. Every answer about a waiting job multiplies the odds of *line* to
+*alone*: had *line* given it a chance of 60% and *alone* 20%, they are three times as high. So whichever predicts better
+is believed. The odds are kept as their logarithm, to which one adds: 0 is even, 3 is twenty to one for the line. Where
+nothing is ever seen to start, a job counts as started when it was submitted, and what is learned is the time from then.
 """
 
 from __future__ import annotations
@@ -20,42 +19,40 @@ from .rule import Curve, Start
 from .waits import Chance, Waits
 
 _AHEAD = (0.1, 0.25, 0.5, 0.9, 1.4, 2.2)
-"""Ends of the intervals, in typical durations, into which a start to come is put: fine near now, where it decides
-when to ask next."""
+"""Ends of the intervals for a start to come, in typical durations: fine near now, where they decide when to ask."""
 HORIZON = _AHEAD[-1]
 """Typical durations beyond which no start is looked for."""
 _BETWEEN = (0.15, 0.5, 0.85, 1.0)
-"""Ends of the intervals for a start known to lie between two answers, as parts of the time between them."""
+"""The same for a start known to lie between two answers, in parts of the time between them."""
 _BETWEEN_IN_LINE = (0.15, 0.5, 0.85, 0.95, 1.0)
-"""The same in a line, where a scout finds most jobs just after their start: finer near the answer cost 1 to 5% less."""
+"""And in a line, where a scout finds most jobs just after their start: finer near its answer cost 1 to 5% less."""
 _LINE_SHARE = 0.05
 """Before anything is known, one queue in twenty is a line; a dozen answers tell."""
 _LINE_ODDS = math.log(_LINE_SHARE / (1.0 - _LINE_SHARE))
 _FADE = 0.995
-"""What the answers said fades, to a third over 200 of them, so that a changed queue is noticed."""
+"""What an answer said fades, to a third over 200 later ones, so that a changed queue is noticed."""
 _SURPRISE = 0.03
-"""Added to the chance that either explanation gives to an answer: no single one rules out either."""
+"""Added to the chance that either explanation gives to an answer: no single answer rules out either."""
 _OVERTAKEN = 4.0
-"""What a job that was overtaken says against the line, once: it divides the odds by e**4, about fifty."""
+"""A job that was overtaken divides the odds of the line by e**4, about fifty, once."""
 _MOST_ODDS = 8.0
 """The odds stay within e**8, three thousand to one."""
 _ENOUGH, _SHARE_ENOUGH, _PART_ENOUGH = 1e-4, 0.02, 0.01
-"""Left out, to save work: chances below this, an explanation less probable than this, and of a start that is past the
-intervals that hold less than this part of it."""
+"""Left out, to save work: intervals that hold less than the first of a start to come, or less than the third of one
+that is past; and an explanation less probable than the second."""
 _NOTHING = 1e-6
-"""A start so improbable by both explanations is one that neither allows."""
+"""A start as improbable as this is allowed by neither explanation."""
 _RULES, _NARROWEST = 0.95, 0.1
-"""A line so probable says where a start is looked for; but never in less than this part of the time between two
-answers, for the line may be wrong."""
+"""A line so probable narrows the time in which a start is sought, but to no less than this part: it may be wrong."""
 _DIRECT_ENDS, _WAITING_ANSWERS = 5, 10
-"""So many ends without a word of a start, and answers "queued" before them, show a service that tells no starts: fewer
-also come of jobs that are over between two polls."""
+"""So many ends of jobs last seen waiting, after so many answers "queued", show a service that tells no starts: a few
+such ends also come of jobs that start and end between two polls."""
 _SHORT = 1.0
 """Seconds: it does not matter when within such a time a job has started."""
 
 
 def mean_start(starts: Sequence[Start]) -> float:
-    """The mean instant."""
+    """The mean of the possible instants, each with its weight."""
     return sum(at * weight for at, weight in starts) / sum(weight for _, weight in starts)
 
 
@@ -65,6 +62,7 @@ class Starts:
     def __init__(self) -> None:
         self.line, self.waits = Line(), Waits()
         self.waiting = 0
+        """Jobs not yet seen to start."""
         self.opaque = False
         """The service never says that a job has started: see `seen_direct_end`. Believed until it says so once."""
         self.line_share = _LINE_SHARE
@@ -98,9 +96,9 @@ class Starts:
             self._move(-_OVERTAKEN)
 
     def seen_started(self, place: Place, began: Sequence[Start], now: float, *, told: bool, in_turn: bool) -> None:
-        """First answer that it had started, as believed in `began`: in so many words (`told`), or by its end.
+        """The first answer that it had started, probably as `began` says: in so many words (`told`), or by its end.
 
-        `in_turn`: it is a witness of the line.
+        `in_turn`: those ahead have started, too, if there is a line; a job refused early may have jumped it.
         """
         self._saw_processing |= told
         at = mean_start(began)
@@ -171,7 +169,7 @@ class Starts:
         width = max(0.0, until - place.queued_at)
         parts = self._deal_out(place, self._between(place, width), 0.0) if width > _SHORT else []
         whole = sum(weight for _, weight in parts)
-        if whole < _NOTHING:  # too short to matter, or neither explanation allows it: somewhere in between
+        if whole < _NOTHING:  # too short to matter, or allowed by neither explanation: in the middle
             return [Start(place.queued_at + 0.5 * width, 1.0)]
         return [Start(at, weight / whole) for at, weight in parts if weight > _PART_ENOUGH * whole]
 
@@ -217,8 +215,8 @@ def _is_free(place: Place) -> bool:
 def _foretold(stage: Stage, started_by: Chance, edges: Sequence[float], ended: Sequence[float]) -> float:
     """The chance that an explanation had given to an answer.
 
-    `started_by`: what it says of the start; `edges`: ends of the intervals of starts; `ended`: of jobs that
-    started in each, the part that has ended.
+    `started_by`: what it says of the start; `edges`: ends of the intervals of starts; `ended`: the part of the jobs
+    started in each that has ended by now.
     """
     at = [started_by(t) for t in edges]
     if stage is Stage.QUEUED:

@@ -2,14 +2,15 @@
 
     log typical duration = log guess(class) + pace + offset(class)
 
-*Pace* is the service's speed now, one number for all classes; an *offset* is by how much a class differs from its
-guess.  None of them is ever seen alone, so what is kept beside each value is how unsure it is and how it hangs
-together with the others (the covariance): a class that turns out slow moves the pace, and so all other classes, by as
-much as the pace was unsure compared with the class's own offset.  (Who knows statistics: it is one normal
-distribution of many dimensions, and its update that of Kalman's filter, 1960.)
+*Pace* is how much longer everything takes than guessed, as of now: one number for all classes, and the larger, the
+slower. An *offset* is how much longer still one class takes. All are logarithms, for these add up where factors
+multiply: 0.1 is about 10% longer, 0.7 twice as long.
 
-Factors are reckoned with as logarithms, which add up: 0.1 is about 10% longer, 0.7 twice as long.  A *spread* is a
-standard deviation: two values in three lie within it.  A *variance* is its square: variances of separate causes add.
+How unsure a value is shows in its *spread*, the standard deviation: two times in three the truth lies no further off.
+A *variance* is its square: variances of separate causes add up. At first the pace has variance 0.49, an offset 0.04. So
+of what a first job is slower than guessed, 0.49 / 0.53 = 92% is put down to the pace, and expected of all classes, the
+rest to its class. As pace and offsets are only ever seen together, how far they would be wrong together is kept, too:
+the covariance of each pair. (In the language of statistics: one normal distribution, updated as in Kalman's filter.)
 """
 
 from __future__ import annotations
@@ -19,15 +20,13 @@ from collections.abc import Callable, Mapping
 from ..job import JobClass
 
 PACE_VAR, CLASS_VAR = 0.7**2, 0.2**2
-"""Before anything is known: the guess is good within a factor of 2, and classes differ by 20% from what their guesses
-say of each other."""
+"""How good the guesses are at first: within a factor of 2, and within 20% when one class is compared with another."""
 MOST_VAR = PACE_VAR + CLASS_VAR
-"""Nothing is ever less sure than before anything is known."""
+"""A class's typical duration is never less sure than before anything is known."""
 LEAST_VAR = 1e-6
 """Nothing is ever known better than within a thousandth."""
 _MOST_CLASSES = 24
-"""The work of an answer grows with their square. With a class more the one known longest
-begins anew."""
+"""The work of an answer grows with their square. One more class, and the one known longest begins anew."""
 
 
 class Typical:
@@ -38,7 +37,9 @@ class Typical:
         self._classes: list[JobClass] = []
         """The classes seen, in the order of their first answers; the k-th one's offset is value k + 1."""
         self._values = [0.0]
+        """The pace, then the offsets."""
         self._vars = [[PACE_VAR]]
+        """Of each pair of values the covariance; of a value and itself that is the variance."""
 
     @property
     def pace(self) -> float:
@@ -63,9 +64,10 @@ class Typical:
         self.drift(var)
 
     def learn(self, job_class: JobClass, mean: float, var: float) -> None:
-        """The class's typical duration is now believed to be this; all else follows as far as it hangs together."""
+        """The class's typical duration is now believed to be this: its pace and offset follow, and so all others."""
         k = self._index(job_class)
         old_mean, old_var = self.of(job_class)
+        # The part of the move that falls to each value: 0.92 to the pace and 0.08 to the offset in the example above.
         gains = [(row[0] + row[k]) / old_var for row in self._vars]
         moved, var_change = mean - old_mean, max(LEAST_VAR, var) - old_var
         self._values = [x + gain * moved for x, gain in zip(self._values, gains, strict=True)]
@@ -97,14 +99,14 @@ class Typical:
     # -- from run to run
 
     def offsets(self) -> dict[JobClass, tuple[float, float]]:
-        """Each class's offset, and how unsure it were if the pace were known: a variance."""
+        """Each class's offset, and the variance that it would have if the pace were known."""
         pace = self._vars[0]
         return {
             c: (self._values[k], self._vars[k][k] - pace[k] ** 2 / pace[0]) for k, c in enumerate(self._classes, 1)
         }
 
     def recall(self, pace: float, doubt: float, offsets: Mapping[JobClass, tuple[float, float]]) -> None:
-        """Begin with what an earlier run knew; `doubt` is the spread of the pace since."""
+        """Begin with what an earlier run knew; `doubt`: how far the pace may be off by now, as a spread."""
         self._classes, self._values, self._vars = [], [pace], [[doubt**2]]
         for job_class, (offset, var) in list(offsets.items())[:_MOST_CLASSES]:
             self._add(job_class, offset, min(CLASS_VAR, max(LEAST_VAR, var)))

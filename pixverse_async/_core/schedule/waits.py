@@ -1,10 +1,10 @@
 """How long a job waits when nobody's place in the queue is known.
 
-Half of the trust goes to each of two simple views.  *Any second*: who waits has the same chance to start each second,
-however long it has waited; starts seen over seconds waited.  *The usual wait*: half start within the usual time,
-and who has waited far longer may well wait longer still; the part started by age x is z / (1 + z), where
-z = (x / usual)**1.5.
-The first suits a service that draws lots, the second one whose waits are alike; half and half costs neither much.
+Two simple views are trusted half and half. *Any second*: a waiting job has the same chance to start in each second,
+however long it has waited: starts seen / seconds waited. *The usual wait*: half of all jobs start within the usual
+wait, and a job that has waited far longer may well wait longer still. The part started by age x is z / (1 + z), where
+z = (x / usual)**1.5: a quarter by half the usual wait, three quarters by twice. The first view suits a service that
+draws lots, the second one whose waits are alike; for either the other half costs little.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from collections.abc import Callable
 from .line import Place
 
 _WAIT, _USUAL = 10.0, 8.0
-"""Seconds: the mean wait and the usual wait before any start was seen."""
+"""Seconds: the mean wait and the usual wait before any start was seen, assumed."""
 _GUESS_AS_STARTS = 2.0
 """As how many starts these guesses count: few, so that the first ones outweigh them."""
 _MEMORY = 30.0
-"""Starts that are remembered: enough for a mean, few enough for a queue that fills and empties. What is older fades, to
-a third over so many."""
+"""Starts over which the mean is taken, few for a queue that fills and empties; an older one counts less, a third after
+so many more."""
 _LEAST, _LEAST_SEEN = 0.3, 0.05
-"""Seconds: no wait is usually shorter; and a start adds at least so much to what was waited, lest the mean be zero."""
+"""Seconds: the usual wait is no shorter; a start adds at least so much to what was waited, lest the mean be zero."""
 _POWER = 1.5
-"""How alike the waits are: half of them lie between 0.5 and 2 times the usual one."""
+"""How alike the waits are: with this, half of them lie between 0.5 and 2 times the usual one."""
 
 Chance = Callable[[float], float]
 """P(started by an instant)."""
@@ -37,7 +37,7 @@ class Waits:
         self.usual = _USUAL
         self._count, self._waited = _GUESS_AS_STARTS, _GUESS_AS_STARTS * _WAIT
         self._seen = _GUESS_AS_STARTS + 1.0
-        """Starts that speak for `usual`, the next one included: by one part in so many it moves."""
+        """Starts that speak for `usual`, the next one included, which moves it by one part in so many."""
 
     @property
     def mean(self) -> float:
@@ -72,10 +72,14 @@ class Waits:
         return lambda t: started_by(t) if t > since else 0.0
 
     def _part(self, place: Place, at: float) -> float:
-        """The part of jobs that start within the time that this one has waited, by the usual wait."""
+        """The part of jobs that the view of the usual wait has start by the age that this one has at `at`."""
         z = (max(0.0, at - place.submitted) / self.usual) ** _POWER
         return z / (1.0 + z)
 
     def _move(self, evidence: float) -> None:
-        """Waiting on speaks for a longer usual wait, a start for a shorter one; at the true one they cancel."""
+        """Waiting speaks for a longer usual wait, a start for a shorter one.
+
+        If a part p of jobs starts by the age at which this one did, its wait adds p and its start takes off 1 - p. That
+        cancels for a job that started after the usual wait, and on average over all jobs if the usual wait is right.
+        """
         self.usual = max(_LEAST, self.usual * math.exp(evidence / self._seen))
