@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from ._core.config import is_loopback_host
 from ._core.dollars import dollars
+from ._core.hosts import is_loopback_host
 from ._core.redaction import DATA_URI, TOKEN
 from ._edge.network import network_warning
 

@@ -22,8 +22,9 @@ import attrs
 from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
-from .._core.config import Endpoint, may_be_public_host
+from .._core.config import Endpoint
 from .._core.errors import ConfigError, DownloadError, TransportError
+from .._core.hosts import may_be_public_host
 from .._core.redaction import redact
 from .._core.wire import Call, Reply
 from .proxies import Proxies

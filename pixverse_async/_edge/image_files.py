@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from .._core.config import is_loopback_host, may_be_public_host
 from .._core.errors import InvalidJobError
 from .._core.frozen import frozen
+from .._core.hosts import is_loopback_host, may_be_public_host
 from .._core.job import SOURCES_REMEDY, Job
 from .._core.names import url_scheme
 from .._core.picture import SAVE_AGAIN, FileType, PictureFacts, Plan, data_uri_bytes, describe, plan

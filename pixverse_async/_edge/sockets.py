@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 
-from .._core.config import is_public_address
+from .._core.hosts import is_public_address
 
 _Address = tuple[int, int, int, str, tuple[object, ...]]
 """What getaddrinfo gives: family, kind, protocol, name, and the address whose first part is the host."""
