@@ -30,6 +30,7 @@ WORLDLY = frozenset(
 """What a module that only decides has no use for: waiting, clocks, chance, the machine, the network, a log."""
 ALLOWED = {
     ("_core.job", "os"): "os.PathLike and os.fspath: an image may be given as a path, which is not looked at",
+    ("_core.image_source", "os"): "os.fspath: a path is shown, and not looked at",
     ("_core.job", "pathlib"): "pure paths: the stem of a file's name",
     ("_core.outcome", "pathlib"): "the type of where a video was saved",
     ("_core.integrity", "importlib"): "whether a C implementation of CRC-32C is installed",

@@ -69,7 +69,7 @@ class JobClass(NamedTuple):
     audio: bool
 
 
-def _shown(image: object) -> str:
+def shown_image(image: object) -> str:
     """The image for people: no bytes, no signature. Of a row that is no job, whatever was there."""
     match image:
         case bytes():
@@ -208,7 +208,7 @@ class Job:
     pixverse_async._core.errors.InvalidJobError: job 'cat': duration=16: not a whole number ...
     """
 
-    image: ImageSource = attrs.field(validator=_check_image, repr=_shown)
+    image: ImageSource = attrs.field(validator=_check_image, repr=shown_image)
     prompt: str = attrs.field(validator=_check_prompt)
     duration: int = attrs.field(default=5, kw_only=True, validator=_check_duration)
     quality: Quality = attrs.field(default="540p", kw_only=True, validator=_check_quality)

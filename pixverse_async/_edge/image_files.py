@@ -7,20 +7,17 @@ Plain functions that block, for worker threads.  The bytes are judged by `sniff`
 from __future__ import annotations
 
 import hashlib
-import os
 import stat
 import threading
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 import attrs
 
 from .._core.errors import InvalidJobError
 from .._core.frozen import frozen
-from .._core.hosts import is_loopback_host, may_be_public_host
+from .._core.image_source import image_error
 from .._core.job import SOURCES_REMEDY, Job
-from .._core.names import url_scheme
 from .._core.picture import SAVE_AGAIN, FileType, PictureFacts, Plan, data_uri_bytes, describe, plan
 from .._core.redaction import redact
 from .._core.sniff import examine
@@ -31,8 +28,8 @@ _PILLOW_REMEDY: Final = (
     "Install the extra {0}: pip install 'pixverse-async[{0}]'; or save it as an upright JPEG or PNG."
 )
 _LOADING: Final = threading.Lock()
-"""Without Pillow the import fails at every image, and a thread that imports while it fails on another may be handed
-the module of that other one, with nothing in it."""
+"""Without Pillow the import fails at every image. A thread that imports while it fails on another thread may be handed
+the half-made module of that one, which is empty."""
 
 
 @frozen
@@ -61,10 +58,10 @@ def prepare(job: Job, identity: str | None) -> Ready:
     """The image as it goes out; `identity` None: it is whatever is there. *Raises* `InvalidJobError`."""
     data = _content(job)
     if identity is not None and hashlib.sha256(data).hexdigest() != identity:
-        raise _invalid(job, "the file changed after the job was planned", "Leave it alone, and run again.")
+        raise image_error(job, "the file changed after the job was planned", "Leave it alone, and run again.")
     facts = examine(data)
     if facts.problem is not None:
-        raise _invalid(job, facts.problem, f"Give a JPEG, PNG or WebP file. {SAVE_AGAIN}")
+        raise image_error(job, facts.problem, f"Give a JPEG, PNG or WebP file. {SAVE_AGAIN}")
     return _ready(job, data, facts, plan(facts, len(data)))
 
 
@@ -76,7 +73,7 @@ def _ready(job: Job, data: bytes, facts: PictureFacts, needed: Plan) -> Ready:
     except ImportError as missing:
         if needed.steps:
             remedy = _PILLOW_REMEDY.format("heic" if facts.format == "heic" else "images")
-            raise _invalid(job, f"{needed.why}, and Pillow is not installed", remedy) from missing
+            raise image_error(job, f"{needed.why}, and Pillow is not installed", remedy) from missing
         return as_it_is
     try:
         if needed.steps:
@@ -85,7 +82,7 @@ def _ready(job: Job, data: bytes, facts: PictureFacts, needed: Plan) -> Ready:
             return Ready(body=made.body, file_type=made.file_type, notes=notes, is_remade=True)
         pixels.check(data, facts)
     except pixels.ImageFaultError as fault:
-        raise _invalid(job, fault.problem, fault.remedy) from fault
+        raise image_error(job, fault.problem, fault.remedy) from fault
     return as_it_is
 
 
@@ -104,30 +101,31 @@ def _data_uri_content(job: Job, uri: str) -> bytes:
     try:
         data = data_uri_bytes(uri)
     except ValueError as problem:
-        raise _invalid(job, f"not a readable data: URI ({problem})", SOURCES_REMEDY) from problem
+        raise image_error(job, f"not a readable data: URI ({problem})", SOURCES_REMEDY) from problem
     if not data:
-        raise _invalid(job, "a data: URI without content", SOURCES_REMEDY)
+        raise image_error(job, "a data: URI without content", SOURCES_REMEDY)
     return data
 
 
 def _checked_path(job: Job) -> Path:
     """The job's path, if it is that of a regular file: to open a pipe could wait for ever."""
-    path = Path(os.fspath(job.image)) if not isinstance(job.image, bytes) else Path()
+    assert not isinstance(job.image, bytes), "bytes are not asked for a path"
+    path = Path(job.image)
     try:
         found = path.stat()
     except OSError as problem:
         raise _unreadable(job, problem) from problem
     except ValueError as problem:
-        raise _invalid(job, "not a path", SOURCES_REMEDY) from problem
+        raise image_error(job, "not a path", SOURCES_REMEDY) from problem
     if stat.S_ISDIR(found.st_mode):
-        raise _invalid(
+        raise image_error(
             job, "a folder, not a file", "Make one job for each image in it, or use jobs_from_folder()."
         )
     if not stat.S_ISREG(found.st_mode):
-        raise _invalid(job, "not a regular file", "Copy it to a file first.")
+        raise image_error(job, "not a regular file", "Copy it to a file first.")
     if not 0 < found.st_size <= MAX_FILE_BYTES:
         problem = "the file is empty" if not found.st_size else f"the file has {found.st_size} bytes"
-        raise _invalid(job, problem, "Give a JPEG, PNG or WebP file of at most 256 MiB.")
+        raise image_error(job, problem, "Give a JPEG, PNG or WebP file of at most 256 MiB.")
     return path
 
 
@@ -136,34 +134,10 @@ def _unreadable(job: Job, problem: OSError) -> InvalidJobError:
         remedy = (
             "Check the path; a relative one starts from the table's folder, without a table from the working one."
         )
-        return _invalid(job, "no such file", remedy)
+        return image_error(job, "no such file", remedy)
     if isinstance(problem, PermissionError):
-        return _invalid(
+        return image_error(
             job, "no permission to read it", "Give yourself the right to read the file and its folders."
         )
     what = redact(problem.strerror) if problem.strerror else type(problem).__name__
-    return _invalid(job, f"it cannot be read ({what})", "Copy it to a local disk and try again.")
-
-
-def _invalid(job: Job, problem: str, remedy: str) -> InvalidJobError:
-    image = job.image
-    shown = f"<{len(image)} bytes>" if isinstance(image, bytes) else repr(redact(os.fspath(image)))
-    return InvalidJobError("image", shown, problem, remedy)
-
-
-def web_url_of(job: Job) -> str | None:
-    """The link that the service is to fetch the image from; None for what is uploaded."""
-    url = job.image_url
-    return url if url is not None and url_scheme(url) != "data" else None
-
-
-def check_fetchable(job: Job, url: str, *, allow_loopback: bool) -> None:
-    """*Raises* `InvalidJobError` for a link that the service could not fetch, or only over an open wire."""
-    host = urlsplit(url).hostname or ""
-    if allow_loopback and (is_loopback_host(host) or url_scheme(url) == "https"):
-        return
-    if url_scheme(url) != "https":
-        raise _invalid(job, "plain http", "Use an https URL; or download the image and give its path.")
-    if not may_be_public_host(host):
-        problem = f"the service cannot reach {host or 'it'}, which is of this machine or network"
-        raise _invalid(job, problem, "Give the image's path instead; it is then uploaded.")
+    return image_error(job, f"it cannot be read ({what})", "Copy it to a local disk and try again.")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+from .._core.image_source import check_fetchable, web_url_of
 from .._core.job import Job
 from .._core.rows import check_job
-from .image_files import check_fetchable, prepare, web_url_of
+from .image_files import prepare
 
 
 async def check_image(job: Job, *, is_service_local: bool = False) -> tuple[str, ...]:
