@@ -25,6 +25,7 @@ from .._core.events import LinkExpired, Saved
 from .._core.frozen import frozen
 from .._core.integrity import Check, Flaw, find_flaw
 from .._core.mp4 import MIN_BOX_BYTES
+from .._core.obstacles import Obstacle, describe_os, obstacle_of
 from .._core.transfer import (
     Complete,
     DownloadLimits,
@@ -43,7 +44,6 @@ from .._core.transfer import (
 from .._core.wire import Reply
 from .body import Body, beginning, read_head
 from .directory import DirectoryPart, DirectorySink
-from .obstacles import Obstacle, describe_os, obstacle_of
 from .retries import Retries, Tries
 from .sinks import Part, Sink
 from .threads import in_thread

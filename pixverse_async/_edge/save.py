@@ -14,12 +14,12 @@ from .._core import retry, wire
 from .._core.errors import DownloadError, StoppedError
 from .._core.events import DownloadAbandoned, GenerationSucceeded, LinkExpired, Saved
 from .._core.job import Stage
+from .._core.obstacles import Obstacle
 from .._core.retry import Seen
 from .._core.wire import Status
 from .calls import answer_to
 from .download import Abandoned, download
 from .flight import Flight
-from .obstacles import Obstacle
 from .plan import SUFFIX
 from .retries import Retries
 from .run import Run

@@ -23,10 +23,10 @@ from hypothesis import strategies as st
 
 from pixverse_async._core.errors import DownloadError, TransportError
 from pixverse_async._core.events import LinkExpired, Saved
+from pixverse_async._core.obstacles import Obstacle
 from pixverse_async._core.transfer import DownloadLimits
 from pixverse_async._edge.directory import DirectorySink
 from pixverse_async._edge.download import MIN_PROGRESS_BYTES, Abandoned, DownloadEnd, download
-from pixverse_async._edge.obstacles import Obstacle
 from tests.edge.small_sink import SmallSink
 from tests.edge.storage import URL, Answer, Script, Storage, honest, rest, whole
 from tests.mp4_files import box, video

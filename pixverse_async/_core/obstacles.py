@@ -1,4 +1,4 @@
-"""What the operating system refused, in words, and where something can be done about it."""
+"""What the operating system refused, in words, and what that means for this video and the next. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import enum
 import errno
 from typing import Final
 
-from .._core.redaction import redact
+from .redaction import redact
 
 _FULL: Final = {
     errno.ENOSPC: "the disk is full (ENOSPC)",
