@@ -26,6 +26,7 @@ import attrs
 from .._core import retry, wire
 from .._core.budget import open_budget
 from .._core.errors import PixverseError, UnexpectedError
+from .._core.halted import Halted
 from .._core.job import Stage
 from .._core.journal_accounts import Accounts
 from .._core.lifecycle import AT_STAKE, State
@@ -89,7 +90,7 @@ class Batch:
             on_event=on_event,
             accounts=accounts,
             budget=open_budget(budget_usd, log.records.values()),
-            halted=not_sent,
+            halted=Halted(not_sent),
         )
         self._planner = Planner(self._run, sink)
         self._submitter = Submitter(self._run, images, on_accepted=self._accepted, on_unknown=self._became_unknown)
@@ -132,7 +133,7 @@ class Batch:
             if is_cancelled and limits.on_cancel == "cancel_queued":
                 with anyio.move_on_after(CANCEL_GRACE, shield=True):
                     await self._cancel_queued()
-        fatal = self._run.fatal
+        fatal = self._run.halted.fatal
         if fatal is None and not self._is_done.is_set():
             # Never a part of the outcomes that looks like all of them.
             raise UnexpectedError("end: the batch was ended by a cancellation that nobody asked for")
@@ -158,7 +159,7 @@ class Batch:
 
     async def _pulled(self, items: AsyncIterator[Item]) -> tuple[Item] | None:
         """The next item, if there is one. Not waited for once no job could be sent: that may take for ever."""
-        if self._run.fatal is not None:
+        if self._run.halted.fatal is not None:
             return None
         with anyio.CancelScope() as self._run.pull:
             try:

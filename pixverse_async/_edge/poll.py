@@ -205,7 +205,7 @@ class Poller:
 
     async def _is_key_refused(self, now: float) -> bool:
         """Or only the one request: that of another account, say, whose id somebody gave to `resolve`."""
-        if self._run.fatal is not None:
+        if self._run.halted.fatal is not None:
             return True
         if now - self._list_shown_at >= KEY_GOOD_FOR:
             answer = await answer_to(self._run.transport, wire.list_call())

@@ -32,6 +32,7 @@ from .._core.errors import (
     UnexpectedError,
 )
 from .._core.events import Event, Reconciled, Saved, SubmitAccepted, SubmitStarted
+from .._core.halted import Halted
 from .._core.job import Job
 from .._core.journal_accounts import Accounts
 from .._core.lifecycle import JobRecord, State, advance
@@ -69,8 +70,7 @@ class Run:
     slots: Slots = attrs.field(init=False)
     pull: anyio.CancelScope = attrs.field(factory=lambda: anyio.CancelScope(), init=False)
     """In which the batch waits for the next job to be given."""
-    halted: PixverseError | None = None
-    """Why no further job is sent."""
+    halted: Halted = attrs.field(factory=Halted)
     polls: int = attrs.field(default=0, init=False)
     """Status calls that were answered, or failed."""
     backlog: Backlog = attrs.field(init=False)
@@ -244,29 +244,11 @@ class Run:
     # -- trouble -----------------------------------------------------------------------------------
 
     def halt(self, error: PixverseError) -> None:
-        """Send no further job. What is paid goes on being polled and saved. The gravest reason stays, or the first."""
-        if self.halted is None or _gravity(error) > _gravity(self.halted):
+        """Send no further job. What is paid goes on being polled and saved."""
+        if self.halted.take(error):
             logger.error("no further job is sent: %s", error.why if isinstance(error, StoppedError) else error)
-            self.halted = error
-            if self.fatal is not None:
+            if self.halted.fatal is not None:
                 self.pull.cancel()
-
-    @property
-    def fatal(self) -> PixverseError | None:
-        """Why the batch will raise; None unless no job of it could be sent any more."""
-        return self.halted if self.halted is not None and _gravity(self.halted) else None
-
-    def not_sent(self) -> PixverseError | None:
-        """The error for a job that is not sent because the batch halted; None while it has not."""
-        match self.halted:
-            case None:
-                return None
-            case InsufficientCreditsError(status=status, reason=reason):
-                return InsufficientCreditsError(status, reason)
-            case StoppedError(why=why):
-                return StoppedError(why)
-            case error:
-                return StoppedError(error.describe())
 
     async def guard(self, flight: Flight, step: Callable[[Flight], Awaitable[None]]) -> None:
         """Take the step; what goes wrong in it is this flight's alone."""
@@ -313,11 +295,6 @@ class Run:
 
     def _about(self, flight: Flight, error: PixverseError, may_be_billed: bool | None) -> PixverseError:
         return error.about(job_name=flight.name, request_id=flight.record.request_id, may_be_billed=may_be_billed)
-
-
-def _gravity(error: PixverseError) -> int:
-    """A reason for one job, for the whole batch, or for the journal, which then knows of nothing more."""
-    return 2 if isinstance(error, JournalError) else int(isinstance(error, AuthError | ConfigError))
 
 
 class _CommonFields(TypedDict):

@@ -134,7 +134,7 @@ class Submitter:
         return max(came_at, self._shut_since) + self._run.limits.job_timeout
 
     def _check_halted(self) -> None:
-        stopped = self._run.not_sent()
+        stopped = self._run.halted.not_sent()
         if stopped is not None:
             raise stopped
 
