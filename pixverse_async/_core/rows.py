@@ -6,13 +6,16 @@ A wrong row is a value and no exception, so that one bad line of a thousand stop
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import attrs
 
 from .errors import InvalidJobError
 from .job import Job
 from .redaction import redact, redacted_repr
+
+JobLike: TypeAlias = "Job | Mapping[str, object]"
+"""A job, or a mapping of `Job`'s parameters such as a row of a table: a wrong row fails alone."""
 
 
 def job_from_row(row: object, index: int = 0) -> tuple[Job, InvalidJobError | None]:

@@ -1,7 +1,7 @@
 """Images as jobs: a folder of them, or a list of files, each with what a sidecar beside it says of it.
 
-A list of jobs holds nothing that is wrong, and so all that is wrong is told in one error.  Who takes rows as well, as
-the command line does, gets one in the place of each job that cannot be made, and it fails alone.
+A list of jobs holds nothing that is wrong, so all that is wrong is told in one error.  A caller that takes rows as
+well, as the command line does, gets a row in the place of each job that cannot be made, and it fails alone.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeAlias, cast
+from typing import Any, Final, NamedTuple, cast
 
 import attrs
 
@@ -18,10 +18,9 @@ from .._core.errors import ConfigError, InvalidJobError
 from .._core.job import Job, Quality
 from .._core.names import url_scheme
 from .._core.redaction import redact
-from .._core.rows import job_from_row
+from .._core.rows import JobLike, job_from_row
 from .arguments import path_of
 
-JobOrRow: TypeAlias = "Job | Mapping[str, object]"
 _WRONG: Final = "wrong"
 """The field of a row that holds what is wrong beside its image."""
 IMAGE_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".gif", ".bmp", ".avif"})
@@ -61,7 +60,7 @@ def jobs_from_folder(
     return _jobs_of(rows_from_folder(folder, _given(prompt, duration, quality, audio, multi_clip, seed)))
 
 
-def rows_from_folder(folder: str | os.PathLike[str], given: Mapping[str, object]) -> list[JobOrRow]:
+def rows_from_folder(folder: str | os.PathLike[str], given: Mapping[str, object]) -> list[JobLike]:
     """What `jobs_from_folder` makes, with a row that fails alone for each image beside which something is wrong."""
     directory = Path(folder)
     try:
@@ -100,7 +99,7 @@ def jobs_from_images(
     return _jobs_of(rows_from_images(images, _given(prompt, duration, quality, audio, multi_clip, seed)))
 
 
-def rows_from_images(images: Iterable[str | os.PathLike[str]], given: Mapping[str, object]) -> list[JobOrRow]:
+def rows_from_images(images: Iterable[str | os.PathLike[str]], given: Mapping[str, object]) -> list[JobLike]:
     """What `jobs_from_images` makes, with a row that fails alone for each image beside which something is wrong.
 
     *Raises* `ConfigError`, `InvalidJobError` for what is wrong in the call itself: `given` is said of every image.
@@ -128,7 +127,7 @@ def _given(
     }
 
 
-def _jobs_of(rows: Sequence[JobOrRow]) -> list[Job]:
+def _jobs_of(rows: Sequence[JobLike]) -> list[Job]:
     """The rows, if all of them are jobs. *Raises* `InvalidJobError` with every mistake: they are mended at one go."""
     judged = [job_from_row(row) for row in rows]
     wrong = [problem for _, problem in judged if problem is not None]
@@ -140,7 +139,7 @@ def _jobs_of(rows: Sequence[JobOrRow]) -> list[Job]:
     return [job for job, _ in judged]
 
 
-def _check_prompts(rows: Sequence[JobOrRow]) -> None:
+def _check_prompts(rows: Sequence[JobLike]) -> None:
     """That no image has a prompt is one mistake, of the call, and not one for each image."""
     problems = [problem for _, problem in map(job_from_row, rows) if problem is not None]
     lacking = [problem for problem in problems if problem.field == "prompt" and not problem.value]
@@ -161,7 +160,7 @@ def _is_image(path: Path) -> bool:
     return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
 
 
-def _row_of(image: Path, given: Mapping[str, object]) -> JobOrRow:
+def _row_of(image: Path, given: Mapping[str, object]) -> JobLike:
     """The job; or a row with what is wrong beside the image. *Raises* `InvalidJobError` for what `given` says."""
     row: dict[str, object] = {"image": image, **given}
     try:

@@ -31,14 +31,12 @@ from .._core.job import Job
 from .._core.lifecycle import JobRecord, State
 from .._core.names import UniqueStems
 from .._core.record import job_on_record, unsaved, was_sent
-from .._core.rows import job_from_row
+from .._core.rows import JobLike, job_from_row
 from .flight import Flight
 from .images import identify
 from .run import Run
 from .sinks import Sink
 
-JobLike: TypeAlias = "Job | Mapping[str, object]"
-"""A job, or a mapping of `Job`'s parameters such as a row of a table: a wrong row fails alone."""
 Jobs: TypeAlias = "Iterable[JobLike] | AsyncIterable[JobLike]"
 
 SUFFIX = ".mp4"

@@ -22,12 +22,13 @@ from typing import Final, TypeAlias, cast
 from urllib.parse import urlsplit
 
 from pixverse_async import ConfigError, Job, Outcome, PixverseError, RecordedJob, State, Succeeded, jobs_on_record
+from pixverse_async._rows import JobLike
 from pixverse_async._words import clean
 
 from .earlier import ASKED, OUTCOMES, completed, looking_for, never_sent, not_mended, warning
 from .files import replace_file
 from .say import json_value
-from .sources import JobLike, as_job
+from .sources import as_job
 from .tables import is_url
 
 Row: TypeAlias = dict[str, object]

@@ -29,6 +29,7 @@ from pixverse_async import (
     estimate,
     jobs_on_record,
 )
+from pixverse_async._rows import JobLike
 from pixverse_async.observe import Observer, Progress
 
 from .arguments import program
@@ -52,7 +53,7 @@ from .room import check_folder, warning
 from .say import counted, dollars, tell
 from .settings import BatchSettings, RunSettings, read_run_file, write_run_file
 from .signals import Interrupts
-from .sources import JobLike, Sourced, as_job, read_sources, with_whole_path
+from .sources import Sourced, as_job, read_sources, with_whole_path
 
 Outcomes: TypeAlias = "AbstractAsyncContextManager[AsyncIterator[Outcome]]"
 

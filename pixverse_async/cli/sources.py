@@ -6,16 +6,15 @@ import glob
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple, TypeAlias, TypeVar, cast
+from typing import Final, NamedTuple, TypeVar, cast
 
 import attrs
 
 from pixverse_async import ConfigError, InvalidJobError, Job
-from pixverse_async._rows import job_from_row, rows_from_folder, rows_from_images
+from pixverse_async._rows import JobLike, job_from_row, rows_from_folder, rows_from_images
 
 from .tables import READERS, is_url, read_table
 
-JobLike: TypeAlias = "Job | Mapping[str, object]"
 JobLikeT = TypeVar("JobLikeT", Job, JobLike)
 
 _SIDECARS: Final = frozenset({".txt", ".json"})
