@@ -1,4 +1,5 @@
-"""What the leaves say alike, on a screen and on a page: money, text from outside, a folder, an address.
+"""What the leaves say alike, on a screen and on a page: money, text from outside, a folder, an address,
+a word of the service.
 
 Knows nothing of jobs.
 """
@@ -11,9 +12,10 @@ from typing import Final
 from ._core.dollars import dollars
 from ._core.hosts import is_loopback_host
 from ._core.redaction import DATA_URI, TOKEN
+from ._core.replies import stage_of
 from ._edge.network import network_warning
 
-__all__ = ["clean", "dollars", "is_loopback_host", "network_warning"]
+__all__ = ["clean", "dollars", "is_loopback_host", "network_warning", "stage_of"]
 
 _LINK: Final = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*)://(?:[^/\s?#\"'<>]*@)?([^/\s?#\"'<>]*)([^\s\"'<>]*)")
 

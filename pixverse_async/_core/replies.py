@@ -198,9 +198,13 @@ def _is_web_link(text: str) -> bool:
     return parts.scheme in ("https", "http") and bool(parts.hostname)
 
 
-def is_known(word: str) -> bool:
-    """Whether it is clear what the service means by a status word. An unknown one is taken for "not finished"."""
-    return word.strip().lower() in _STAGES
+def stage_of(word: str) -> Stage | None:
+    """What the service means by a status word; None for an unknown one, which is taken for "not finished".
+
+    >>> stage_of("in_progress"), stage_of("Dispatched "), stage_of("paused")
+    (<Stage.PROCESSING: 'processing'>, <Stage.QUEUED: 'queued'>, None)
+    """
+    return _STAGES.get(word) or _STAGES.get(word.strip().lower())
 
 
 def _readable(items: list[object]) -> Iterator[Status]:
@@ -221,7 +225,7 @@ def _record(body: object, *, is_listed: bool = False) -> Status:
         raise ProtocolError("request_id", "an id", _shown(request_id))
     status, model = fields.get("status"), fields.get("model")
     word = status if isinstance(status, str) else ""
-    stage = _STAGES.get(word) or _STAGES.get(word.strip().lower())
+    stage = stage_of(word)
     return Status(
         request_id=request_id,
         stage=Stage.QUEUED if stage is None else stage,

@@ -31,7 +31,7 @@ from .._core.job import Stage
 from .._core.journal_accounts import Accounts
 from .._core.lifecycle import AT_STAKE, State
 from .._core.outcome import Outcome
-from .._core.replies import is_known
+from .._core.replies import stage_of
 from .._core.retry import Seen
 from .._core.schedule import Scheduler
 from .._core.wire import Status
@@ -276,7 +276,7 @@ class Batch:
         """
         answer = await answer_to(self._run.transport, wire.status_call(request_id))
         match retry.judge_status(answer, request_id, utc_now()):
-            case Seen(status=Status(stage=Stage.QUEUED, word=word)) if is_known(word):
+            case Seen(status=Status(word=word)) if stage_of(word) is Stage.QUEUED:
                 await answer_to(self._run.transport, wire.cancel_call(request_id))
             case _:
                 pass

@@ -14,8 +14,8 @@ from typing import Final
 
 import attrs
 
-from .. import Failed, JobEvent, Outcome, Pending, State, Succeeded, events
-from .._words import clean
+from .. import Failed, JobEvent, Outcome, Pending, Stage, State, Succeeded, events
+from .._words import clean, stage_of
 from .words import brief
 
 ENOUGH_TO_GUESS: Final = 3
@@ -25,7 +25,6 @@ RECENT: Final = 60.0
 ZERO: Final = Decimal(0)
 _PAID_BEFORE: Final = (events.LinkExpired, events.SavedFileMissing)
 """Events that are a job's first in a run only if an earlier run saw its video made."""
-_PROCESSING_WORDS: Final = frozenset({"processing", "running", "in_progress"})
 
 
 class Phase(StrEnum):
@@ -283,5 +282,5 @@ def _phase_after(event: JobEvent, before: Phase) -> Phase:
 
 def _phase_in_queue(event: JobEvent, before: Phase) -> Phase:
     if isinstance(event.event, events.StatusSeen):
-        return Phase.GENERATING if event.event.status.strip().lower() in _PROCESSING_WORDS else Phase.QUEUED
+        return Phase.GENERATING if stage_of(event.event.status) is Stage.PROCESSING else Phase.QUEUED
     return before if before in (Phase.GENERATING, Phase.STALLED, Phase.DOWNLOADING) else Phase.QUEUED
