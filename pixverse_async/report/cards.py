@@ -14,9 +14,9 @@ from typing import Final
 
 import attrs
 
-from pixverse_async import RecordedJob, State
+from pixverse_async import RecordedJob, State, Timings
 
-from .rows import NO_TIMES, Row, Times
+from .rows import Row
 
 
 class Standing(StrEnum):
@@ -56,10 +56,15 @@ class Card:
     place: str | None = None
     """Where the video was saved, when that is no file of the folder."""
     size_bytes: int | None = None
-    times: Times = NO_TIMES
+    timings: Timings = attrs.field(factory=Timings)
     reason: str | None = None
     notes: str | None = None
     metadata: str | None = None
+
+    @property
+    def was_watched(self) -> bool:
+        """A run saw the end of its generation, so that its other times have a meaning."""
+        return self.timings.generating is not None and self.timings.detected_late_by is not None
 
 
 def cards_of(jobs: Sequence[RecordedJob], rows: Sequence[Row], files: Collection[str]) -> list[Card]:
@@ -102,24 +107,18 @@ def _of_job(job: RecordedJob, row: Row | None, files: Collection[str]) -> Card:
         video=video,
         place=place,
         size_bytes=job.size_bytes,
-        times=_times(job, same),
+        timings=_timings(job, same),
         reason=None if job.state is State.SAVED else _reason(job, same, standing),
         notes=None if same is None else same.notes,
         metadata=None if row is None else row.metadata,
     )
 
 
-def _times(job: RecordedJob, row: Row | None) -> Times:
+def _timings(job: RecordedJob, row: Row | None) -> Timings:
     """The journal's, which outlive any run; a journal from before it had them leaves it to the table."""
-    seen = job.timings
-    if seen.generating is None:
-        return NO_TIMES if row is None else row.times
-    return Times(
-        queued=seen.queued,
-        generating=seen.generating,
-        detected_late_by=seen.detected_late_by,
-        downloading=seen.downloading,
-    )
+    if job.timings.generating is not None:
+        return job.timings
+    return Timings() if row is None else row.timings
 
 
 def _standing(

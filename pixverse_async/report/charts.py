@@ -43,7 +43,7 @@ class Part(NamedTuple):
 
 def timeline(cards: Sequence[Card]) -> str:
     """A row for each job whose end a run saw, from its submit on; nothing when there is none."""
-    seen = [(card, card.sent_at_utc) for card in cards if card.times.is_watched and card.sent_at_utc is not None]
+    seen = [(card, card.sent_at_utc) for card in cards if card.was_watched and card.sent_at_utc is not None]
     if not seen:
         return ""
     seen.sort(key=lambda one: one[1])
@@ -69,13 +69,13 @@ def _without_pauses(seen: Sequence[tuple[Card, float]]) -> Iterator[tuple[Card, 
 
 
 def _parts(card: Card, begin: float) -> Iterator[Part]:
-    times = card.times
-    late = min(times.detected_late_by or 0, times.generating or 0)
+    timings = card.timings
+    late = min(timings.detected_late_by or 0, timings.generating or 0)
     lengths = {
-        "queued": times.queued or 0,
-        "generating": (times.generating or 0) - late,
+        "queued": timings.queued or 0,
+        "generating": (timings.generating or 0) - late,
         "late": late,
-        "downloading": times.downloading or 0,
+        "downloading": timings.downloading or 0,
     }
     for kind, length in lengths.items():
         yield Part(kind, begin, begin := begin + length)
@@ -146,7 +146,7 @@ def histogram(cards: Sequence[Card]) -> str:
 
 def generation_times(cards: Sequence[Card]) -> list[float]:
     """Seconds, of the jobs whose end a run saw."""
-    return [card.times.generating for card in cards if card.times.is_watched and card.times.generating is not None]
+    return [card.timings.generating for card in cards if card.was_watched and card.timings.generating is not None]
 
 
 def _bin_scale(first: int, bins: int, step: float) -> str:

@@ -208,8 +208,8 @@ def _player(card: Card, poster: bytes | None, *, is_early: bool) -> str:
 def _facts(card: Card) -> str:
     facts = [card.parameters, "" if card.seed is None else f"seed {card.seed}"]
     facts.append(f"{dollars(card.usd)}{' at stake' if card.is_at_stake else ''}")
-    if card.times.is_watched:
-        facts.append(f"made in {span(card.times.generating or 0)}")
+    if card.was_watched:
+        facts.append(f"made in {span(card.timings.generating or 0)}")
     return " · ".join(f"<span>{shown(fact)}</span>" for fact in facts if fact)
 
 
@@ -218,7 +218,7 @@ def _why(card: Card) -> str:
 
 
 def _details(card: Card) -> str:
-    times = card.times
+    timings = card.timings
     sent = "" if card.sent_at_utc is None else _utc(card.sent_at_utc)
     fields = {
         "image": card.image,
@@ -226,10 +226,10 @@ def _details(card: Card) -> str:
         "key": card.key or "",
         "sent": sent,
         "submits": "" if card.submits < 2 else str(card.submits),
-        "queued": _span(times.queued),
-        "generating": _span(times.generating),
-        "noticed late by": "" if times.detected_late_by is None else f"at most {span(times.detected_late_by)}",
-        "downloading": _span(times.downloading),
+        "queued": _span(timings.queued),
+        "generating": _span(timings.generating),
+        "noticed late by": "" if timings.detected_late_by is None else f"at most {span(timings.detected_late_by)}",
+        "downloading": _span(timings.downloading),
         "size": "" if card.size_bytes is None else size(card.size_bytes),
         "saved at": card.place or "",
         "notes": card.notes or "",

@@ -8,30 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from decimal import Decimal
 from typing import Final, cast
 
 import attrs
 
+from pixverse_async import Timings
 
-@attrs.frozen(kw_only=True)
-class Times:
-    """Where the time of one job went, in seconds; None: it did not happen, or nobody saw it."""
-
-    queued: float | None = None
-    generating: float | None = None
-    detected_late_by: float | None = None
-    """The last part of `generating`: at most this long the finished video went unnoticed."""
-    downloading: float | None = None
-
-    @property
-    def is_watched(self) -> bool:
-        """A run saw the end of its generation, so that the other times have a meaning."""
-        return self.generating is not None and self.detected_late_by is not None
-
-
-NO_TIMES: Final = Times()
 _YEAR: Final = 365 * 86_400.0
+"""Seconds: a time beyond it is not one that a run of ours saw."""
 
 
 @attrs.frozen(kw_only=True)
@@ -48,11 +32,11 @@ class Row:
     audio: bool
     multi_clip: bool
     seed: int | None
-    usd: Decimal
     error: str | None
     notes: str | None
     metadata: str | None
-    times: Times
+    timings: Timings
+    """Without `polls`."""
 
 
 def read_rows(lines: Iterable[str]) -> Iterator[Row]:
@@ -80,11 +64,15 @@ def _row(fields: Mapping[str, object]) -> Row:
         audio=fields.get("audio") is True,
         multi_clip=fields.get("multi_clip") is True,
         seed=_whole(fields, "seed"),
-        usd=Decimal(str(_number(fields, "usd") or 0)),
         error=_text(fields, "error"),
         notes=_text(fields, "notes"),
         metadata=_text(fields, "metadata"),
-        times=Times(**{field.name: _number(fields, field.name) for field in attrs.fields(Times)}),
+        timings=Timings(
+            queued=_number(fields, "queued"),
+            generating=_number(fields, "generating"),
+            detected_late_by=_number(fields, "detected_late_by"),
+            downloading=_number(fields, "downloading"),
+        ),
     )
 
 
@@ -99,7 +87,7 @@ def _whole(fields: Mapping[str, object], name: str) -> int | None:
 
 
 def _number(fields: Mapping[str, object], name: str) -> float | None:
-    """Finite and not negative; what is not below a year of seconds is no number of ours."""
+    """Seconds, finite, not negative, and below a year."""
     value = fields.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
