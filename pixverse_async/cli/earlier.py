@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 from pixverse_async import InvalidJobError, State
 
@@ -13,8 +13,10 @@ from .say import counted
 ASKED: Final = ("image", "prompt", "duration", "quality", "audio", "multi_clip")
 KEPT_CHARS: Final = 299
 """The journal keeps 300 of a text, the last of them an ellipsis where there was more."""
+INTERRUPTED: Final = "interrupted"
+"""The outcome of a job whose end the run did not see."""
 OUTCOMES: Final[Mapping[State, str]] = {
-    State.NEW: "interrupted",
+    State.NEW: INTERRUPTED,
     State.SUBMITTING: "unknown",
     State.UNKNOWN: "unknown",
     State.QUEUED: "pending",
@@ -22,12 +24,13 @@ OUTCOMES: Final[Mapping[State, str]] = {
     State.SAVED: "succeeded",
     State.FAILED: "failed",
 }
-"""What the table calls a job of which this run told nothing."""
+"""What the table calls a job that this run told nothing of."""
 _LOOKING: Final = {None: "up to a minute", "reconcile": "up to a minute", "resubmit": "ten minutes if need be"}
 """How long a lost submit is looked for, by `--on-unknown`; held at once, it is not looked for."""
 OTHER_RUN: Final = "of another run into this folder"
 
-Row = dict[str, object]
+Row: TypeAlias = dict[str, object]
+"""One row of the tables beside the videos."""
 
 
 def asked(row: Mapping[str, object]) -> tuple[object, ...]:
@@ -43,7 +46,7 @@ def _as_kept(value: object) -> object:
 def never_sent(rows: Iterable[Row], others: Iterable[Row]) -> list[Row]:
     """The rows of a table that were never sent, without those that are among `others`: given again, or on record."""
     known = {asked(row) for row in others}
-    left = (row for row in rows if row["request_id"] is None and row["outcome"] in ("failed", "interrupted"))
+    left = (row for row in rows if row["request_id"] is None and row["outcome"] in ("failed", INTERRUPTED))
     return [row for row in left if row["image"] is not None and asked(row) not in known]
 
 
@@ -55,7 +58,7 @@ def not_mended(left: Iterable[Row], given: Iterable[Row]) -> Iterator[Row]:
             yield row
 
 
-def warning(left: Sequence[Row]) -> str | None:
+def unsent_warning(left: Sequence[Row]) -> str | None:
     """What to say before the run file of these jobs is written over."""
     if not left:
         return None
@@ -81,7 +84,7 @@ def completed(rows: Sequence[Row], recorded: Sequence[Row]) -> Iterator[Row]:
 
     A job of which a repair found the submit lost has another name on record, and the same request.
     """
-    ended = [row for row in rows if row["outcome"] != "interrupted"]
+    ended = [row for row in rows if row["outcome"] != INTERRUPTED]
     names, requests = {row["name"] for row in ended}, {row["request_id"] for row in ended} - {None}
     rest = {
         place: row
@@ -93,7 +96,7 @@ def completed(rows: Sequence[Row], recorded: Sequence[Row]) -> Iterator[Row]:
         places[asked(row)].append(place)
     for row in rows:
         equal = places.get(asked(row))
-        if row["outcome"] != "interrupted" or not equal:
+        if row["outcome"] != INTERRUPTED or not equal:
             yield row
             continue
         found = rest.pop(equal.popleft())

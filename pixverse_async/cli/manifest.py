@@ -18,20 +18,28 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final, TypeAlias, cast
+from typing import Final, cast
 from urllib.parse import urlsplit
 
 from pixverse_async import ConfigError, Job, Outcome, PixverseError, RecordedJob, State, Succeeded, jobs_on_record
 from pixverse_async._rows import JobLike
 from pixverse_async._words import clean
 
-from .earlier import ASKED, OUTCOMES, completed, looking_for, never_sent, not_mended, warning
+from .earlier import (
+    ASKED,
+    INTERRUPTED,
+    OUTCOMES,
+    Row,
+    completed,
+    looking_for,
+    never_sent,
+    not_mended,
+    unsent_warning,
+)
 from .files import replace_file
 from .say import json_value
 from .sources import as_job
 from .tables import is_url
-
-Row: TypeAlias = dict[str, object]
 
 JSON_LINES: Final = "manifest.jsonl"
 CSV: Final = "manifest.csv"
@@ -47,8 +55,6 @@ _TIMES: Final = ("queued", "generating", "detected_late_by", "downloading")
 _GIVEN: Final = ("index", "image", "prompt", "duration", "quality", "audio", "multi_clip", "metadata")
 """What a job was given as: a row that has it knows it better than the journal."""
 _TYPES: Final = {"prompt": str, "duration": int, "quality": str, "audio": bool, "multi_clip": bool}
-INTERRUPTED: Final = "interrupted"
-"""The outcome of a job of which the run had not seen the end."""
 _OPENINGS: Final = {JSON_LINES: b'{"index": ', CSV: b"index,name,outcome,"}
 """How our own tables begin."""
 
@@ -105,7 +111,7 @@ def write_first_manifests(folder: Path, items: Sequence[JobLike]) -> None:
 def never_sent_before(folder: Path, items: Sequence[JobLike]) -> str | None:
     """What to say of the jobs of an earlier run that were never sent and are not given now."""
     given = [_asked_by(item) for item in items]
-    return warning(list(not_mended(left_unsent(folder, given), given)))
+    return unsent_warning(list(not_mended(left_unsent(folder, given), given)))
 
 
 def lost_before(folder: Path, items: Sequence[JobLike] | None, on_unknown: str | None) -> str | None:

@@ -50,7 +50,7 @@ def check_folder(folder: Path) -> None:
         raise problem
 
 
-def warning(folder: Path, jobs: Sequence[Job]) -> str | None:
+def space_warning(folder: Path, jobs: Sequence[Job]) -> str | None:
     """What to say if the disk clearly cannot hold the videos of these jobs that are not in the folder yet."""
     try:
         saved = sum(job.state is State.SAVED for job in jobs_on_record(folder))

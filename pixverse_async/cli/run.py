@@ -49,7 +49,7 @@ from .manifest import (
 )
 from .page import report_at_end
 from .preview import show_jobs
-from .room import check_folder, warning
+from .room import check_folder, space_warning
 from .say import counted, dollars, tell
 from .settings import BatchSettings, RunSettings, read_run_file, write_run_file
 from .signals import Interrupts
@@ -158,7 +158,7 @@ def _carry_out(batch: _Batch, options: Namespace) -> int:
     check_manifests(batch.folder)
     if not batch.folder.is_dir():
         check_folder(batch.folder)
-    scarce = warning(batch.folder, batch.jobs)
+    scarce = space_warning(batch.folder, batch.jobs)
     if scarce is not None:
         tell(f"warning: {scarce}")
     has_uvloop = importlib.util.find_spec("uvloop") is not None

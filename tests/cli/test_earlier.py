@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pixverse_async.cli.earlier import OTHER_RUN, Row, completed, looking_for, never_sent, warning
+from pixverse_async.cli.earlier import OTHER_RUN, Row, completed, looking_for, never_sent, unsent_warning
 
 
 class _Counted(Row):
@@ -75,8 +75,8 @@ def test_jobs_that_were_never_sent_are_warned_of_once() -> None:
         _row("owl.jpg", "pending", request_id="r-1"),
     ]
     assert ["dog"] == [row["name"] for row in never_sent(rows, [_row("cat.jpg", "interrupted")])]
-    assert warning([]) is None
-    assert "1 job of an earlier run into this folder was never sent, such as dog" in str(warning(rows[1:2]))
+    assert unsent_warning([]) is None
+    assert "1 job of an earlier run into this folder was never sent, such as dog" in str(unsent_warning(rows[1:2]))
 
 
 def test_only_submits_of_jobs_that_are_given_are_looked_for() -> None:
