@@ -12,6 +12,7 @@ from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from .job import Job
+from .wire import MODEL
 
 _written: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _SIGNATURES = re.compile(r"(x-(goog|amz|oss)-|q-)?signature|sig", re.IGNORECASE)
@@ -45,7 +46,7 @@ def job_key(job: Job, image_identity: str, occurrence: int = 0) -> str:
     counts equal jobs of one batch, which are different videos that happen to be asked alike.
     """
     facts = [
-        "pixverse-v6-i2v", image_identity, job.prompt, job.duration, job.quality, job.audio, job.multi_clip,
+        MODEL, image_identity, job.prompt, job.duration, job.quality, job.audio, job.multi_clip,
         job.seed, occurrence,
     ]  # fmt: skip
     return hashlib.sha256(_written(facts).encode()).hexdigest()[:32]

@@ -155,8 +155,8 @@ def _check_prompt(job: Job, _: object, prompt: object) -> None:
 
 def _check_duration(job: Job, _: object, duration: object) -> None:
     if type(duration) is not int or duration not in DURATION_RANGE:
-        problem = "not a whole number of seconds from 1 to 15"
-        raise _invalid(job, "duration", duration, problem, "Use 1 to 15.")
+        range_ = f"{DURATION_RANGE[0]} to {DURATION_RANGE[-1]}"
+        raise _invalid(job, "duration", duration, f"not a whole number of seconds from {range_}", f"Use {range_}.")
 
 
 def _check_quality(job: Job, _: object, quality: object) -> None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import quote
 
 import attrs
 
 from .frozen import frozen
 from .job import Job, Stage
+from .picture import FileType
 
 MODEL: Final = "pixverse-v6-i2v"
 DEFAULT_BASE_URL: Final = "https://console.gmicloud.ai/api/v1/ie/requestqueue/apikey"
@@ -33,7 +34,7 @@ _canonical: Final = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separat
 class Call:
     """One HTTP exchange with the queue, without its origin and its key."""
 
-    method: str
+    method: Literal["GET", "POST", "DELETE"]
     path: str
     body: bytes | None = attrs.field(default=None, repr=False)
     timeout: float = READ_TIMEOUT
@@ -186,10 +187,10 @@ def list_call() -> Call:
     return Call(method="GET", path=f"/requests?model_id={MODEL}")
 
 
-def grant_call(file_type: str) -> Call:
-    """Leave to upload one file; `file_type` is "jpeg" or "png", never "jpg".
+def grant_call(file_type: FileType) -> Call:
+    """Leave to upload one file.
 
-    The grant's signed content type is `image/<file_type>`: "jpg" would demand the unregistered `image/jpg`.
+    `file_type` is never "jpg": the grant's signed content type is `image/<file_type>`, and there is no `image/jpg`.
     Source: every type probed live, minimax-week-interdimensional-cable, 2026-09-06.
     """
     return _post("/upload-url", {"file_type": file_type}, READ_TIMEOUT)

@@ -165,7 +165,9 @@ class Client:
         check_job(job)
         target = path_of("path", path)
         if target.suffix != ".mp4":
-            raise ConfigError("path", f"{target.name!r} does not end in .mp4", "The service makes MP4 files only.")
+            raise ConfigError(
+                "path", f"{target.name!r} does not end in .mp4", "Give it that ending: all videos are MP4."
+            )
         if await anyio.Path(target).exists():
             raise ConfigError("path", f"{str(target)!r} exists", "Remove it or choose another name.")
         named = attrs.evolve(job, name=target.stem)
