@@ -67,7 +67,8 @@ def guarded(verb: Callable[[], int], *, as_json: bool) -> int:
         raise
     except OSError as problem:
         where = f"{problem.filename}: " if problem.filename else ""
-        code, text = Exit.GENERAL, f"{where}{problem.strerror}. When that is mended, give the same line again."
+        remedy = "When that is mended, give the same line again."
+        code, text = Exit.GENERAL, f"{where}{problem.strerror or problem}. {remedy}"
     except ImportError as problem:
         code, text = Exit.GENERAL, str(problem)
     tell(f"error: {text}")
@@ -81,7 +82,7 @@ def message(error: PixverseError) -> str:
     """The error in the words of the command line."""
     text = str(error)
     if isinstance(error, ConfigError):
-        if error.setting.startswith(_KEY) and "missing" in error.problem:
+        if error.setting.startswith(_KEY) and error.problem == "missing":
             remedy = "Set it: export GMI_API_KEY=... (from the GMI Cloud console)."
             return f"GMI_API_KEY: not set. {remedy} To try it without one: {program()} emulator"
         option = _OPTIONS.get(error.setting)

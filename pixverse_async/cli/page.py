@@ -33,6 +33,6 @@ def report_at_end(folder: Path) -> bool:
         tell(f"error: no page was made: {error}")
         return False
     except OSError as problem:
-        tell(f"error: no page was made: {problem.strerror}")
+        tell(f"error: no page was made: {problem.strerror or problem}")
         return False
     return True

@@ -15,7 +15,7 @@ import pytest
 
 from pixverse_async import JournalError, NoJournalError
 from pixverse_async.cli.codes import Exit
-from pixverse_async.cli.failures import code_of
+from pixverse_async.cli.failures import code_of, guarded
 from pixverse_async.emulator import Rule, Settings
 from tests.cli.conftest import QUICK, Command, Service
 from tests.memory import tiny_png
@@ -128,6 +128,25 @@ def test_a_mistake_is_one_message_with_a_remedy(
     assert (code, True) == (said.code, says in said.err + said.out), said
     assert len(said.err.splitlines()) <= 2 or argv.startswith("emulator")
     assert not (tmp_path / "videos").exists()
+
+
+@pytest.mark.parametrize(
+    ("problem", "says"),
+    [
+        (OSError(28, "No space left on device", "out/a.mp4"), "out/a.mp4: No space left on device."),
+        (OSError("a sink of somebody's fails"), "a sink of somebody's fails."),
+    ],
+)
+def test_a_failing_place_is_named_in_its_own_words(
+    problem: OSError, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the system or a library says of it is said, also by an error that has no number."""
+
+    def verb() -> int:
+        raise problem
+
+    assert Exit.GENERAL == guarded(verb, as_json=False)
+    assert f"error: {says} When that is mended" in capsys.readouterr().err
 
 
 def test_a_folder_without_a_journal_is_known_by_its_kind() -> None:
