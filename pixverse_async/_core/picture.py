@@ -1,6 +1,6 @@
 """What must be done to an image before the service may have it: nothing, or which steps, and why.
 
-`PictureFacts` is what `sniff.examine` reads from the bytes; `plan` decides; `describe` tells the user afterwards
+`PictureFacts` is what `sniff.examine` reads from the bytes; `preparation` decides; `describe` tells the user afterwards
 what became of the image.  Upright JPEG and PNG files within the limits go out byte for byte, so that what the
 user made is what the service sees.  Nothing here decodes a pixel, opens a file or knows Pillow.
 """
@@ -68,7 +68,7 @@ class PictureFacts:
 
 
 @frozen
-class Plan:
+class Preparation:
     """What must be done before the upload. No steps: the bytes go out as they are."""
 
     steps: tuple[Step, ...] = ()
@@ -86,16 +86,16 @@ class Made:
     upright_size: tuple[int, int]
 
 
-def plan(facts: PictureFacts, size_bytes: int) -> Plan:
+def preparation(facts: PictureFacts, size_bytes: int) -> Preparation:
     """The steps that make an image of these facts and this size acceptable.
 
-    >>> plan(PictureFacts(format="jpeg", width=640, height=480), 90_000).steps
+    >>> preparation(PictureFacts(format="jpeg", width=640, height=480), 90_000).steps
     ()
-    >>> plan(PictureFacts(format="webp", width=6000, height=480), 90_000)
-    Plan(steps=('convert', 'resize'), why='a WebP file, 6000x480 (at most 4000 px a side)')
+    >>> preparation(PictureFacts(format="webp", width=6000, height=480), 90_000)
+    Preparation(steps=('convert', 'resize'), why='a WebP file, 6000x480 (at most 4000 px a side)')
     """
     found = list(_needs(facts, size_bytes))
-    return Plan(steps=tuple(step for step, _ in found), why=", ".join(reason for _, reason in found))
+    return Preparation(steps=tuple(step for step, _ in found), why=", ".join(reason for _, reason in found))
 
 
 def _needs(facts: PictureFacts, size_bytes: int) -> Iterator[tuple[Step, str]]:

@@ -18,7 +18,7 @@ from .._core.errors import InvalidJobError
 from .._core.frozen import frozen
 from .._core.image_source import image_error
 from .._core.job import SOURCES_REMEDY, Job
-from .._core.picture import SAVE_AGAIN, FileType, PictureFacts, Plan, data_uri_bytes, describe, plan
+from .._core.picture import SAVE_AGAIN, FileType, PictureFacts, Preparation, data_uri_bytes, describe, preparation
 from .._core.redaction import redact
 from .._core.sniff import examine
 
@@ -62,10 +62,10 @@ def prepare(job: Job, identity: str | None) -> Ready:
     facts = examine(data)
     if facts.problem is not None:
         raise image_error(job, facts.problem, f"Give a JPEG, PNG or WebP file. {SAVE_AGAIN}")
-    return _ready(job, data, facts, plan(facts, len(data)))
+    return _ready(job, data, facts, preparation(facts, len(data)))
 
 
-def _ready(job: Job, data: bytes, facts: PictureFacts, needed: Plan) -> Ready:
+def _ready(job: Job, data: bytes, facts: PictureFacts, needed: Preparation) -> Ready:
     as_it_is = Ready(body=data, file_type="png" if facts.format == "png" else "jpeg")
     try:
         with _LOADING:

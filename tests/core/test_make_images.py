@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from examples import make_images
-from pixverse_async._core.picture import plan
+from pixverse_async._core.picture import preparation
 from pixverse_async._core.sniff import examine
 
 FOLDER = Path(make_images.__file__).with_name("images")
@@ -36,4 +36,4 @@ def test_the_picture_is_small_and_whole(name: str) -> None:
     facts = examine(content)
     assert len(content) < 120_000
     assert facts.problem is None
-    assert plan(facts, len(content)).steps == (("convert",) if name.endswith(".webp") else ())
+    assert preparation(facts, len(content)).steps == (("convert",) if name.endswith(".webp") else ())

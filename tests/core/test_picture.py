@@ -23,7 +23,7 @@ from pixverse_async._core.picture import (
     data_uri_bytes,
     describe,
     fit,
-    plan,
+    preparation,
 )
 from pixverse_async._core.sniff import examine
 
@@ -224,9 +224,9 @@ def chunk(kind: bytes, content: bytes) -> bytes:
         (PictureFacts(format="heic", width=8064, height=10, orientation=3), 1, ("convert", "rotate", "resize")),
     ],
 )
-def test_the_plan(facts: PictureFacts, size_bytes: int, steps: tuple[str, ...]) -> None:
+def test_the_preparation(facts: PictureFacts, size_bytes: int, steps: tuple[str, ...]) -> None:
     """Only what exceeds a limit, lies turned or has no grant is touched."""
-    found = plan(facts, size_bytes)
+    found = preparation(facts, size_bytes)
     assert steps == found.steps
     assert bool(steps) == bool(found.why)
 
