@@ -27,6 +27,7 @@ from ._core.errors import (
     UnexpectedError,
 )
 from ._core.job import Job, JobClass, Quality, Stage
+from ._core.job_event import JobEvent, Observer
 from ._core.lifecycle import State
 from ._core.outcome import Failed, Outcome, Pending, Succeeded, Timings, Unknown
 from ._core.price import Estimate, estimate
@@ -44,7 +45,6 @@ from ._core.schedule import (
 from ._core.wire import Media, Status
 from ._edge.client import Client
 from ._edge.directory import DirectorySink
-from ._edge.flight import JobEvent, Observer
 from ._edge.handle import Handle
 from ._edge.inputs import jobs_from_folder, jobs_from_images
 from ._edge.many import generate_many, resume

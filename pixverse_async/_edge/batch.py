@@ -28,6 +28,7 @@ from .._core.budget import open_budget
 from .._core.errors import PixverseError, UnexpectedError
 from .._core.halted import Halted
 from .._core.job import Stage
+from .._core.job_event import Observer
 from .._core.journal_accounts import Accounts
 from .._core.lifecycle import AT_STAKE, State
 from .._core.outcome import Outcome
@@ -36,7 +37,7 @@ from .._core.retry import Seen
 from .._core.schedule import Scheduler
 from .._core.wire import Status
 from .calls import answer_to
-from .flight import Flight, Observer
+from .flight import Flight
 from .images import ImageHost
 from .journal import EventLog
 from .limits import Limits

@@ -22,6 +22,7 @@ from .._core import replies
 from .._core.config import read_endpoint
 from .._core.errors import ConfigError
 from .._core.job import Job
+from .._core.job_event import Observer
 from .._core.outcome import Outcome
 from .._core.reconcile import RESUBMIT_AFTER
 from .._core.record import RecordedJob
@@ -32,7 +33,6 @@ from .aiohttp_transport import AiohttpTransport
 from .arguments import check_plural, path_of, retry_before_utc
 from .assembly import outcomes_of
 from .calls import list_requests
-from .flight import Observer
 from .handle import Handle
 from .images import ImageHost
 from .inquiry import Inquiry

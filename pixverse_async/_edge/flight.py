@@ -1,52 +1,16 @@
-"""One job on its way through a run, and what an observer is told of it."""
+"""One job on its way through a run: what the stages hand on, and where its time went."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
-from typing import TypeAlias
 
 import attrs
 
 from .._core.events import Event, GenerationFailed, Saved
-from .._core.frozen import frozen
 from .._core.job import Job
-from .._core.lifecycle import NEW_JOB, JobRecord, State
-from .._core.outcome import Outcome, Timings
+from .._core.lifecycle import NEW_JOB, JobRecord
+from .._core.outcome import Timings
 from .._core.wire import Call, Media
-
-
-@frozen
-class JobEvent:
-    """Something happened to a job. `event` is the lifecycle event; `outcome` is set on the last one of the run.
-
-    `stalled_for`: it has been at the service for this many seconds, far longer than any job that has ended. It is
-    told once, changes nothing, and is no reason to send the job again: it goes on being watched until `job_timeout`.
-    `batch_polls`: status calls of the whole batch until now.
-    `usd`: what its present request has cost or may yet cost; 0 before it is sent, and once it surely is not charged.
-
-    >>> from pixverse_async import events
-    >>> told = JobEvent(
-    ...     index=0, name="cat", state=State.QUEUED, event=events.SubmitAccepted(request_id="5a7a5466")
-    ... )
-    >>> match told.event:
-    ...     case events.SubmitAccepted(request_id=request_id):
-    ...         print(told.name, "is", told.state, "as", request_id)
-    cat is queued as 5a7a5466
-    """
-
-    index: int
-    name: str
-    state: State
-    event: Event | None = None
-    outcome: Outcome | None = None
-    stalled_for: float | None = None
-    batch_polls: int = 0
-    usd: Decimal = Decimal(0)
-
-
-Observer: TypeAlias = Callable[[JobEvent], None]
-"""Watches a batch. It is called in the event loop: what it does there delays everything else."""
 
 
 @attrs.define(eq=False, repr=False, kw_only=True)

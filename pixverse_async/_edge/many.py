@@ -8,13 +8,13 @@ from contextlib import AbstractContextManager, AsyncExitStack
 from datetime import datetime
 from decimal import Decimal
 
+from .._core.job_event import Observer
 from .._core.outcome import Outcome
 from .._core.reconcile import RESUBMIT_AFTER
 from .._core.result import BatchResult
 from .._core.schedule import DEFAULT_POLLS_PER_SECOND, PollPolicy
 from .arguments import check_flag, check_observer
 from .client import Client
-from .flight import Observer
 from .limits import (
     DEFAULT_JOB_TIMEOUT,
     DEFAULT_MAX_DOWNLOADS,

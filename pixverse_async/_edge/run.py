@@ -34,6 +34,7 @@ from .._core.errors import (
 from .._core.events import Event, Reconciled, Saved, SubmitAccepted, SubmitStarted
 from .._core.halted import Halted
 from .._core.job import Job
+from .._core.job_event import JobEvent, Observer
 from .._core.journal_accounts import Accounts
 from .._core.lifecycle import JobRecord, State, advance
 from .._core.names import url_scheme
@@ -41,7 +42,7 @@ from .._core.outcome import Failed, Outcome, Pending, Succeeded, Timings, Unknow
 from .._core.pace import Pacer
 from .._core.redaction import redact, redact_lines
 from .backlog import Backlog
-from .flight import Flight, JobEvent, Observer
+from .flight import Flight
 from .journal import EventLog
 from .limits import Limits
 from .slots import Slots

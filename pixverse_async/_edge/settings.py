@@ -10,6 +10,7 @@ import attrs
 
 from .._core.errors import ConfigError
 from .._core.frozen import frozen
+from .._core.job_event import Observer
 from .._core.schedule import PollPolicy
 from .arguments import (
     check_flag,
@@ -20,7 +21,6 @@ from .arguments import (
     path_of,
     read_budget,
 )
-from .flight import Observer
 from .limits import Limits
 from .record import JOURNAL_NAME
 from .sinks import Sink

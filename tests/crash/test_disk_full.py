@@ -16,7 +16,7 @@ import attrs
 import pytest
 
 from pixverse_async import BatchResult, ConfigError, FixedPolling, Job, JobEvent, JournalError, generate_many
-from pixverse_async._edge.flight import Observer
+from pixverse_async._core.job_event import Observer
 from pixverse_async._edge.record import JOURNAL_NAME
 from pixverse_async.emulator import Emulator, FilmOrder, Settings, tiny_film
 from tests.memory import kinds, tiny_png

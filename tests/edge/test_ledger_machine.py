@@ -41,10 +41,10 @@ from pixverse_async import (
     Outcome,
     Unknown,
 )
+from pixverse_async._core.job_event import Observer
 from pixverse_async._core.journal_format import read_journal
 from pixverse_async._core.lifecycle import JobRecord, State
 from pixverse_async._edge.batch import Batch
-from pixverse_async._edge.flight import Observer
 from pixverse_async._edge.images import ImageHost
 from pixverse_async._edge.journal import Journal
 from pixverse_async._edge.limits import Limits
