@@ -15,19 +15,25 @@ from .._core.wire import Call, Media
 
 @attrs.define(eq=False, repr=False, kw_only=True)
 class Flight:
-    """One job on its way through this run."""
+    """One job on its way through this run. What ends in `_at` or `_since` is loop time; lengths are seconds."""
 
     job: Job
     index: int
+    """Its place in the input, from 0."""
     name: str
+    """The stem of its file."""
     key: str = ""
+    """What the journal knows it by; empty until its image was read."""
     identity: str = ""
+    """What its image is, as `identify` says it."""
     record: JobRecord = NEW_JOB
     media: Media | None = None
+    """The link that is tried now; None while the service has none that serves."""
     kept: Saved | None = None
     """The file of an earlier run, found whole, at the place where it is now."""
     notes: tuple[str, ...] = ()
     last_word: str = ""
+    """The service's latest word for its status."""
     reserved_usd: Decimal = Decimal(0)
     """What the budget holds for it; zero once it is spent or known to be free."""
     look: Call | None = None
@@ -42,15 +48,22 @@ class Flight:
     sent_at: float | None = None
     """When this run sent its latest submit."""
     accepted_at: float | None = None
+    """When it was, or for a request of an earlier run about when."""
     processing_at: float | None = None
+    """When a look first showed that it was being made."""
     last_look_at: float | None = None
+    """When the latest look left that did not show the end."""
     ended_at: float | None = None
+    """When the answer came that showed the end."""
     downloading: float | None = None
-    late_by: float | None = None
+    detected_late_by: float | None = None
     polls: int = 0
     gone_since: float | None = None
+    """Since when every look was told that there is no such request."""
     empty_successes: int = 0
+    """How often it was called a success without a video."""
     expired_links: int = 0
+    """How many links did not serve the video."""
 
     @property
     def timings(self) -> Timings:
@@ -62,7 +75,7 @@ class Flight:
         return Timings(
             queued=queued,
             generating=generating,
-            detected_late_by=self.late_by,
+            detected_late_by=self.detected_late_by,
             downloading=self.downloading,
             polls=self.polls,
         )

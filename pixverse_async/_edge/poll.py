@@ -241,7 +241,7 @@ class Poller:
         del self._flights[flight.index]
         flight.ended_at = received
         earlier = flight.last_look_at if flight.last_look_at is not None else flight.accepted_at
-        flight.late_by = None if earlier is None else received - earlier
+        flight.detected_late_by = None if earlier is None else received - earlier
         await self.end(flight, status)
 
     async def end(self, flight: Flight, status: Status) -> None:
