@@ -24,7 +24,10 @@ MAX_POLLS_PER_SECOND = 1000.0
 
 
 def retry_before_utc(retry_failed: bool | datetime) -> float:
-    """The argument `retry_failed` as a time: all that failed, none, or what was last sent before a time."""
+    """The argument `retry_failed` as a time: jobs that failed are sent again if they were last sent before it.
+
+    Epoch seconds. *Raises* `ConfigError` for what is no time, or one without a zone.
+    """
     if isinstance(retry_failed, bool):
         return math.inf if retry_failed else -math.inf
     if not isinstance(retry_failed, datetime):  # pyright: ignore[reportUnnecessaryIsInstance]  not everybody has a checker
@@ -38,7 +41,7 @@ _RETRY_REMEDY = "Use True, False, or the time at which the round of retries bega
 
 
 def read_budget(budget_usd: Decimal | float | str | None) -> Decimal | None:
-    """The budget as exact money: 0.1 means ten cents, not the nearest binary fraction."""
+    """The budget as exact dollars: 0.1 means ten cents, not the nearest binary fraction. *Raises* `ConfigError`."""
     if budget_usd is None:
         return None
     try:

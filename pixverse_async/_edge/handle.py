@@ -1,6 +1,6 @@
 """One accepted request by itself: look at it, wait for it, save it.
 
-Who wants a crash to cost nothing keeps `request_id`, from which a handle can be made again in any process, or uses
+To lose nothing by a crash, keep its `request_id`, from which a handle can be made again in any process; or use
 `generate_many`.
 """
 
@@ -66,7 +66,10 @@ class Handle:
     _rng: random.Random = attrs.field(alias="rng", repr=False, eq=False)
 
     async def status(self) -> Status:
-        """What the service says now. *Charges* nothing. *Raises* `ApiError`, `TransportError`, `ProtocolError`."""
+        """What the service says now. *Charges* nothing.
+
+        *Raises* `ApiError`, `TransportError` or `ProtocolError`, after five tries where that may pass: ask again later.
+        """
         for attempt in range(STATUS_TRIES):
             verdict = await self._look()
             match verdict:

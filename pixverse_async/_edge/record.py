@@ -90,8 +90,9 @@ async def resolve(output_dir: str | os.PathLike[str], key: str, *, request_id: s
     Nobody is asked, and you are believed: `Client.resolve` asks the service first. A queued job can be settled too, for
     the id that it waits for may be wrong, or its request deleted.
 
-    `key`: `RecordedJob.key`. *Charges* nothing by itself. *Raises* `ConfigError` for a job that is neither held nor
-    queued, or too young, or an id that cannot be its; `JournalError` when another process works on the folder.
+    `key`: `RecordedJob.key`. *Charges* nothing by itself. *Cancellation*: the job is settled, held, or as it was.
+    *Raises* `ConfigError` for a job that is neither held nor queued, or too young, or an id that cannot be its;
+    `JournalError` when another process works on the folder.
 
     >>> import asyncio, tempfile
     >>> from pixverse_async import Job, generate_many
@@ -167,7 +168,8 @@ async def forget_account(output_dir: str | os.PathLike[str] = "videos") -> int:
     moved service. If it is another account after all, paid jobs are not found, and `on_unknown="resubmit"` buys them
     again.
 
-    *Charges* nothing. *Raises* `JournalError` when there is no journal, it is damaged, or another process holds it.
+    *Charges* nothing. *Cancellation*: waits until the journal is written. *Raises* `JournalError` when there is no
+    journal, it is damaged, or another process holds it.
 
     >>> import asyncio, tempfile
     >>> from pixverse_async import ConfigError, Job, generate_many
@@ -196,7 +198,8 @@ async def repair_journal(output_dir: str | os.PathLike[str] = "videos") -> Journ
     What is whole is kept. A job whose fate the damage hides is held, never sent again unasked. A job all of whose
     lines are lost is not known any more, and a run would send it: compare `lost_lines` with the console first.
 
-    *Charges* nothing. *Raises* `JournalError` when there is none, it is not ours, or another process holds it.
+    *Charges* nothing. *Cancellation*: waits until the journal is written. *Raises* `JournalError` when there is none,
+    it is not ours, or another process holds it.
 
     >>> import asyncio, tempfile
     >>> from pixverse_async import Job, generate_many
