@@ -1,7 +1,7 @@
 """Every public name, taken from where it is at home. `pixverse_async` hands them out, and loads this file when asked.
 
-Loading it takes as long as loading aiohttp, attrs and anyio and building our classes: near a second. Whoever only wants
-`pixverse-async --help`, or a leaf that does without these names, does not wait for it.
+Loading it takes as long as loading aiohttp, attrs and anyio and building our classes: near a second. Help on the
+command line, and a leaf that does without these names, do not wait for it.
 """
 
 from ._core.errors import (

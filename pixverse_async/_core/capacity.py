@@ -3,7 +3,7 @@
 A limit need not come as a 429: the submit may be accepted, and its record end as failed, with "rate limit
 exceeded(RPM)" (seen live on this queue, for a sister model) or "Reached the limit for concurrent generations."
 (PixVerse's own code 500044, expected to come through).
-Whoever looks at 429s alone then has most of a batch fail.
+A client that looks at 429s alone then sees most of a batch fail.
 
 The rule: if the n-th of those under way was one too many, at most n - 1 fit.  When many fail together, the lowest rank
 among them gives the limit, and the others change nothing: one overload is one cut.
@@ -39,9 +39,9 @@ class Capacity:
     """None: nothing was ever too many."""
     _served: int = 0
     _rounds: int = 1
-    """So many times all places are used and served before more are tried."""
+    """How many times all places are used and served before more are tried."""
     _step: int = 1
-    """So many more are tried next."""
+    """How many more are tried next."""
     _is_trial: bool = False
 
     def overrun(self, rank: int) -> None:
@@ -56,7 +56,7 @@ class Capacity:
             self._is_trial = False
 
     def served(self, rank: int) -> None:
-        """The `rank`-th of those under way was taken. Who left room, or left before the limit fell, proves nothing."""
+        """The `rank`-th of those under way was taken. Only one that took the last place proves that it can be had."""
         if self.limit is None or rank != self.limit:
             return
         self._served += 1

@@ -108,8 +108,8 @@ def find_flaw(
 ) -> Flaw | None:
     """Judge a file that came to its end; None when it is whole.
 
-    `expected_bytes`: what storage named; None when it named nothing. `duration`: the seconds that were asked of the
-    service; None when unknown. `is_versioned`: the version of the bytes is known, so that the rest can be asked for.
+    `expected_bytes`: what storage named; None when it named nothing. `duration`: the seconds that the service was
+    asked for; None when unknown. `is_versioned`: the version of the bytes is known, so that the rest can be asked for.
     """
     if expected_bytes is not None and check.received_bytes < expected_bytes:
         return TryAgain(why="the transfer broke off")
@@ -127,7 +127,7 @@ def find_flaw(
         return None
     if check.is_named:
         # It is what storage has, to the bit; to fetch it again would bring the same.
-        return GiveUp(why=f"what the service made is not the video that was asked: {problem}")
+        return GiveUp(why=f"what the service made is not the video that was asked for: {problem}")
     why = f"what came is not the whole video: {problem}"
     # Without a length, a body that breaks off looks like one that ends.
     is_cut = expected_bytes is None and check.boxes.early_problem is None

@@ -2,7 +2,7 @@
 
 It keeps a few bytes and never the file, so it costs nothing beside a download and needs no second reading.
 A whole file begins with `ftyp`, its boxes tile it to the last byte, it has `moov` and a `mdat` that is not
-empty, and `mvhd` gives about the duration that was asked.  Decoders check none of this: PyAV opens a file
+empty, and `mvhd` gives about the duration that was asked for.  Decoders check none of this: PyAV opens a file
 that lacks its last byte without complaint.
 
 It proves nothing about the bytes inside `mdat`: that is what a hash is for.  A file that is cut exactly
@@ -109,7 +109,7 @@ class BoxWalk:
         if self.duration is None:
             return "its moov box does not tell a duration"
         if asked is not None and abs(self.duration - asked) > DURATION_TOLERANCE:
-            return f"it lasts {self.duration:.3f} s where {asked} s were asked"
+            return f"it lasts {self.duration:.3f} s where {asked} s were asked for"
         return None
 
     def _take(self, view: memoryview) -> memoryview:
@@ -143,7 +143,7 @@ class BoxWalk:
                 yield _Skip(box.body_bytes)
 
     def _movie(self, left_bytes: int) -> _Walk:
-        """The children of `moov`, of which `mvhd` is read."""
+        """Walk the children of `moov`, and read `mvhd` among them."""
         while left_bytes:
             box = yield from self._header()
             left_bytes -= box.header_bytes + box.body_bytes

@@ -1,4 +1,4 @@
-"""Names that come from outside, made safe: file stems, and what is a URL and no path.
+"""Names that come from outside: stems of files made safe, and URLs told from paths.
 
 A stem is what an output file is called without its suffix.  It comes from the user's own names and
 from image paths or URLs, so it may hold anything; what leaves this file cannot leave its folder and is

@@ -3,7 +3,7 @@
 Each call that fails may be retried a few times; in an outage that would be a few times all calls.  So all jobs share
 a number of retries without a success in between, and when it is used up one retry leaves every now and then, to see
 whether the service is back.  A success, anybody's, gives the number back: a service that fails one call in five is
-retried as often as that takes.  Nobody gives up for lack of a turn; who has none waits.  Pure.
+retried as often as that takes.  No call gives up for lack of a turn: it waits for one.  Pure.
 """
 
 from __future__ import annotations

@@ -21,9 +21,8 @@ JobLike: TypeAlias = "Job | Mapping[str, object]"
 def job_from_row(row: object, index: int = 0) -> tuple[Job, InvalidJobError | None]:
     """A job from a mapping of `Job`'s own parameters, such as a row of a table, with what is wrong with it.
 
-    A wrong row is a value here, not an exception, so that one bad line of a thousand stops nobody: the job that
-    comes with the error holds the row as it was, and is only there to be shown. `index`: its place in the batch.
-    A field that is an `InvalidJobError` is what whoever read the row found wrong already.
+    The job that comes with an error holds the row as it was, and is only there to be shown. `index`: its place in the
+    batch. A field may hold an `InvalidJobError`: then the reader of the row has found it wrong already.
 
     >>> job, error = job_from_row({"image": "cat.jpg", "prompt": "yawns", "duration": 16})
     >>> print(error)

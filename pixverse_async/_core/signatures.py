@@ -1,4 +1,4 @@
-"""What a file claims to be, by its first bytes: an image of which format, or what instead."""
+"""What a file claims to be, by its first bytes: an image of some format, or something else, in words."""
 
 from __future__ import annotations
 

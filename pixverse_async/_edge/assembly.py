@@ -82,7 +82,7 @@ async def outcomes_of(
 
 
 def _accounts(endpoint: Endpoint, log: EventLog, kept_at: Path) -> Accounts:
-    """Who sent what is on record. *Raises* `ConfigError` when we are another account, and something is unfinished."""
+    """The accounts that sent what is on record. *Raises* `ConfigError` when another account sent unfinished jobs."""
     records = log.records.values()
     accounts = accounts_of(records, endpoint, salt=secrets.token_hex(8))
     problem = refusal(str(kept_at), records, accounts)

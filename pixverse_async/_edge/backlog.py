@@ -9,7 +9,7 @@ BACKLOG_PER_DOWNLOAD = 16
 
 
 class Backlog:
-    """Counts them; any number may enter, and who would submit waits."""
+    """Counts them. Any number may enter: it is the submits that wait."""
 
     def __init__(self, max_downloads: int) -> None:
         self.waiting = 0

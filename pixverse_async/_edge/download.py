@@ -83,7 +83,7 @@ async def download(
 ) -> DownloadEnd:
     """Bring the video at `url` into the sink under `name`, such as `cat.mp4`; every failure is a value.
 
-    `duration`: the seconds that were asked of the service; None when unknown. There is no limit on the whole time:
+    `duration`: the seconds that the service was asked for; None when unknown. There is no limit on the whole time:
     below `limits.min_bytes_per_second`, or after `limits.tries` in a row that brought nothing, it is given up.
     `retries`: the turns that tries which brought nothing share with other downloads; None: somebody waits for this one.
     *Cancellation*: within one write of the disk; the bytes stay in the part for the next run.

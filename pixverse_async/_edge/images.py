@@ -145,7 +145,7 @@ class ImageHost:
 class _Sharing:
     """Those who want the same content at the same time."""
 
-    # anyio loads what is asked for, when it is
+    # A lambda, since anyio loads a name when it is first asked for: the import of this file need not wait for that.
     turn: anyio.Lock = attrs.field(factory=lambda: anyio.Lock())
     riders: int = 0
     refusal: ApiError | ConfigError | ProtocolError | TransportError | None = None

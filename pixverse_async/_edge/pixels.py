@@ -1,6 +1,6 @@
 """The pixels of an image: decoded to the last one as a check, or made anew as the service takes them.
 
-The only file that needs Pillow, an extra: who imports this must be ready for an `ImportError`.  Plain functions
+The only file that needs Pillow, an extra: its importer must be ready for an `ImportError`.  Plain functions
 that block: the caller puts them on a thread.  What a decoder cannot read is the user's image at fault, so its
 failures become an `ImageFaultError`, which the caller turns into an `InvalidJobError` for its job.
 """
@@ -27,7 +27,7 @@ from .._core.picture import (
 from .._core.redaction import redact
 
 JPEG_QUALITY: Final = 95
-"""Above it files grow and nothing is to be seen; the video model compresses far more."""
+"""Above it files grow and no eye sees a difference; the video model compresses far more."""
 MAX_PROFILE_BYTES: Final = 4 * 2**20
 """Of a colour profile: those of printers with large tables have 3 MB. One above the limit of an image would leave
 nothing to shrink."""
@@ -63,7 +63,7 @@ _PILLOW_NAMES: Final[dict[Format, tuple[str, ...]]] = {
 
 
 class ImageFaultError(Exception):
-    """The image cannot be used; `problem` and `remedy` say why and what then."""
+    """The image cannot be used; `problem` says why, `remedy` what to do."""
 
     def __init__(self, problem: str, remedy: str) -> None:
         super().__init__(problem)
@@ -72,7 +72,7 @@ class ImageFaultError(Exception):
 
 
 def check(data: bytes, facts: PictureFacts) -> None:
-    """Decodes every pixel. *Raises* `ImageFaultError` when that fails."""
+    """Decode every pixel. *Raises* `ImageFaultError` when that fails."""
     _decoded(data, facts, side_px=None)  # no draft: every coefficient is read
 
 

@@ -64,7 +64,7 @@ class Run:
     on_finished: Callable[[], None] = lambda: None
     on_event: Observer | None = None
     accounts: Accounts | None = None
-    """Who sends, and who sent what the journal holds; None where no journal is kept."""
+    """As which account this run sends, and those that sent what the journal holds; None where no journal is kept."""
     budget: Budget = attrs.field(factory=Budget)
     pacer: Pacer = attrs.field(factory=Pacer)
     breaker: Breaker = attrs.field(factory=Breaker)

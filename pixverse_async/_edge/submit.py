@@ -110,7 +110,7 @@ class Submitter:
         return self._has_accepted and not self._run.breaker.is_on_trial
 
     async def _wait_for_turn(self, came_at: float) -> None:
-        """Wait until pacer and breaker let a submit leave. Who returns leaves before anything else is awaited.
+        """Wait until pacer and breaker let a submit leave; it then leaves before anything else is awaited.
 
         *Raises* `StoppedError` when the batch halted, or no turn came in time.
         """

@@ -82,4 +82,4 @@ class Grace:
             finally:
                 self._under_way.remove(scope)
         await anyio.lowlevel.checkpoint()
-        raise AssertionError("who works is cancelled with `watch`")
+        raise AssertionError("the work is cancelled together with `watch`")

@@ -1,4 +1,4 @@
-"""`attach`: one request by its id, whoever sent it with this key."""
+"""`attach`: one request by its id, no matter which program sent it with this key."""
 
 from __future__ import annotations
 

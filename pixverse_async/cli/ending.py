@@ -46,7 +46,7 @@ class Ended:
     error: PixverseError | None
     """What stopped all of it."""
     unsent: int
-    """Jobs of which nothing was heard."""
+    """Jobs that were neither sent nor ended."""
     has_begun: bool
     """It had the folder to itself."""
     lost: OSError | None

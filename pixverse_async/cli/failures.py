@@ -1,4 +1,4 @@
-"""What an error means to whoever called the command: a message that ends in a remedy, and an exit code."""
+"""What an error means to the caller of the command: a message that ends in a remedy, and an exit code."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class Found:
         return self.places[outcome.index] if outcome.index < len(self.places) else None
 
     def unanswered(self) -> list[Outcome]:
-        """Those that were told, and no more."""
+        """Those that were told, and not answered on stdout yet."""
         return [one for one in self.in_order() if one.index not in self._answered]
 
     def unsent(self, total: int) -> int:

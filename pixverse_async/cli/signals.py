@@ -25,7 +25,7 @@ _SHOW_CURSOR: Final = "\x1b[?25h"
 class Interrupts:
     """While it is entered, the first signal cancels `scope`; `signum` says which signal that was.
 
-    `again`: the command to go on with, for who leaves at once.
+    `again`: the command to go on with, told when a second signal ends the process.
     """
 
     def __init__(self, scope: anyio.CancelScope, again: str) -> None:
