@@ -31,7 +31,7 @@ from .errors import (
     TransportError,
 )
 from .frozen import frozen
-from .wire import RateHint, Reply, Status
+from .wire import Listing, RateHint, Reply, Status
 
 MAX_RETRY_AFTER: Final = 300.0
 """Seconds. A service that asks for more is asked again after this long; hints of 10**9 ms have been seen."""
@@ -194,6 +194,19 @@ def api_error(reply: Reply, now_utc: float) -> ApiError | ConfigError:
             return RateLimitedError(reply.status, reason, retry_after(reply, now_utc))
         case _:
             return ApiError(reply.status, reason)
+
+
+def judge_list(reply: Reply, now_utc: float) -> Listing | PixverseError:
+    """The list, which shows that the queue is there and takes the key; or why this reply to `list_call` is none."""
+    if reply.status == 404:
+        # Of one request it could mean that it is lost; the list is there wherever the queue is.
+        return base_url_error("there is no queue at this address (404)")
+    if not reply.is_success:
+        return api_error(reply, now_utc)
+    try:
+        return replies.read_listing(reply)
+    except ProtocolError as problem:
+        return problem
 
 
 def retry_after(reply: Reply, now_utc: float) -> float | None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .._core import replies, retry, wire
-from .._core.config import base_url_error
+from .._core import retry, wire
 from .._core.errors import PixverseError, TransportError
 from .._core.redaction import redact
 from .._core.wire import Call, Listing, Reply
@@ -44,10 +43,8 @@ async def list_requests(transport: Transport) -> Listed:
     answer = await answer_to(transport, wire.list_call())
     if isinstance(answer, TransportError):
         raise answer
-    if answer.status == 404:
-        raise base_url_error("there is no queue at this address (404)")
-    if not answer.is_success:
-        raise retry.api_error(answer, utc_now())
-    server_time = retry.server_time_utc(answer)
-    skew = 0.0 if server_time is None else server_time - utc_now()
-    return Listed(await in_thread(replies.read_listing, answer), skew)
+    now_utc, server_time = utc_now(), retry.server_time_utc(answer)
+    listing = await in_thread(retry.judge_list, answer, now_utc)
+    if isinstance(listing, PixverseError):
+        raise listing
+    return Listed(listing, 0.0 if server_time is None else server_time - now_utc)

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from pixverse_async._core import retry
 from pixverse_async._core.errors import (
+    ApiError,
     AuthError,
     ConfigError,
     InsufficientCreditsError,
+    ProtocolError,
     RateLimitedError,
     TransportError,
 )
@@ -30,7 +32,7 @@ from pixverse_async._core.retry import (
     judge_status,
     judge_submit,
 )
-from pixverse_async._core.wire import RateHint, Reply
+from pixverse_async._core.wire import Listing, RateHint, Reply
 from tests.core.replies import JSON, MP4, reply
 
 NOW = 1_788_507_985.0  # DATE
@@ -198,6 +200,25 @@ def test_every_answer_has_a_verdict(answer: Reply) -> None:
     if isinstance(judged, Again) and judged.wait is not None:
         assert 0 <= judged.wait <= MAX_RETRY_AFTER
     retry.server_time_utc(answer)
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (reply({"requests": [], "total": 0}), Listing),
+        (reply({"requests": {}}), ProtocolError),
+        (Reply(status=200, body=b"<html>"), ProtocolError),
+        (reply({}, 401), AuthError),
+        (reply({}, 404), ConfigError),
+        (reply({}, 405), ConfigError),
+        (reply({}, 429), RateLimitedError),
+        (reply({}, 503), ApiError),
+    ],
+)
+def test_only_a_list_says_that_the_queue_is_there(answer: Reply, kind: type[Any]) -> None:
+    """What is no list has the error that says what to do: of a 404 that is the address, not an id."""
+    judged = retry.judge_list(answer, NOW)
+    assert kind is type(judged)
 
 
 # -- the free call -----------------------------------------------------------------------------------
