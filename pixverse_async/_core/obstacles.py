@@ -25,6 +25,8 @@ class Obstacle(enum.Enum):
     """Another file has the name: under another one the video can be saved."""
     NO_ROOM = enum.auto()
     """The place is full, read-only, failing, closed to us or gone: it would not take the next video either."""
+    REFUSED = enum.auto()
+    """The place did not say why: it may take the next video."""
 
 
 def obstacle_of(problem: OSError) -> Obstacle | None:

@@ -106,12 +106,17 @@ async def download(
 async def _refused(sink: Sink, problem: OSError) -> Abandoned:
     """The place did not take it. Where the error does not tell of what it is, a folder is tried with another file."""
     obstacle = obstacle_of(problem)
-    if obstacle is None and isinstance(sink, DirectorySink):
-        try:
-            await sink.prepare()
-        except ConfigError:
-            obstacle = Obstacle.NO_ROOM
+    if obstacle is None:
+        obstacle = await _try(sink) if isinstance(sink, DirectorySink) else Obstacle.REFUSED
     return Abandoned(problem=describe_os(problem), obstacle=obstacle)
+
+
+async def _try(folder: DirectorySink) -> Obstacle | None:
+    try:
+        await folder.prepare()
+    except ConfigError:
+        return Obstacle.NO_ROOM
+    return None
 
 
 @attrs.define(eq=False, repr=False)

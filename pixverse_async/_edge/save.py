@@ -20,6 +20,7 @@ from .._core.wire import Status
 from .calls import answer_to
 from .download import Abandoned, download
 from .flight import Flight
+from .limits import DEFAULT_MAX_DOWNLOADS
 from .plan import SUFFIX
 from .retries import Retries
 from .run import Run
@@ -30,6 +31,9 @@ MAX_FRESH_LINKS = 3
 """Fresh links asked for when a link does not serve, before the download is left to the next run."""
 MAX_RENAMINGS = 3
 """Names that may turn out to be taken by others' files before a download is left to the next run."""
+MAX_REFUSALS = 2 * DEFAULT_MAX_DOWNLOADS
+"""Videos in a row that a place refuses without saying why, before it counts as one that takes none. All that are under
+way at once may meet the same trouble of a moment, so more than these."""
 FRESH_LINK_WAIT = 2.0
 """Seconds before a fresh link is asked for: storage was seen to answer 404 for a moment after the success."""
 
@@ -50,6 +54,8 @@ class Saver:
         self._rename = rename
         self._on_queued_again = on_queued_again
         self._retries = Retries()
+        self._refusals = 0
+        """How many there were since a video was saved."""
 
     async def save(self, flight: Flight) -> None:
         """Download the video. *Charges* nothing. *Cancellation*: the bytes stay in the part for the next run.
@@ -70,6 +76,7 @@ class Saver:
             )
             match end:
                 case Saved():
+                    self._refusals = 0
                     flight.downloading = run.now() - started_at
                     await run.note(flight, end)
                     await run.succeed(flight, end)
@@ -85,7 +92,9 @@ class Saver:
                     await self._rename(flight)
 
     def _given_up(self, problem: str, obstacle: Obstacle | None) -> DownloadError:
-        if obstacle is Obstacle.NO_ROOM:
+        if obstacle is Obstacle.REFUSED:
+            self._refusals += 1
+        if obstacle is Obstacle.NO_ROOM or self._refusals >= MAX_REFUSALS:
             # It would not take the next video either, which is not paid for yet.
             self._run.halt(StoppedError(problem))
         return DownloadError(problem)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import attrs
 import pytest
 
 from pixverse_async import (
@@ -34,7 +35,8 @@ from pixverse_async import (
 )
 from pixverse_async._core.schedule.poll_budget import LEAST_CALLS
 from pixverse_async._core.wire import READ_TIMEOUT
-from tests.edge.small_sink import SmallSink
+from pixverse_async._edge.save import MAX_REFUSALS
+from tests.edge.small_sink import SmallPart, SmallSink
 from tests.memory import Scene, kinds, some_jobs, tiny_png
 
 pytestmark = pytest.mark.anyio
@@ -227,6 +229,42 @@ async def test_a_job_not_sent_for_want_of_room_is_not_called_paid(
     assert made.may_be_billed
     assert "not sent: the disk is full (ENOSPC). Nothing was charged; run it again." == unsent.describe()
     assert "no further job is sent: the disk is full (ENOSPC)" in caplog.messages
+
+
+@attrs.define(eq=False)
+class _Moody(SmallSink):
+    """Refuses without a reason all but each `takes`-th video; as an object store does whose key ran out."""
+
+    takes: int = 10**6
+    asked: int = 0
+
+    async def open(self, name: str) -> SmallPart:
+        self.asked += 1
+        if self.asked % self.takes:
+            raise self.refusal
+        return await SmallSink.open(self, name)
+
+
+@pytest.mark.fault(32)
+async def test_a_place_that_takes_nothing_is_not_bought_for(tmp_path: Path) -> None:
+    """It does not say that it is full, and may have been cut off for a moment; not for so many videos in a row."""
+    scene = Scene.set(tmp_path)
+    sink = _Moody(10**9, OSError("the token has expired"))
+    batch = await scene.run(some_jobs(60), sink=sink, journal=tmp_path / "journal", max_in_flight=4)
+    assert MAX_REFUSALS <= scene.submits <= MAX_REFUSALS + 4
+    assert (
+        "not sent: the token has expired. Nothing was charged; run it again." == batch.failed[-1].error.describe()
+    )
+
+
+@pytest.mark.fault(32)
+async def test_a_place_that_takes_a_video_now_and_then_is_bought_for(tmp_path: Path) -> None:
+    """What it refused is saved by the next run."""
+    scene = Scene.set(tmp_path)
+    sink = _Moody(10**9, OSError("503"), takes=MAX_REFUSALS)
+    batch = await scene.run(some_jobs(60), sink=sink, journal=tmp_path / "journal", max_in_flight=4)
+    assert 60 == scene.submits
+    assert 60 // MAX_REFUSALS == len(batch.succeeded)
 
 
 async def test_a_refused_key_raises_and_pays_nothing(tmp_path: Path) -> None:
