@@ -138,7 +138,7 @@ class FolderSync:
     _folder: Path
     _sync: Callable[[Path], None] = sync_folder
     _failures: int = 0
-    _failure: OSError | None = None
+    _failure: Exception | None = None
     """The last of them."""
     _waiting: list[tuple[int, Future[None]]] = attrs.field(factory=list[tuple[int, "Future[None]"]])
     """For a sync that has not begun; with how many had failed before the name was made."""
@@ -162,14 +162,21 @@ class FolderSync:
             served, self._waiting = self._waiting, []
         try:
             self._sync(self._folder)
-        except OSError as problem:
+        except Exception as problem:  # noqa: BLE001  whatever it is: those who wait would not hear of it otherwise
             self._failure = problem
             self._failures += 1
         for before, named in served:
             if self._failure is None or before == self._failures:
                 named.set_result(None)
             else:
-                named.set_exception(OSError(self._failure.errno, self._failure.strerror, str(self._folder)))
+                named.set_exception(_anew(self._failure, self._folder))
+
+
+def _anew(failure: Exception, folder: Path) -> Exception:
+    """The failure once more: each commit that it is told to adds its own traceback."""
+    if isinstance(failure, OSError):
+        return OSError(failure.errno, failure.strerror, str(folder))
+    return failure
 
 
 async def _durable(named: Future[None]) -> None:
