@@ -142,15 +142,15 @@ def _standing(
 
 def _reason(job: RecordedJob, row: Row | None, standing: Standing) -> str | None:
     """The run's own words have the remedy too, as long as it stands as they say; the journal has the bare reason."""
-    if row is None or row.error is None or row.outcome != _OUTCOMES.get(standing):
+    if row is None or row.error is None or row.outcome not in _OUTCOMES.get(standing, ()):
         return job.why
     return row.error
 
 
-_OUTCOMES: Final[Mapping[Standing, str]] = {
-    Standing.FAILED: "failed",
-    Standing.UNKNOWN: "unknown",
-    Standing.PENDING: "pending",
+_OUTCOMES: Final[Mapping[Standing, tuple[str, ...]]] = {
+    Standing.FAILED: ("failed",),
+    Standing.UNKNOWN: ("unknown",),
+    Standing.PENDING: ("pending", "failed"),  # a video that was made, and could not be saved
 }
 """What a table calls a job that stands so. One that was settled since stands otherwise than its last run said."""
 

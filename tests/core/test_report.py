@@ -131,6 +131,13 @@ def test_a_job_that_was_settled_is_not_explained_by_what_it_was(
     assert (standing, fate if state is State.UNKNOWN else None) == (card.standing, card.reason)
 
 
+def test_a_video_that_could_not_be_saved_says_why() -> None:
+    """It is paid and waits at the service, and the run that failed to save it knows what to mend."""
+    full = row(outcome="failed", error="download: the disk is full (ENOSPC)")
+    (card,) = cards_of([job("cat", State.READY)], [full], set())
+    assert (Standing.PENDING, "download: the disk is full (ENOSPC)") == (card.standing, card.reason)
+
+
 @pytest.mark.parametrize(
     ("usd", "said"), [("0", "It cost nothing; sent by"), ("0.175", "may have cost $0.175; sent by")]
 )
