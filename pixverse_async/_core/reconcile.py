@@ -7,8 +7,8 @@ seed of the user's, two jobs may differ in nothing but the image, and guessing w
 
 A record is given away once, and never one that a job already holds.  To call a submit absent takes more than that
 no record is proof: no record that nobody holds may so much as be it.  A user who looks in the console decides as we
-would: `contradiction` tells a request that is another job's, `may_be_absent` a submit that is too young to be missed.
-Pure: values in, values out.
+would: `contradiction` tells a request that is another job's, `may_be_absent` a submit that is too young to be missed,
+`listed_as` one that is there.  Pure: values in, values out.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from collections.abc import Container, Iterator, Sequence
 from itertools import pairwise
 from math import inf
 from typing import Final, NamedTuple
+
+import attrs
 
 from .events import SubmitStarted
 from .frozen import frozen
@@ -97,6 +99,15 @@ def _age_order(record: Status) -> float:
 def is_same(one: Lost, record: Status) -> bool:
     """Whether a record read by the id that an error reply named is this submit: no echoed seed contradicts it."""
     return (record.echo is None or record.echo.seed == one.started.seed) and not _may_be_over(one, record)
+
+
+def listed_as(one: Lost, records: Sequence[Status], claimed: Container[str]) -> str | None:
+    """The id under which a submit is listed that its user calls absent; of whatever age.
+
+    An earlier run sent it, whose clock may have been fast: a record that is not taken for its date would be paid twice.
+    """
+    undated = attrs.evolve(one, started=attrs.evolve(one.started, at_utc=-inf))
+    return claim([undated], records, claimed).get(one.key)
 
 
 def contradiction(one: Lost, record: Status) -> Difference | None:

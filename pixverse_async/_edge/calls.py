@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from .._core import retry, wire
 from .._core.errors import PixverseError, TransportError
 from .._core.redaction import redact
@@ -11,14 +9,6 @@ from .._core.wire import Call, Listing, Reply
 from .threads import in_thread
 from .transport import Transport
 from .wall_clock import utc_now
-
-
-class Listed(NamedTuple):
-    """The service's list of requests."""
-
-    listing: Listing
-    skew: float
-    """The service's clock minus ours, in seconds; 0 where it does not tell."""
 
 
 async def answer_to(transport: Transport, call: Call) -> Reply | TransportError:
@@ -38,13 +28,12 @@ async def answer_to(transport: Transport, call: Call) -> Reply | TransportError:
         return error
 
 
-async def list_requests(transport: Transport) -> Listed:
-    """Ask once for the list of requests. *Raises* what `Client.check` does."""
+async def list_requests(transport: Transport) -> Listing:
+    """The service's list of requests, asked for once. *Raises* what `Client.check` does."""
     answer = await answer_to(transport, wire.list_call())
     if isinstance(answer, TransportError):
         raise answer
-    now_utc, server_time = utc_now(), retry.server_time_utc(answer)
-    listing = await in_thread(retry.judge_list, answer, now_utc)
+    listing = await in_thread(retry.judge_list, answer, utc_now())
     if isinstance(listing, PixverseError):
         raise listing
-    return Listed(listing, 0.0 if server_time is None else server_time - now_utc)
+    return listing

@@ -84,13 +84,13 @@ class Inquiry:
 
     async def _check_unlisted(self, key: str, records: Mapping[str, JobRecord]) -> None:
         # Asked even where nobody knows what to look for: an address that knows nothing at all tells nothing.
-        listing, skew = await list_requests(self.transport)
+        listing = await list_requests(self.transport)
         lost = _lost(key, records[key])
         if lost is None:
             return
         claimed = {one.request_id for other, one in records.items() if other != key}
         claimed.update(past_id for one in records.values() for past_id in one.past_ids)
-        found = reconcile.claim([lost], listing.records, claimed, skew).get(key)
+        found = reconcile.listed_as(lost, listing.records, claimed)
         if found is not None:
             raise _known(records[key], found)
 

@@ -20,6 +20,7 @@ from pixverse_async._core.reconcile import (
     contradiction,
     is_conclusive,
     is_same,
+    listed_as,
     may_be_absent,
 )
 from pixverse_async._core.wire import Listing, Status
@@ -256,6 +257,15 @@ def test_another_seed_of_ours_may_be_that_of_a_lost_line() -> None:
 def test_a_request_of_another_model_is_no_jobs(model: str, is_it: bool) -> None:
     """Even when it echoes nothing: the model is told by itself."""
     assert is_it == (contradiction(lost(), attrs.evolve(mute(), model=model)) is None)
+
+
+@pytest.mark.parametrize("job", [JOB, SEEDED])
+def test_a_record_of_any_age_is_listed(job: Job) -> None:
+    """Its submit may have been dated by a clock that was fast; what another job has, or asks for less, is not it."""
+    old = record(job=job, age=86_400.0)
+    assert "r-1" == listed_as(lost(job=job), [old], ())
+    assert listed_as(lost(job=job), [old], {"r-1"}) is None
+    assert listed_as(lost(job=job), [record(job=SEEDED, prompt="the dog", age=86_400.0), mute()], ()) is None
 
 
 @pytest.mark.parametrize("sign", [1, -1])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import anyio
@@ -10,7 +12,7 @@ import pytest
 from pixverse_async import Client, ConfigError, JournalError, RecordedJob, State, jobs_on_record, resolve
 from pixverse_async._core.retry import GONE_AFTER
 from pixverse_async._edge.record import JOURNAL_NAME
-from tests.clock import long_after
+from tests.clock import long_after, stepping
 from tests.memory import Scene, kinds, some_jobs
 
 pytestmark = pytest.mark.anyio
@@ -69,6 +71,18 @@ async def test_a_job_that_the_list_shows_is_not_called_absent(
     assert State.NEW is (await settled(scene, lost.key)).state
     assert charge.request_id == (await settled(scene, paid.key, charge.request_id)).request_id
     assert (["Succeeded"] * 2, 2) == (kinds(await scene.run(some_jobs(2))), scene.charges)
+
+
+async def test_a_job_that_a_fast_clock_dated_is_found_in_the_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The request seems older than its submit since the clock was put right; with a seed of the user's, too."""
+    stepping(monkeypatch, itertools.repeat(timedelta(hours=2)))
+    scene = Scene.set(tmp_path, "submit:drop_after_commit:nth=1", epoch_utc=datetime.now(UTC).timestamp())
+    (job,) = await held(scene, seed=7)
+    stepping(monkeypatch, itertools.repeat(timedelta(0)))
+    (charge,) = scene.cloud.ledger.committed
+    assert f"{charge.request_id}: it is not lost" in await refusal(scene, job.key)
 
 
 async def test_an_id_of_another_job_is_refused(tmp_path: Path) -> None:
