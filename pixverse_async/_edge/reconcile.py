@@ -15,8 +15,8 @@ from collections.abc import Awaitable, Callable
 import anyio
 import attrs
 
-from .._core import reconcile, replies, retry, wire
-from .._core.errors import ProtocolError, SubmitUnknownError, TransportError
+from .._core import reconcile, retry, wire
+from .._core.errors import SubmitUnknownError, TransportError
 from .._core.events import ConfirmedAbsent, Reconciled
 from .._core.lifecycle import State
 from .._core.reconcile import Lost
@@ -131,17 +131,18 @@ class Reconciler:
         answer = await answer_to(self._run.transport, wire.list_call())
         if isinstance(answer, TransportError):
             return
+        now_utc = utc_now()
         try:
             # Thousands of records take longer to read than the loop may stand still.
-            listing = await asyncio.to_thread(_listing, answer)
+            listing = await asyncio.to_thread(retry.judge_list, answer, now_utc)
         except Exception as problem:  # noqa: BLE001 - whatever it is
             # Such as no memory for so many, or no thread: a list that is not read shows nothing, and ends no batch.
             logger.warning("the service's list could not be read: %s", type(problem).__name__)
             return
-        if listing is None:
+        if not isinstance(listing, Listing):
             return
         server_time = retry.server_time_utc(answer)
-        skew = 0.0 if server_time is None else server_time - utc_now()
+        skew = 0.0 if server_time is None else server_time - now_utc
         rivals = self._under_way()
         lost = [one.lost for one in self._waiting.values() if one.lost.started.payload_sha256 not in rivals]
         for key, request_id in reconcile.claim(lost, listing.records, self._run.request_ids, skew).items():
@@ -192,12 +193,3 @@ class Reconciler:
         self._run.release(one.flight)
         self._run.free_slot(one.flight)
         await self._on_absent(one.flight)
-
-
-def _listing(answer: wire.Reply) -> Listing | None:
-    if not answer.is_success:
-        return None
-    try:
-        return replies.read_listing(answer)
-    except ProtocolError:
-        return None

@@ -11,8 +11,8 @@ import attrs
 import pytest
 
 from pixverse_async import AuthError
+from pixverse_async._core import retry
 from pixverse_async._core.wire import Call, Listing, Reply
-from pixverse_async._edge import reconcile
 from tests.memory import MemoryTransport, Scene, kinds, some_jobs
 
 pytestmark = pytest.mark.anyio
@@ -133,9 +133,9 @@ async def test_a_list_that_there_is_no_memory_for_ends_no_batch(
 ) -> None:
     """It shows nothing: what was lost is held, and all others have their videos."""
 
-    def too_many(_: Reply) -> Listing:
+    def too_many(_: Reply, _now_utc: float) -> Listing:
         raise MemoryError
 
-    monkeypatch.setattr(reconcile, "_listing", too_many)
+    monkeypatch.setattr(retry, "judge_list", too_many)
     scene = Scene.set(tmp_path, "submit:drop_after_commit:nth=2")
     assert ["Succeeded", "Succeeded", "Unknown"] == sorted(kinds(await scene.run(some_jobs(3))))
