@@ -188,8 +188,9 @@ class Client:
         request which it waits for is missing for a whole minute, as long as a run would insist.  Meanwhile the folder
         is locked.
 
-        *Charges* nothing. *Cancellation*: nothing is settled. *Raises* what `resolve` raises, `ConfigError` for what
-        the service tells otherwise and for a job that another account sent, and what `check` raises.
+        *Charges* nothing. *Cancellation*: the job is settled, held, or as it was. *Raises* what `resolve` raises,
+        `ConfigError` for what the service tells otherwise and for a job that another account sent, and what `check`
+        raises.
         """
         inquiry = Inquiry(transport=self._open_transport(), endpoint=self._endpoint, rng=self._rng)
         return await settle(output_dir, key, request_id, inquiry)
