@@ -30,17 +30,22 @@ def is_whole(path: Path, size_bytes: int, sha256: str | None) -> bool:
 
 def sync_folder(folder: Path) -> None:
     """Make the folder's names durable, where that can be asked for. *Raises* `OSError` when it fails."""
-    if os.name == "nt":
-        return
     try:
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_path(folder)
     except OSError as problem:
         if problem.errno not in _NO_SYNC:
             raise
+
+
+def sync_path(path: Path) -> None:
+    """Bring what lies there to the disk. *Raises* `OSError`. Not on Windows, which syncs only what may be written."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def try_folder(folder: Path) -> None:

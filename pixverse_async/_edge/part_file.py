@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Final
 from .._core.integrity import HOLE_BYTES
 from .._core.mp4 import Bytes
 from .._core.names import stem_identity
-from .folder import is_whole
+from .folder import is_whole, sync_path
 from .locks import release, try_lock, unlock
 
 if TYPE_CHECKING:
@@ -221,6 +221,7 @@ class PartFile(io.FileIO):
         except FileExistsError:
             if not is_whole(self.final_path, size_bytes, sha256):
                 raise
+            sync_path(self.final_path)  # it need not be on the disk: somebody may have copied it here a moment ago
         self.remove()
 
     def _name(self) -> None:

@@ -545,6 +545,26 @@ async def test_a_folder_that_knows_no_sync_still_takes_videos(
     assert names(tmp_path) == ["cat.mp4"]
 
 
+async def test_an_equal_file_of_somebodys_is_on_the_disk_before_it_is_called_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have been copied there a moment ago; only our own bytes are known to be synced."""
+    sync_file, synced = os.fsync, list[os.stat_result]()
+
+    def sync(descriptor: int) -> None:
+        synced.append(os.fstat(descriptor))
+        sync_file(descriptor)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    part = await DirectorySink(tmp_path).open("cat.mp4")
+    await part.write([DATA])
+    copy = tmp_path / "cat.mp4"
+    copy.write_bytes(DATA)
+    await part.commit(len(DATA), SHA256)
+    await part.aclose()
+    assert any(os.path.samestat(facts, copy.stat()) for facts in synced)
+
+
 async def test_find_tells_whole_from_changed(tmp_path: Path) -> None:
     """Size alone catches a cut file, the hash a changed one; a link or nothing is not the file."""
     sink, place = DirectorySink(tmp_path), tmp_path / "cat.mp4"
