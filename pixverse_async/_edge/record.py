@@ -77,7 +77,8 @@ def jobs_on_record(output_dir: str | os.PathLike[str] = "videos") -> tuple[Recor
     try:
         data = path.read_bytes()
     except OSError as problem:
-        raise JournalError(str(path), f"it cannot be read ({problem.strerror})", _WHICH) from problem
+        remedy = "See to its rights and to the disk."
+        raise JournalError(str(path), f"it cannot be read ({problem.strerror})", remedy) from problem
     return on_record(read_journal(data, str(path)).records)
 
 

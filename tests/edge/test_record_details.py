@@ -161,7 +161,8 @@ async def test_a_journal_that_cannot_be_read_is_named(path: Path, monkeypatch: p
     )
     if sys.platform == "linux":
         unread = "/proc/self/mem"  # a plain file, as far as one can see
-        assert f"{unread}: it cannot be read (Input/output error). {which}" == _refusal(unread)
+        remedy = "See to its rights and to the disk."
+        assert f"{unread}: it cannot be read (Input/output error). {remedy}" == _refusal(unread)
 
 
 def _refusal(place: str | Path) -> str:
