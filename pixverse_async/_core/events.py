@@ -16,6 +16,8 @@ from .frozen import frozen
 
 NO_MEDIA: Final = "no_media"
 """The kind of a `GenerationFailed` that the service called a success."""
+RUN_ENDED: Final = "an earlier run ended before the answer came"
+"""Why a submit was interrupted that the journal shows as begun and not ended."""
 
 
 @frozen

@@ -10,8 +10,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from typing import Final
 
-MAX_NAME_BYTES = 200
+VIDEO_SUFFIX: Final = ".mp4"
+"""Of every video: the service makes no other kind."""
+MAX_NAME_BYTES: Final = 200
 """Leaves room below the 255 bytes of common file systems for `-12345.mp4` and `.part`."""
 
 _SCHEME = re.compile(r"(data):|([A-Za-z][A-Za-z0-9+.-]+)://")

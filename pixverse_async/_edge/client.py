@@ -23,6 +23,7 @@ from .._core.config import read_endpoint
 from .._core.errors import ConfigError
 from .._core.job import Job
 from .._core.job_event import Observer
+from .._core.names import VIDEO_SUFFIX
 from .._core.outcome import Outcome
 from .._core.reconcile import RESUBMIT_AFTER
 from .._core.record import RecordedJob
@@ -164,9 +165,11 @@ class Client:
         """
         check_job(job)
         target = path_of("path", path)
-        if target.suffix != ".mp4":
+        if target.suffix != VIDEO_SUFFIX:
             raise ConfigError(
-                "path", f"{target.name!r} does not end in .mp4", "Give it that ending: all videos are MP4."
+                "path",
+                f"{target.name!r} does not end in {VIDEO_SUFFIX}",
+                "Give it that ending: all videos are MP4.",
             )
         if await anyio.Path(target).exists():
             raise ConfigError("path", f"{str(target)!r} exists", "Remove it or choose another name.")

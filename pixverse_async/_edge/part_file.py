@@ -30,7 +30,7 @@ from .locks import release, try_lock, unlock
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-SUFFIX: Final = ".part"
+PART_SUFFIX: Final = ".part"
 NOTE_AFTER_BYTES: Final = 4 * 2**20
 """From here on the version is noted beside the part, so that even a killed process can go on from its bytes.
 Less is fetched again in a second, and a note would cost as much as the rest of the bookkeeping."""
@@ -66,7 +66,7 @@ class PartFile(io.FileIO):
 
     def __init__(self, final_path: Path, link: Callable[[Path, Path], None] = os.link) -> None:
         self.final_path = final_path
-        self.part_path = final_path.with_name(final_path.name + SUFFIX)
+        self.part_path = final_path.with_name(final_path.name + PART_SUFFIX)
         self.received_bytes = 0
         self.validator: str | None = None
         self.is_noted = False
@@ -311,4 +311,4 @@ def open_part(final_path: Path) -> PartFile:
 def names_in(folder: Path) -> set[str]:
     """The names of the folder's files, and those that an earlier run left a part of, as `stem_identity` has them."""
     found = [path.name for path in folder.iterdir()]
-    return {stem_identity(name) for name in (*found, *(name.removesuffix(SUFFIX) for name in found))}
+    return {stem_identity(name) for name in (*found, *(name.removesuffix(PART_SUFFIX) for name in found))}

@@ -17,6 +17,7 @@ import attrs
 
 from .._core.errors import DownloadError, GenerationError, InvalidJobError, PixverseError, RejectedError
 from .._core.events import (
+    RUN_ENDED,
     GenerationFailed,
     GenerationSucceeded,
     LinkExpired,
@@ -29,7 +30,7 @@ from .._core.events import (
 from .._core.identity import job_key
 from .._core.job import Job
 from .._core.lifecycle import JobRecord, State
-from .._core.names import UniqueStems
+from .._core.names import VIDEO_SUFFIX, UniqueStems
 from .._core.record import job_on_record, unsaved, was_sent
 from .._core.rows import JobLike, job_from_row
 from .flight import Flight
@@ -39,7 +40,6 @@ from .sinks import Sink
 
 Jobs: TypeAlias = "Iterable[JobLike] | AsyncIterable[JobLike]"
 
-SUFFIX = ".mp4"
 logger = logging.getLogger("pixverse_async")
 
 
@@ -128,12 +128,12 @@ class Planner:
         """A name that no job of this folder has, and under which no file of anybody else's lies."""
         while True:
             name = self._stems.take(wished)
-            if not await self._sink.exists(name + SUFFIX):
+            if not await self._sink.exists(name + VIDEO_SUFFIX):
                 return name
 
     async def rename(self, flight: Flight) -> None:
         """Another file has taken the name meanwhile: it is left alone, and what is paid is saved beside it."""
-        taken, flight.name = flight.name + SUFFIX, await self._free_name(flight.name)
+        taken, flight.name = flight.name + VIDEO_SUFFIX, await self._free_name(flight.name)
         flight.notes += (f"{taken} was taken by another file meanwhile",)
 
     async def enter(self, flight: Flight) -> State:
@@ -141,7 +141,7 @@ class Planner:
         run = self._run
         match flight.record.state:
             case State.SUBMITTING:
-                await run.note(flight, SubmitInterrupted(why="an earlier run ended before the answer came"))
+                await run.note(flight, SubmitInterrupted(why=RUN_ENDED))
             case State.READY | State.QUEUED:
                 await self._take_up(flight)
             case State.SAVED:
@@ -184,7 +184,7 @@ class Planner:
         if flight.record.request_id is None:  # nothing to ask for: it stays saved until it is back
             raise DownloadError(f"{saved.path} is gone, and a repair found the line with its request's id lost")
         # What lies there now is somebody's: a video that was edited, perhaps. It is not replaced.
-        if await self._sink.exists(flight.name + SUFFIX):
+        if await self._sink.exists(flight.name + VIDEO_SUFFIX):
             flight.name = await self._free_name(flight.name)
         problem = "gone, or not the bytes that were saved"
         await self._run.note(flight, SavedFileMissing(problem=problem, name=flight.name))

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from .._core.errors import ConfigError, JournalError, NoJournalError
-from .._core.events import ConfirmedAbsent, Reconciled, RequestLost, SubmitInterrupted
+from .._core.events import RUN_ENDED, ConfirmedAbsent, Reconciled, RequestLost, SubmitInterrupted
 from .._core.frozen import frozen
 from .._core.journal_format import read_journal
 from .._core.lifecycle import AT_STAKE, JobRecord, State
@@ -131,7 +131,7 @@ async def settle(
         if inquiry is not None:
             await inquiry.ask(path, journal.records, key, request_id)
         if record.state is State.SUBMITTING:
-            await journal.append(key, SubmitInterrupted(why="an earlier run ended before the answer came"))
+            await journal.append(key, SubmitInterrupted(why=RUN_ENDED))
         elif record.state is State.QUEUED:
             await journal.append(key, RequestLost(why=f"{record.request_id} is not its request"))
         settled = ConfirmedAbsent(listings=0) if request_id is None else Reconciled(request_id=request_id)

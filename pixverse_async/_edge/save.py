@@ -14,6 +14,7 @@ from .._core import retry, wire
 from .._core.errors import DownloadError, StoppedError
 from .._core.events import DownloadAbandoned, GenerationSucceeded, LinkExpired, Saved
 from .._core.job import Stage
+from .._core.names import VIDEO_SUFFIX
 from .._core.obstacles import Obstacle
 from .._core.retry import Seen
 from .._core.wire import Status
@@ -21,7 +22,6 @@ from .calls import answer_to
 from .download import Abandoned, download
 from .flight import Flight
 from .limits import DEFAULT_MAX_DOWNLOADS
-from .plan import SUFFIX
 from .retries import Retries
 from .run import Run
 from .sinks import Sink
@@ -68,7 +68,7 @@ class Saver:
             end = await download(
                 run.transport,
                 self._sink,
-                flight.name + SUFFIX,
+                flight.name + VIDEO_SUFFIX,
                 flight.media.url,
                 duration=None if flight.record.started is None else flight.job.duration,
                 rng=run.rng,
