@@ -271,7 +271,7 @@ VERBS: Final[Sequence[Verb]] = (
     Verb("resume", "run", "DIR [options]", "finish what a run left undone", _resume, RESUME_EPILOG),
     Verb("status", "money", "DIR [options]", "show where each job stands, and its cost", _status, STATUS_EPILOG),
     Verb("resolve", "money", "DIR KEY [options]", "settle a held job by hand", _resolve, RESOLVE_EPILOG),
-    Verb("estimate", "money", "SOURCE... [options]", "say what a run would cost", _estimate, ESTIMATE_EPILOG),
+    Verb("estimate", "preview", "SOURCE... [options]", "say what a run would cost", _estimate, ESTIMATE_EPILOG),
     Verb("attach", "attach", "ID [options]", "save the video of any request, by its id", _attach, ATTACH_EPILOG),
     Verb("report", "page", "DIR [options]", "make a page to look at: report.html beside the videos", _report),
     Verb("verify", "upkeep", "DIR [options]", "check that every video on record is there and whole", _folder_only),

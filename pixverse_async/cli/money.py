@@ -1,4 +1,4 @@
-"""The verbs that money needs: `status` and `resolve` on the journal, and `estimate` before there is one.
+"""The verbs that money needs: `status` and `resolve` on the journal.
 
 Only `resolve` asks the service, and only what it knows of requests.
 """
@@ -39,11 +39,18 @@ from .codes import Exit
 from .earlier import ASKED
 from .ending import UNFETCHED, resume_line, unsent_hints
 from .manifest import left_unsent, parameters
-from .preview import show_price
-from .say import answer, answer_json, answer_prose, columns, counted, dollars, tell, width_of
-from .sources import as_job, read_sources
+from .say import (
+    SHOWN_KEY_CHARS,
+    answer,
+    answer_json,
+    answer_prose,
+    columns,
+    counted,
+    dollars,
+    tell,
+    width_of,
+)
 
-SHOWN_KEY_CHARS: Final = 8
 LISTED_JOBS: Final = 20
 """Of each kind; the counts above say how many there are."""
 WIDTH: Final = 100
@@ -66,23 +73,6 @@ Held: each may be billed, and is not sent again unasked. Have it looked up in th
 If it stays held, look for its seed in the console, and say what you found:
   {prog} resolve {folder} KEY --request-id ID    (it is there)
   {prog} resolve {folder} KEY --not-accepted     (it is not: the next run sends it again)"""
-
-
-def estimate(options: Namespace) -> int:
-    """The price of the sources; nothing is asked or sent."""
-    given = {
-        name: getattr(options, name) for name in ("prompt", "duration", "quality", "audio", "multi_clip", "seed")
-    }
-    if given["prompt"] is None:
-        given["prompt"] = "-"  # The price does not depend on it.
-    found = [(place, *as_job(item)) for item, place in read_sources(options.sources, given)]
-    show_price([job for _, job, _ in found if job is not None], as_json=options.json)
-    wrong = [
-        f"{place}: {problem}" if place else str(problem) for place, _, problem in found if problem is not None
-    ]
-    if not options.json:
-        answer("".join(f"not counted: {problem}\n" for problem in wrong).rstrip() or "Nothing was sent.")
-    return Exit.INVALID if wrong else Exit.OK
 
 
 def status(options: Namespace) -> int:

@@ -1,4 +1,4 @@
-"""What a run would make, and what it would cost: shown, never sent."""
+"""What a run would make, and what it would cost: shown, never sent. `run --dry-run`, and the verb `estimate`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import os
 import sys
+from argparse import Namespace
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
@@ -15,7 +16,8 @@ from typing import Final
 import anyio
 import attrs
 
-from pixverse_async import InvalidJobError, Job, State, check_image, estimate
+from pixverse_async import InvalidJobError, Job, State, check_image
+from pixverse_async import estimate as price_of
 from pixverse_async.observe.words import cells, cut
 
 from .codes import Exit
@@ -24,7 +26,7 @@ from .manifest import check_manifests, on_record, parameters, shown_image
 from .room import check_folder
 from .say import answer, answer_json, columns, counted, dollars, width_of
 from .settings import RunSettings, is_service_local
-from .sources import Sourced, as_job, with_whole_path
+from .sources import Sourced, as_job, read_sources, with_whole_path
 
 SHOWN_ROWS: Final = 50
 LAYOUTS: Final = ((48, 40), (20, 24), (0, 16))
@@ -61,7 +63,7 @@ def show_jobs(found: Sequence[Sourced], settings: RunSettings, *, as_json: bool)
         answer(_table(lines))
         answer("".join(f"  {_where(line)}: {line.problem}\n" for line in wrong).rstrip() or "No job is wrong.")
     good = [line.job for line in lines if line.job is not None and line.problem is None]
-    show_price(good, as_json=as_json)
+    _show_price(good, as_json=as_json)
     for note in (*_earlier(good, settings), *_doubles(lines)):
         if as_json:
             answer_json({"type": "note", "text": note})
@@ -72,9 +74,26 @@ def show_jobs(found: Sequence[Sourced], settings: RunSettings, *, as_json: bool)
     return Exit.INVALID if wrong else Exit.OK
 
 
-def show_price(jobs: Sequence[Job], *, as_json: bool) -> None:
+def estimate(options: Namespace) -> int:
+    """The price of the sources; nothing is asked or sent."""
+    given = {
+        name: getattr(options, name) for name in ("prompt", "duration", "quality", "audio", "multi_clip", "seed")
+    }
+    if given["prompt"] is None:
+        given["prompt"] = "-"  # The price does not depend on it.
+    found = [(place, *as_job(item)) for item, place in read_sources(options.sources, given)]
+    _show_price([job for _, job, _ in found if job is not None], as_json=options.json)
+    wrong = [
+        f"{place}: {problem}" if place else str(problem) for place, _, problem in found if problem is not None
+    ]
+    if not options.json:
+        answer("".join(f"not counted: {problem}\n" for problem in wrong).rstrip() or "Nothing was sent.")
+    return Exit.INVALID if wrong else Exit.OK
+
+
+def _show_price(jobs: Sequence[Job], *, as_json: bool) -> None:
     """The price of the jobs if all of them succeed."""
-    price = estimate(jobs)
+    price = price_of(jobs)
     seconds = sum(job.duration for job in jobs)
     if as_json:
         known = {"videos": len(jobs), "seconds": seconds, "usd": price.total_usd}
@@ -93,7 +112,7 @@ def _earlier(jobs: Sequence[Job], settings: RunSettings) -> Iterator[str]:
     over = (State.NEW,) if settings.retry_before_utc is None else (State.NEW, State.FAILED)
     sent = Counter(_known_by(one.job) for one in recorded if one.state not in over)
     new = [job for job in jobs if not _is_taken_from(sent, _known_by(with_whole_path(job)))]
-    price = estimate(new).total_usd
+    price = price_of(new).total_usd
     if len(new) < len(jobs):
         before = len(jobs) - len(new)
         yield f"Sent before and not paid again: {before} of these. The rest costs at most {dollars(price)}."
@@ -157,7 +176,7 @@ async def _line(index: int, source: Sourced) -> _Line:
             problem = error.about(job_name=job.stem)
     if job is None or problem is not None:
         return attrs.evolve(line, problem=str(problem))
-    return attrs.evolve(line, usd=estimate([job]).total_usd, asks=await asyncio.to_thread(_asks, job))
+    return attrs.evolve(line, usd=price_of([job]).total_usd, asks=await asyncio.to_thread(_asks, job))
 
 
 def _asks(job: Job) -> Job:

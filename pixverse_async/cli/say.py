@@ -10,12 +10,13 @@ import sys
 from collections.abc import Generator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import TextIO
+from typing import Final, TextIO
 
 from pixverse_async._words import clean, dollars
 from pixverse_async.observe.words import cells, wrapped
 
 __all__ = [
+    "SHOWN_KEY_CHARS",
     "answer",
     "answer_json",
     "answer_prose",
@@ -27,6 +28,9 @@ __all__ = [
     "tell",
     "width_of",
 ]
+
+SHOWN_KEY_CHARS: Final = 8
+"""Of the key of a job: enough to tell the jobs of a folder apart, and to be copied."""
 
 
 def tell(text: str) -> None:

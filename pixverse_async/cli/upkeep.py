@@ -15,8 +15,7 @@ from pixverse_async._words import clean
 
 from .arguments import program
 from .codes import Exit
-from .money import SHOWN_KEY_CHARS
-from .say import answer, answer_json, counted
+from .say import SHOWN_KEY_CHARS, answer, answer_json, counted
 
 
 class Checked(NamedTuple):
