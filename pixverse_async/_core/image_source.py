@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from .errors import InvalidJobError
 from .hosts import is_loopback_host, may_be_public_host
 from .job import Job, shown_image
-from .names import url_scheme
+from .urls import url_scheme
 
 
 def web_url_of(job: Job) -> str | None:

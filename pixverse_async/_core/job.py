@@ -18,8 +18,9 @@ from urllib.parse import unquote, urlsplit
 import attrs
 
 from .errors import InvalidJobError
-from .names import safe_stem, url_scheme
+from .names import safe_stem
 from .redaction import redact, redacted_repr
+from .urls import url_scheme
 
 Quality = Literal["360p", "540p", "720p", "1080p"]
 QUALITIES: tuple[str, ...] = get_args(Quality)

@@ -1,4 +1,4 @@
-"""Names that come from outside: stems of files made safe, and URLs told from paths.
+"""Stems of files that come from outside, made safe.
 
 A stem is what an output file is called without its suffix.  It comes from the user's own names and
 from image paths or URLs, so it may hold anything; what leaves this file cannot leave its folder and is
@@ -16,15 +16,6 @@ VIDEO_SUFFIX: Final = ".mp4"
 """Of every video: the service makes no other kind."""
 MAX_NAME_BYTES: Final = 200
 """Leaves room below the 255 bytes of common file systems for `-12345.mp4` and `.part`."""
-
-_SCHEME = re.compile(r"(data):|([A-Za-z][A-Za-z0-9+.-]+)://")
-
-
-def url_scheme(text: str) -> str | None:
-    """The URL scheme in lower case; None for a path, `C:\\cat.jpg` included."""
-    match = _SCHEME.match(text)
-    return (match[1] or match[2]).lower() if match else None
-
 
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f<>:"/\\|?*\u2028-\u202e\u2066-\u2069]+')
 _RESERVED = re.compile(

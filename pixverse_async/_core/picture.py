@@ -7,11 +7,8 @@ user made is what the service sees.  Nothing here decodes a pixel, opens a file 
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Iterator
 from typing import Literal, TypeAlias
-from urllib.parse import unquote_to_bytes
 
 import attrs
 
@@ -144,29 +141,6 @@ def fit(width: int, height: int, side_px: int = MAX_SIDE_PX) -> tuple[int, int]:
     if longest <= side_px:
         return width, height
     return max(1, round(width * side_px / longest)), max(1, round(height * side_px / longest))
-
-
-def data_uri_bytes(uri: str) -> bytes:
-    """The content of a data: URI. *Raises* `ValueError` that says what is wrong with it.
-
-    >>> data_uri_bytes("data:image/gif;base64,R0lGODlh")
-    b'GIF89a'
-    """
-    head, comma, content = uri.partition(",")
-    if not comma:
-        raise ValueError("no comma between the head and the content")
-    raw = unquote_to_bytes(content)
-    if not head.lower().endswith(";base64"):
-        return raw
-    try:
-        return base64.b64decode(b"".join(raw.split()), validate=True)
-    except binascii.Error as problem:
-        raise ValueError("the content is not base64") from problem
-
-
-def data_uri(file_type: FileType, body: bytes) -> str:
-    """The image as a data: URI."""
-    return f"data:image/{file_type};base64,{base64.b64encode(body).decode()}"
 
 
 def _megabytes(size_bytes: int) -> str:

@@ -18,9 +18,10 @@ from .._core.errors import InvalidJobError
 from .._core.frozen import frozen
 from .._core.image_source import image_error
 from .._core.job import SOURCES_REMEDY, Job
-from .._core.picture import SAVE_AGAIN, FileType, PictureFacts, Preparation, data_uri_bytes, describe, preparation
+from .._core.picture import SAVE_AGAIN, FileType, PictureFacts, Preparation, describe, preparation
 from .._core.redaction import redact
 from .._core.sniff import examine
+from .._core.urls import data_uri_bytes
 
 MAX_FILE_BYTES: Final = 256 * 2**20
 """A 100-megapixel PNG in 16 bits is about this large; anything larger is another file taken for an image."""

@@ -20,7 +20,7 @@ from .._core.frozen import frozen
 from .._core.identity import url_identity
 from .._core.image_source import check_fetchable, web_url_of
 from .._core.job import Job
-from .._core.picture import data_uri
+from .._core.urls import data_uri
 from .image_files import Ready, digest, prepare
 from .retries import OUTAGE_PATIENCE, Retries
 from .transport import Transport

@@ -16,9 +16,9 @@ import attrs
 
 from .._core.errors import ConfigError, InvalidJobError
 from .._core.job import Job, Quality
-from .._core.names import url_scheme
 from .._core.redaction import redact
 from .._core.rows import JobLike, job_from_row
+from .._core.urls import url_scheme
 from .arguments import path_of
 
 _WRONG: Final = "wrong"

@@ -37,10 +37,10 @@ from .._core.job import Job
 from .._core.job_event import JobEvent, Observer
 from .._core.journal_accounts import Accounts
 from .._core.lifecycle import JobRecord, State, advance
-from .._core.names import url_scheme
 from .._core.outcome import Failed, Outcome, Pending, Succeeded, Timings, Unknown
 from .._core.pace import Pacer
 from .._core.redaction import redact, redact_lines
+from .._core.urls import url_scheme
 from .backlog import Backlog
 from .flight import Flight
 from .journal import EventLog

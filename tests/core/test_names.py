@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pixverse_async._core.names import MAX_NAME_BYTES, UniqueStems, safe_stem, stem_identity, url_scheme
+from pixverse_async._core.names import MAX_NAME_BYTES, UniqueStems, safe_stem, stem_identity
 
 ANY = st.text(st.characters(), max_size=80) | st.text("./\\: -conCOM1¹\0é\u0301%~", max_size=12)
 WINDOWS = {"con", "prn", "aux", "nul", "conin$", "conout$"} | {
@@ -98,26 +98,3 @@ def test_no_two_stems_are_one_file(wishes: list[str]) -> None:
     taken = [stems.take(wish) for wish in wishes]
     assert len({stem_identity(stem) for stem in [*taken, "b"]}) == len(wishes) + 1
     assert all(stem.startswith(wish) for stem, wish in zip(taken, wishes, strict=True))
-
-
-# -- URLs --------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "scheme"),
-    [
-        ("https://x/y", "https"),
-        ("HTTP://x/y", "http"),
-        ("s3://b/k", "s3"),
-        ("data:image/png;base64,AA", "data"),
-        ("cat.jpg", None),
-        ("C:\\cat.jpg", None),
-        ("C:/cat.jpg", None),
-        ("a:b.jpg", None),
-        ("//host/share", None),
-        ("", None),
-    ],
-)
-def test_a_path_is_not_taken_for_a_url(text: str, scheme: str | None) -> None:
-    """A drive letter is no scheme, and a scheme is read in any case."""
-    assert scheme == url_scheme(text)

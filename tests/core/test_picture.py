@@ -19,8 +19,6 @@ from pixverse_async._core.picture import (
     Format,
     Made,
     PictureFacts,
-    data_uri,
-    data_uri_bytes,
     describe,
     fit,
     preparation,
@@ -255,26 +253,6 @@ def test_what_fits_keeps_its_shape(width: int, height: int) -> None:
     scale = min(1.0, 4000 / max(width, height))
     assert abs(new_width - width * scale) < 1
     assert abs(new_height - height * scale) < 1
-
-
-@given(st.binary())
-def test_a_data_uri_gives_its_bytes_back(body: bytes) -> None:
-    """What is put into a data: URI comes out of it, with or without line breaks."""
-    uri = data_uri("png", body)
-    assert body == data_uri_bytes(uri)
-    assert body == data_uri_bytes(uri.replace(",", ",\n", 1) + "\r\n")
-
-
-def test_a_data_uri_need_not_be_base64() -> None:
-    """Percent signs are the other encoding of a data: URI."""
-    assert data_uri_bytes("data:image/gif,GIF89a%00%FF") == b"GIF89a\0\xff"
-
-
-@pytest.mark.parametrize("uri", ["data:image/png;base64", "data:image/png;base64,a", "data:image/png;base64,=!?"])
-def test_a_broken_data_uri_is_refused(uri: str) -> None:
-    """What has no comma or is not base64 raises a ValueError that says so."""
-    with pytest.raises(ValueError, match=r"comma|base64"):
-        data_uri_bytes(uri)
 
 
 def test_pillow_agrees_on_the_examples() -> None:
