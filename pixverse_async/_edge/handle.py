@@ -16,6 +16,7 @@ import attrs
 from .._core import retry, wire
 from .._core.errors import DeadlineExceededError, DownloadError, PixverseError
 from .._core.events import LinkExpired, Saved
+from .._core.failures import failure_of
 from .._core.frozen import frozen
 from .._core.job import Job, JobClass, Stage
 from .._core.retry import Again, Denied, Gone, Seen
@@ -26,7 +27,7 @@ from .calls import answer_to
 from .directory import DirectorySink
 from .download import Abandoned, download
 from .limits import DEFAULT_JOB_TIMEOUT, DEFAULT_POLICY
-from .poll import EMPTY_SUCCESS_LOOKS, failure_of
+from .poll import EMPTY_SUCCESS_LOOKS
 from .transport import Transport
 from .wall_clock import utc_now
 

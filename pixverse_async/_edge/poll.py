@@ -17,7 +17,8 @@ import anyio
 
 from .._core import retry, wire
 from .._core.errors import DeadlineExceededError, GenerationError, PixverseError, TransportError
-from .._core.events import NO_MEDIA, GenerationFailed, GenerationSucceeded, StatusSeen
+from .._core.events import GenerationFailed, GenerationSucceeded, StatusSeen
+from .._core.failures import failure_of, limit_interval
 from .._core.job import Stage
 from .._core.retry import Again, Denied, Gone, ReadVerdict, Seen
 from .._core.schedule import Scheduler
@@ -35,8 +36,6 @@ LOOK_FOR_STALLS_EVERY = 30.0
 """Seconds. A stall is of minutes at least, and the search goes through all jobs in flight."""
 KEY_GOOD_FOR = 60.0
 """Seconds for which a list that was shown says that the key is taken: many requests may be refused at once."""
-_CANCELLED = 'cancelled in the console, or by on_cancel="cancel_queued"'
-"""The service does not say by whom, and a run that was cancelled does not hear what came of what it asked."""
 EMPTY_SUCCESS_LOOKS = 3
 """Looks at a success that names no video before it counts as a failure."""
 
@@ -272,7 +271,7 @@ class Poller:
             return  # An earlier run sent it: who else was there then is not known.
         pacer, slots = self._run.pacer, self._run.slots
         if error.kind == "rate_limited":
-            pacer.overran(flight.number, retry.limit_interval(error.reason))
+            pacer.overran(flight.number, limit_interval(error.reason))
         elif error.kind == "capacity":
             slots.capacity.overrun(flight.rank)
             pacer.overloaded(flight.sent_at, self._now(), self._run.rng.random())
@@ -293,13 +292,3 @@ def _judge(answer: Reply | TransportError, request_id: str) -> ReadVerdict:
     if isinstance(answer, Reply) and answer.is_success:
         return retry.judge_record(answer, request_id)
     return retry.judge_status(answer, request_id, utc_now())
-
-
-def failure_of(status: Status) -> GenerationError:
-    """The error that a final status without a video means."""
-    reason = status.reason or ""
-    if status.stage is Stage.SUCCEEDED:
-        return GenerationError(reason or "it succeeded, but names no video", NO_MEDIA)
-    if status.stage is Stage.CANCELLED:
-        return GenerationError(reason or _CANCELLED, "cancelled")
-    return GenerationError(reason, retry.failure_kind(reason))

@@ -335,44 +335,6 @@ def test_a_backoff_has_a_floor_and_a_ceiling(attempt: int, u: float) -> None:
     assert whole / 2 <= retry.backoff(attempt, u) <= whole
 
 
-# -- reasons -----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("reason", "kind"),
-    [
-        ("Music generation failed: rate limit exceeded(RPM)", "rate_limited"),
-        ("Rate limit exceeded for model x: 2 requests per 60 seconds", "rate_limited"),
-        ("Too Many Requests", "rate_limited"),
-        ("500090 Insufficient balance", "credits"),
-        ("Insufficient credits. Please add more credits to your account.", "credits"),
-        ("Text moderation failed: The text you entered contains sensitive information. Please re-enter.", "moderation"),
-        ("Image moderation failed", "moderation"),
-        ("error 500054", "moderation"),
-        ("error 500063", "moderation"),
-        *[
-            (f"this is {word}", "moderation")
-            for word in (
-                "against our policy", "a safety issue", "prohibited", "a violation", "NSFW", "inappropriate",
-                "under risk control", "not allowed", "blocked", "a celebrity", "a public figure",
-            )
-        ],
-        ("Reached the limit for concurrent generations.", "capacity"),
-        ("System is currently experiencing high load. Please try again later", "capacity"),
-        ("Upstream capacity temporarily exhausted; please retry later", "capacity"),
-        ("Unsupported width or height", "image"),
-        ("invalid image", "image"),
-        ("500032", "image"),
-        ("Generation failed / Please try again later", "unknown"),
-        ("Backend error (400). Please try again.", "unknown"),
-        ("", "unknown"),
-    ],
-)  # fmt: skip
-def test_a_reason_has_a_kind(reason: str, kind: str) -> None:
-    """The phrases that were seen or documented are sorted, and no others."""
-    assert kind == retry.failure_kind(reason)
-
-
 def test_a_reply_that_names_another_jobs_request_tells_nothing() -> None:
     """Such as a cached one: taken for an acceptance, one video would be two jobs' and another be forgotten."""
     verdict = judge_submit(Reply(status=200, body=TAKEN), NOW, {"r"})
