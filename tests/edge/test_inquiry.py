@@ -9,7 +9,17 @@ from pathlib import Path
 import anyio
 import pytest
 
-from pixverse_async import Client, ConfigError, JournalError, RecordedJob, State, jobs_on_record, resolve
+from pixverse_async import (
+    Client,
+    ConfigError,
+    Job,
+    JournalError,
+    RecordedJob,
+    State,
+    jobs_on_record,
+    repair_journal,
+    resolve,
+)
 from pixverse_async._core.retry import GONE_AFTER
 from pixverse_async._edge.record import JOURNAL_NAME
 from tests.clock import long_after, stepping
@@ -83,6 +93,37 @@ async def test_a_job_that_a_fast_clock_dated_is_found_in_the_list(
     stepping(monkeypatch, itertools.repeat(timedelta(0)))
     (charge,) = scene.cloud.ledger.committed
     assert f"{charge.request_id}: it is not lost" in await refusal(scene, job.key)
+
+
+async def test_a_request_of_the_jobs_own_that_failed_is_not_its_retry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a seed of the user's both are asked alike: the list that shows the first says nothing of the second."""
+    scene = Scene.set(tmp_path, "submit:failed_on_post:nth=1", "submit:drop_before_commit:nth=2")
+    jobs = [Job("https://pictures.example/cat.jpg", "yawns", seed=7)]
+    await scene.run(jobs)
+    await scene.run(jobs, retry_failed=True, on_unknown="hold")
+    (job,) = jobs_on_record(tmp_path)
+    assert job.is_held
+    long_after(monkeypatch)
+    assert State.NEW is (await settled(scene, job.key)).state
+
+
+@pytest.mark.parametrize("is_found", [True, False])
+async def test_a_job_whose_submit_a_repair_found_lost_is_settled_as_its_user_says(
+    tmp_path: Path, is_found: bool
+) -> None:
+    """Nobody knows what was asked, so nothing contradicts: but the service must know the id, or have a list at all."""
+    scene = Scene.set(tmp_path, "submit:drop_after_commit:nth=1")
+    await held(scene)
+    journal = tmp_path / JOURNAL_NAME
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join(b"###\n" if b"SubmitStarted" in line else line for line in lines))
+    (job,) = (await repair_journal(tmp_path)).jobs
+    assert (True, None) == (job.is_held, job.seed)
+    (charge,) = scene.cloud.ledger.committed
+    found = await settled(scene, job.key, charge.request_id if is_found else None)
+    assert (State.QUEUED if is_found else State.NEW) is found.state
 
 
 async def test_an_id_of_another_job_is_refused(tmp_path: Path) -> None:

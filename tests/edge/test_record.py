@@ -264,7 +264,8 @@ async def test_a_retry_that_is_lost_with_its_lines_is_not_bought_again(tmp_path:
     assert (["Unknown"], 2) == (kinds(batch), scene.submits)
     assert ["Unknown"] == kinds(await scene.run(some_jobs(1), retry_failed=True))
     (held,) = jobs_on_record(tmp_path)
-    await resolve(tmp_path, held.key, request_id=paid.request_id)
+    async with scene.client() as client:
+        await client.resolve(tmp_path, held.key, request_id=paid.request_id)
     assert (["Succeeded"], 2) == (kinds(await scene.run(some_jobs(1))), scene.submits)
 
 
