@@ -16,6 +16,8 @@ _FULL: Final = {
     errno.ESTALE: "the network folder is gone (ESTALE)",
     errno.ENOTCONN: "the network folder is gone (ENOTCONN)",  # of FUSE, whose server ended
 }
+_PASSING: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+"""Too many files are open just now, or there is no memory: whatever was asked for would be refused."""
 
 
 class Obstacle(enum.Enum):
@@ -34,6 +36,11 @@ def obstacle_of(problem: OSError) -> Obstacle | None:
     if problem.errno in _FULL:
         return Obstacle.NO_ROOM
     return Obstacle.NAME_TAKEN if isinstance(problem, FileExistsError) else None
+
+
+def may_be_of_place(problem: OSError) -> bool:
+    """Whether the refusal may tell of the place: not when the process or the machine lacks something for a moment."""
+    return problem.errno not in _PASSING
 
 
 def describe_os(problem: OSError) -> str:

@@ -25,7 +25,7 @@ from .._core.events import LinkExpired, Saved
 from .._core.frozen import frozen
 from .._core.integrity import Check, Flaw, find_flaw
 from .._core.mp4 import MIN_BOX_BYTES
-from .._core.obstacles import Obstacle, describe_os, obstacle_of
+from .._core.obstacles import Obstacle, describe_os, may_be_of_place, obstacle_of
 from .._core.transfer import (
     Complete,
     DownloadLimits,
@@ -106,7 +106,7 @@ async def download(
 async def _refused(sink: Sink, problem: OSError) -> Abandoned:
     """The place did not take it. Where the error does not tell of what it is, a folder is tried with another file."""
     obstacle = obstacle_of(problem)
-    if obstacle is None:
+    if obstacle is None and may_be_of_place(problem):
         obstacle = await _try(sink) if isinstance(sink, DirectorySink) else Obstacle.REFUSED
     return Abandoned(problem=describe_os(problem), obstacle=obstacle)
 

@@ -7,6 +7,7 @@ import errno
 import hashlib
 import os
 import random
+import sys
 import tempfile
 import tracemalloc
 from collections.abc import Callable, Coroutine, Generator, Mapping
@@ -564,6 +565,21 @@ async def test_a_name_that_is_refused_says_nothing_of_the_folder(tmp_path: Path,
     assert end.obstacle is None
     assert names(tmp_path) == ["cat.mp4.part"]
     assert isinstance(await _save_in(tmp_path, "dog.mp4"), Saved)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+async def test_a_want_of_file_descriptors_says_nothing_of_the_folder(tmp_path: Path) -> None:
+    """It passes when other downloads end: the sending of a whole batch is not stopped for it."""
+    import resource
+
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+    try:
+        end = await _save_in(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert isinstance(end, Abandoned)
+    assert ("Too many open files" in end.problem, end.obstacle) == (True, None)
 
 
 async def test_a_name_that_is_taken_is_told_without_secrets() -> None:
