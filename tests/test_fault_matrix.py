@@ -60,7 +60,7 @@ MATRIX = {
     29: Row("no space left for the journal", 5),
     30: Row("no space left for a video", 3),
     31: Row("a sync that fails", 2),
-    32: Row("an output folder that is read-only, or vanishes", 10),
+    32: Row("an output folder that is read-only, or vanishes", 11),
     33: Row("two processes, one folder", 2),
     34: Row(
         "an output folder on a network",

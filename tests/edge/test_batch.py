@@ -233,14 +233,15 @@ async def test_a_job_not_sent_for_want_of_room_is_not_called_paid(
 
 @attrs.define(eq=False)
 class _Moody(SmallSink):
-    """Refuses without a reason all but each `takes`-th video; as an object store does whose key ran out."""
+    """Refuses without a reason the first, and all but each `takes`-th video; as an object store whose key ran out."""
 
     takes: int = 10**6
+    first: int = 0
     asked: int = 0
 
     async def open(self, name: str) -> SmallPart:
         self.asked += 1
-        if self.asked % self.takes:
+        if self.asked <= self.first or self.asked % self.takes:
             raise self.refusal
         return await SmallSink.open(self, name)
 
@@ -265,6 +266,18 @@ async def test_a_place_that_takes_a_video_now_and_then_is_bought_for(tmp_path: P
     batch = await scene.run(some_jobs(60), sink=sink, journal=tmp_path / "journal", max_in_flight=4)
     assert 60 == scene.submits
     assert 60 // MAX_REFUSALS == len(batch.succeeded)
+
+
+@pytest.mark.fault(32)
+async def test_a_moment_in_which_a_place_refuses_all_that_come_at_once_stops_nothing(tmp_path: Path) -> None:
+    """However many downloads its user allows."""
+    scene = Scene.set(tmp_path)
+    at_once = 2 * MAX_REFUSALS
+    sink = _Moody(10**9, OSError("503"), takes=1, first=at_once)
+    batch = await scene.run(
+        some_jobs(60), sink=sink, journal=tmp_path / "journal", max_in_flight=4, max_downloads=at_once
+    )
+    assert (60 - at_once, 60) == (len(batch.succeeded), scene.submits)
 
 
 async def test_a_refused_key_raises_and_pays_nothing(tmp_path: Path) -> None:
