@@ -134,6 +134,8 @@ async def _asking(stack: AsyncExitStack, jobs: Sequence[RecordedJob]) -> _Resolv
         tell("GMI_API_KEY is not set: the service is not asked, and you are believed.")
         return settle
     client = await stack.enter_async_context(Client())
+    if not waiting:
+        tell("Asking the service first.")  # one in trouble may keep us waiting for minutes
     for request_id in waiting:
         tell(f"Asking for request {request_id}; it counts as lost when it is missing for a minute.")
     return client.resolve
