@@ -31,7 +31,7 @@ MAX_FRESH_LINKS = 3
 """Fresh links asked for when a link does not serve, before the download is left to the next run."""
 MAX_RENAMINGS = 3
 """Names that may turn out to be taken by others' files before a download is left to the next run."""
-MAX_REFUSALS = 2 * DEFAULT_MAX_DOWNLOADS
+MANY_REFUSALS = 2 * DEFAULT_MAX_DOWNLOADS
 """Videos in a row that a place refuses without saying why, before it counts as one that takes none. All that are under
 way at once may meet the same trouble of a moment, so more than these: twice `max_downloads`, if that is more."""
 FRESH_LINK_WAIT = 2.0
@@ -54,7 +54,7 @@ class Saver:
         self._rename = rename
         self._on_queued_again = on_queued_again
         self._retries = Retries()
-        self._max_refusals = max(MAX_REFUSALS, 2 * run.limits.max_downloads)
+        self._many_refusals = max(MANY_REFUSALS, 2 * run.limits.max_downloads)
         self._refusals = 0
         """How many there were since a video was saved."""
 
@@ -95,7 +95,7 @@ class Saver:
     def _given_up(self, problem: str, obstacle: Obstacle | None) -> DownloadError:
         if obstacle is Obstacle.REFUSED:
             self._refusals += 1
-        if obstacle is Obstacle.NO_ROOM or self._refusals >= self._max_refusals:
+        if obstacle is Obstacle.NO_ROOM or self._refusals >= self._many_refusals:
             # It would not take the next video either, which is not paid for yet.
             self._run.halt(StoppedError(problem))
         return DownloadError(problem)

@@ -171,6 +171,7 @@ def test_an_unknown_fate_has_its_own_code_and_is_settled_by_hand(
     long_after(monkeypatch)
     said = cli("resolve", "videos", second["name"], "--not-accepted")
     assert (0, True) == (said.code, f"({second['key'][:8]}) was not accepted\n" in said.out)
+    assert "Asking the service first.\n" in said.err
     assert 0 == cli("status", "videos").code
     assert 0 == cli("resume", "videos").code
     assert 3 == len(list(Path("videos").glob("*.mp4"))) == len(emulator.service.ledger.committed)

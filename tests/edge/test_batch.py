@@ -35,7 +35,7 @@ from pixverse_async import (
 )
 from pixverse_async._core.schedule.poll_budget import LEAST_CALLS
 from pixverse_async._core.wire import READ_TIMEOUT
-from pixverse_async._edge.save import MAX_REFUSALS
+from pixverse_async._edge.save import MANY_REFUSALS
 from tests.edge.small_sink import SmallPart, SmallSink
 from tests.memory import Scene, kinds, some_jobs, tiny_png
 
@@ -252,7 +252,7 @@ async def test_a_place_that_takes_nothing_is_not_bought_for(tmp_path: Path) -> N
     scene = Scene.set(tmp_path)
     sink = _Moody(10**9, OSError("the token has expired"))
     batch = await scene.run(some_jobs(60), sink=sink, journal=tmp_path / "journal", max_in_flight=4)
-    assert MAX_REFUSALS <= scene.submits <= MAX_REFUSALS + 4
+    assert MANY_REFUSALS <= scene.submits <= MANY_REFUSALS + 4
     assert (
         "not sent: the token has expired. Nothing was charged; run it again." == batch.failed[-1].error.describe()
     )
@@ -262,17 +262,17 @@ async def test_a_place_that_takes_nothing_is_not_bought_for(tmp_path: Path) -> N
 async def test_a_place_that_takes_a_video_now_and_then_is_bought_for(tmp_path: Path) -> None:
     """What it refused is saved by the next run."""
     scene = Scene.set(tmp_path)
-    sink = _Moody(10**9, OSError("503"), takes=MAX_REFUSALS)
+    sink = _Moody(10**9, OSError("503"), takes=MANY_REFUSALS)
     batch = await scene.run(some_jobs(60), sink=sink, journal=tmp_path / "journal", max_in_flight=4)
     assert 60 == scene.submits
-    assert 60 // MAX_REFUSALS == len(batch.succeeded)
+    assert 60 // MANY_REFUSALS == len(batch.succeeded)
 
 
 @pytest.mark.fault(32)
 async def test_a_moment_in_which_a_place_refuses_all_that_come_at_once_stops_nothing(tmp_path: Path) -> None:
     """However many downloads its user allows."""
     scene = Scene.set(tmp_path)
-    at_once = 2 * MAX_REFUSALS
+    at_once = 2 * MANY_REFUSALS
     sink = _Moody(10**9, OSError("503"), takes=1, first=at_once)
     batch = await scene.run(
         some_jobs(60), sink=sink, journal=tmp_path / "journal", max_in_flight=4, max_downloads=at_once
